@@ -1,0 +1,2 @@
+include(GNUInstallDirs)
+install(TARGETS limn EXPORT limn FILE_SET HEADERS)

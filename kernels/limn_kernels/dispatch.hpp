@@ -1,0 +1,34 @@
+#pragma once
+// Chooses the CPU or the CUDA body of a kernel, and says clearly when there is none.
+
+#include <limn_kernels/device.hpp>
+#include <limn_kernels/error.hpp>
+
+namespace limn::inline LIMN_ABI::kernels {
+
+namespace detail {
+[[noreturn]] inline void no_cuda(const char* kernel, Device device) {
+  fail(kernel, "no CUDA kernel for ", device, " in this build; move the tensor with to(cpu_device), or build with -DLIMN_CUDA=ON");
+}
+}  // namespace detail
+
+/// Runs `cpu()` or `cuda(device)`. `cuda` must be generic ([&](auto device) {...}): without LIMN_WITH_CUDA it is never
+/// instantiated, so no CUDA symbol is needed to link.
+template <class Cpu, class Cuda>
+void dispatch(const char* kernel, Device device, Cpu&& cpu, [[maybe_unused]] Cuda&& cuda) {
+  if (device.kind == DeviceKind::cpu) return cpu();
+#ifdef LIMN_WITH_CUDA
+  cuda(device);
+#else
+  detail::no_cuda(kernel, device);
+#endif
+}
+
+/// For a kernel that has a CPU body only.
+template <class Cpu>
+void dispatch_cpu(const char* kernel, Device device, Cpu&& cpu) {
+  if (device.kind != DeviceKind::cpu) detail::no_cuda(kernel, device);
+  cpu();
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels
