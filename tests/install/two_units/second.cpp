@@ -1,0 +1,4 @@
+#include <every_header.hpp>
+
+int second();
+int second() { return 2; }
