@@ -38,18 +38,27 @@ inline constexpr index_t dtype_sizes[] = {1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 8, 8, 8}
 /// The DType of a C++ type.
 template <class T>
 [[nodiscard]] constexpr DType dtype_of() {
-  if constexpr (std::is_same_v<T, bool>) return DType::boolean;
-  else if constexpr (std::is_same_v<T, bf16>) return DType::bf16;
-  else if constexpr (std::is_same_v<T, limn::f16>) return DType::f16;
-  else if constexpr (std::is_same_v<T, float>) return DType::f32;
-  else if constexpr (std::is_same_v<T, double>) return DType::f64;
+  if constexpr (std::is_same_v<T, bool>)
+    return DType::boolean;
+  else if constexpr (std::is_same_v<T, bf16>)
+    return DType::bf16;
+  else if constexpr (std::is_same_v<T, limn::f16>)
+    return DType::f16;
+  else if constexpr (std::is_same_v<T, float>)
+    return DType::f32;
+  else if constexpr (std::is_same_v<T, double>)
+    return DType::f64;
   else {
     static_assert(std::is_integral_v<T>, "no DType for this type");
     constexpr bool is_signed = std::is_signed_v<T>;
-    if constexpr (sizeof(T) == 1) return is_signed ? DType::i8 : DType::u8;
-    else if constexpr (sizeof(T) == 2) return is_signed ? DType::i16 : DType::u16;
-    else if constexpr (sizeof(T) == 4) return is_signed ? DType::i32 : DType::u32;
-    else return is_signed ? DType::i64 : DType::u64;
+    if constexpr (sizeof(T) == 1)
+      return is_signed ? DType::i8 : DType::u8;
+    else if constexpr (sizeof(T) == 2)
+      return is_signed ? DType::i16 : DType::u16;
+    else if constexpr (sizeof(T) == 4)
+      return is_signed ? DType::i32 : DType::u32;
+    else
+      return is_signed ? DType::i64 : DType::u64;
   }
 }
 
@@ -57,19 +66,32 @@ template <class T>
 template <class Body>
 void with_type(DType dtype, Body&& body) {
   switch (dtype) {
-    case DType::boolean: return body(bool{});
-    case DType::u8: return body(std::uint8_t{});
-    case DType::i8: return body(std::int8_t{});
-    case DType::u16: return body(std::uint16_t{});
-    case DType::i16: return body(std::int16_t{});
-    case DType::f16: return body(limn::f16{});
-    case DType::bf16: return body(limn::bf16{});
-    case DType::u32: return body(std::uint32_t{});
-    case DType::i32: return body(std::int32_t{});
-    case DType::f32: return body(float{});
-    case DType::u64: return body(std::uint64_t{});
-    case DType::i64: return body(std::int64_t{});
-    case DType::f64: return body(double{});
+    case DType::boolean:
+      return body(bool{});
+    case DType::u8:
+      return body(std::uint8_t{});
+    case DType::i8:
+      return body(std::int8_t{});
+    case DType::u16:
+      return body(std::uint16_t{});
+    case DType::i16:
+      return body(std::int16_t{});
+    case DType::f16:
+      return body(limn::f16{});
+    case DType::bf16:
+      return body(limn::bf16{});
+    case DType::u32:
+      return body(std::uint32_t{});
+    case DType::i32:
+      return body(std::int32_t{});
+    case DType::f32:
+      return body(float{});
+    case DType::u64:
+      return body(std::uint64_t{});
+    case DType::i64:
+      return body(std::int64_t{});
+    case DType::f64:
+      return body(double{});
   }
 }
 
@@ -91,10 +113,14 @@ void convert_elements(DType dtype, std::span<const std::byte> bytes, To* out) {
       } else {
         From value;
         std::memcpy(static_cast<void*>(&value), bytes.data() + i * sizeof(From), sizeof(From));
-        if constexpr (is_half<From> && is_half<To>) out[i] = To(static_cast<float>(value));
-        else if constexpr (is_half<From>) out[i] = static_cast<To>(static_cast<float>(value));
-        else if constexpr (is_half<To>) out[i] = To(static_cast<float>(value));
-        else out[i] = static_cast<To>(value);
+        if constexpr (is_half<From> && is_half<To>)
+          out[i] = To(static_cast<float>(value));
+        else if constexpr (is_half<From>)
+          out[i] = static_cast<To>(static_cast<float>(value));
+        else if constexpr (is_half<To>)
+          out[i] = To(static_cast<float>(value));
+        else
+          out[i] = static_cast<To>(value);
       }
     }
   });

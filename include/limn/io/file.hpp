@@ -19,8 +19,9 @@
 
 namespace limn::inline LIMN_ABI::io {
 
-/// `text` between single quotes, at most 80 bytes of it, control characters as '?': outside text fit for a one-line message.
-[[nodiscard]] inline std::string quoted(std::string_view text) {
+/// `text` between single quotes, at most 80 bytes of it, control characters as '?': outside text fit for a one-line
+/// message.
+[[nodiscard]] inline std::string in_quotes(std::string_view text) {
   std::string result = "'";
   for (const char c : text.substr(0, 80)) result += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
   return result + (text.size() > 80 ? "...'" : "'");
@@ -31,18 +32,35 @@ namespace limn::inline LIMN_ABI::io {
   const char* remedy = "check the disk";
   switch (error) {
     case ENOSPC:
-    case EDQUOT: remedy = "free some space or choose another folder"; break;
-    case EFBIG: remedy = "raise the limit on file sizes (ulimit -f) or choose another folder"; break;
+    case EDQUOT:
+      remedy = "free some space or choose another folder";
+      break;
+    case EFBIG:
+      remedy = "raise the limit on file sizes (ulimit -f) or choose another folder";
+      break;
     case EACCES:
     case EPERM:
-    case EROFS: remedy = "change the permissions or choose another folder"; break;
-    case ENOENT: remedy = "check the path"; break;
-    case ENOTDIR: remedy = "a part of this path is a file, not a folder; choose another path"; break;
-    case EISDIR: remedy = "this is a folder; name a file"; break;
-    case EWOULDBLOCK: remedy = "another process is writing this file; wait for it to end"; break;
+    case EROFS:
+      remedy = "change the permissions or choose another folder";
+      break;
+    case ENOENT:
+      remedy = "check the path";
+      break;
+    case ENOTDIR:
+      remedy = "a part of this path is a file, not a folder; choose another path";
+      break;
+    case EISDIR:
+      remedy = "this is a folder; name a file";
+      break;
+    case EWOULDBLOCK:
+      remedy = "another process is writing this file; wait for it to end";
+      break;
     case EMFILE:
-    case ENFILE: remedy = "too many files are open; close some"; break;
-    default: break;
+    case ENFILE:
+      remedy = "too many files are open; close some";
+      break;
+    default:
+      break;
   }
   fail(path.string(), "cannot ", action, ": ", std::generic_category().message(error), "; ", remedy);
 }
@@ -187,8 +205,9 @@ inline void sync_folder(const std::filesystem::path& path) {
 
 }  // namespace detail
 
-/// Writes beside `path` (in "<path>.tmp") and moves the result over it in commit(). Without commit() nothing changes and
-/// the temporary file goes away. A path that exists and is not a regular file (a pipe, /dev/stdout) is written directly.
+/// Writes beside `path` (in "<path>.tmp") and moves the result over it in commit(). Without commit() nothing changes
+/// and the temporary file goes away. A path that exists and is not a regular file (a pipe, /dev/stdout) is written
+/// directly.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& path) : path_(path) {
@@ -239,7 +258,8 @@ inline void write_file(const std::filesystem::path& path, std::string_view text)
 inline void create_folders(const std::filesystem::path& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
-  if (error || !std::filesystem::is_directory(path)) fail_file(path, "create the folder", error ? error.value() : ENOTDIR);
+  if (error || !std::filesystem::is_directory(path))
+    fail_file(path, "create the folder", error ? error.value() : ENOTDIR);
 }
 
 }  // namespace limn::inline LIMN_ABI::io

@@ -54,13 +54,14 @@ namespace detail {
 /// object[key] as a T. Throws Error naming `where` and the key when it is missing or of another type.
 template <class T>
 [[nodiscard]] T json_value(const Json& object, const std::string& key, const std::string& where) {
-  if (!object.is_object()) fail(where, "an object with the field ", quoted(key), " is wanted, but this is ", object.type_name());
+  if (!object.is_object())
+    fail(where, "an object with the field ", in_quotes(key), " is wanted, but this is ", object.type_name());
   const auto found = object.find(key);
-  if (found == object.end()) fail(where, "the field ", quoted(key), " is missing");
+  if (found == object.end()) fail(where, "the field ", in_quotes(key), " is missing");
   try {
     return found->template get<T>();
   } catch (const Json::exception&) {
-    fail(where, "the field ", quoted(key), " has the wrong type (", found->type_name(), ")");
+    fail(where, "the field ", in_quotes(key), " has the wrong type (", found->type_name(), ")");
   }
 }
 

@@ -7,8 +7,8 @@
 
 namespace limn::inline LIMN_ABI::io {
 
-/// An open safetensors file, checked in full at construction: afterwards only reading errors are possible. Nothing of the
-/// data area stays in memory; each read goes to the file.
+/// An open safetensors file, checked in full at construction: afterwards only reading errors are possible. Nothing of
+/// the data area stays in memory; each read goes to the file.
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path) : file_(path, O_RDONLY) {
@@ -34,7 +34,7 @@ class SafetensorsFile {
   /// Throws an Error naming the file when there is no such tensor.
   [[nodiscard]] const TensorInfo& info(const std::string& name) const {
     const auto found = header_.tensors.find(name);
-    if (found == header_.tensors.end()) fail(path().string(), "has no tensor ", quoted(name));
+    if (found == header_.tensors.end()) fail(path().string(), "has no tensor ", in_quotes(name));
     return found->second;
   }
 
@@ -42,7 +42,8 @@ class SafetensorsFile {
   void read_bytes(const std::string& name, std::span<std::byte> bytes) const {
     const TensorInfo& tensor = info(name);
     if (static_cast<index_t>(bytes.size()) != tensor.bytes())
-      fail(path().string(), "the tensor ", quoted(name), " has ", tensor.bytes(), " bytes but the buffer ", bytes.size());
+      fail(path().string(), "the tensor ", in_quotes(name), " has ", tensor.bytes(), " bytes but the buffer ",
+           bytes.size());
     file_.read_at(header_.data_start + tensor.begin, bytes);
   }
   [[nodiscard]] std::vector<std::byte> read_bytes(const std::string& name) const {
@@ -55,12 +56,12 @@ class SafetensorsFile {
     const TensorInfo& tensor = info(name);
     const index_t rows = tensor.shape.empty() ? 0 : tensor.shape[0];
     if (first < 0 || count < 0 || first > rows || count > rows - first)
-      fail(path().string(), "rows ", first, " to ", first + count, " of the tensor ", quoted(name), " of shape ",
+      fail(path().string(), "rows ", first, " to ", first + count, " of the tensor ", in_quotes(name), " of shape ",
            shape_text(tensor.shape), " do not exist");
     const index_t row = rows ? tensor.bytes() / rows : 0;
     if (static_cast<index_t>(bytes.size()) != count * row)
-      fail(path().string(), count, " rows of the tensor ", quoted(name), " have ", count * row, " bytes but the buffer ",
-           bytes.size());
+      fail(path().string(), count, " rows of the tensor ", in_quotes(name), " have ", count * row,
+           " bytes but the buffer ", bytes.size());
     file_.read_at(header_.data_start + tensor.begin + first * row, bytes);
   }
   /// All elements, converted (see convert_elements).
@@ -93,7 +94,7 @@ inline void write_safetensors(const std::filesystem::path& path, const std::vect
   header.metadata = metadata;
   std::map<std::string, std::span<const std::byte>> bytes;
   for (const TensorBytes& tensor : tensors) {
-    if (!bytes.emplace(tensor.name, tensor.bytes).second) fail(where, "two tensors are named ", quoted(tensor.name));
+    if (!bytes.emplace(tensor.name, tensor.bytes).second) fail(where, "two tensors are named ", in_quotes(tensor.name));
     header.tensors[tensor.name] = {tensor.dtype, tensor.shape, 0, 0};
   }
   const std::string head = format_safetensors_header(header, where);
@@ -101,7 +102,7 @@ inline void write_safetensors(const std::filesystem::path& path, const std::vect
   std::vector<std::pair<index_t, const std::string*>> order;
   for (const auto& [name, info] : header.tensors) {
     if (info.bytes() != static_cast<index_t>(bytes[name].size()))
-      fail(where, "the tensor ", quoted(name), " of shape ", shape_text(info.shape), " needs ", info.bytes(),
+      fail(where, "the tensor ", in_quotes(name), " of shape ", shape_text(info.shape), " needs ", info.bytes(),
            " bytes but has ", bytes[name].size());
     if (info.bytes() > 0) order.emplace_back(info.begin, &name);
   }

@@ -65,7 +65,8 @@ inline constexpr const char* damaged = "; the file is damaged, fetch or create i
   const Json& dtype = json_field(entry, "dtype", where, what);
   if (!dtype.is_string()) fail(where, "the dtype of ", what, " is not a string", damaged);
   const auto known = dtype_from_name(dtype.get_ref<const std::string&>());
-  if (!known) fail(where, what, " has the unknown dtype ", quoted(dtype.get_ref<const std::string&>()), "; convert it to F32");
+  if (!known)
+    fail(where, what, " has the unknown dtype ", in_quotes(dtype.get_ref<const std::string&>()), "; convert it to F32");
   info.dtype = *known;
 
   const Json& shape = json_field(entry, "shape", where, what);
@@ -104,8 +105,8 @@ inline constexpr const char* damaged = "; the file is damaged, fetch or create i
   return static_cast<index_t>(length);
 }
 
-/// Parses the JSON `header` of a file whose data area has `data_bytes` bytes. Throws an Error naming `where` unless every
-/// tensor is well formed and together they cover the data area exactly, without overlap, hole or rest.
+/// Parses the JSON `header` of a file whose data area has `data_bytes` bytes. Throws an Error naming `where` unless
+/// every tensor is well formed and together they cover the data area exactly, without overlap, hole or rest.
 [[nodiscard]] inline SafetensorsHeader parse_safetensors_header(std::string_view header, index_t data_bytes,
                                                                 const std::string& where) {
   if (header.empty() || header.front() != '{') fail(where, "the header is not a JSON object; not a safetensors file");
@@ -117,13 +118,13 @@ inline constexpr const char* damaged = "; the file is damaged, fetch or create i
       if (!item.value().is_object()) fail(where, "__metadata__ is not an object", detail::damaged);
       for (const auto& pair : item.value().items()) {
         if (!pair.value().is_string())
-          fail(where, "the metadata ", quoted(pair.key()), " is not a string", detail::damaged);
+          fail(where, "the metadata ", in_quotes(pair.key()), " is not a string", detail::damaged);
         result.metadata[pair.key()] = pair.value().get<std::string>();
       }
       continue;
     }
     result.tensors[item.key()] =
-        detail::parse_tensor_info(item.value(), data_bytes, where, "the tensor " + quoted(item.key()));
+        detail::parse_tensor_info(item.value(), data_bytes, where, "the tensor " + in_quotes(item.key()));
   }
 
   std::vector<std::pair<const std::string*, const TensorInfo*>> order;
@@ -134,17 +135,18 @@ inline constexpr const char* damaged = "; the file is damaged, fetch or create i
   index_t covered = 0;
   for (const auto& [name, info] : order) {
     if (info->begin != covered)
-      fail(where, "the tensor ", quoted(*name), " begins at byte ", info->begin, " of the data but the one before ends at ",
-           covered, detail::damaged);
+      fail(where, "the tensor ", in_quotes(*name), " begins at byte ", info->begin,
+           " of the data but the one before ends at ", covered, detail::damaged);
     covered = info->end;
   }
   if (covered != data_bytes)
-    fail(where, "the tensors take ", covered, " bytes but the file holds ", data_bytes, " bytes of data", detail::damaged);
+    fail(where, "the tensors take ", covered, " bytes but the file holds ", data_bytes, " bytes of data",
+         detail::damaged);
   return result;
 }
 
-/// Lays out tensors (their begin and end are set here) and returns the bytes before the data area. The order in the file is
-/// by falling element size, then by name: every tensor is aligned, and equal content gives equal bytes.
+/// Lays out tensors (their begin and end are set here) and returns the bytes before the data area. The order in the
+/// file is by falling element size, then by name: every tensor is aligned, and equal content gives equal bytes.
 [[nodiscard]] inline std::string format_safetensors_header(SafetensorsHeader& header, const std::string& where) {
   std::vector<std::pair<const std::string*, TensorInfo*>> order;
   for (auto& [name, info] : header.tensors) {
@@ -161,9 +163,10 @@ inline constexpr const char* damaged = "; the file is damaged, fetch or create i
     index_t bytes = dtype_size(info->dtype);
     for (const index_t extent : info->shape)
       if (extent < 0 || __builtin_mul_overflow(bytes, extent, &bytes))
-        fail(where, "the tensor ", quoted(*name), " has the impossible shape ", shape_text(info->shape));
+        fail(where, "the tensor ", in_quotes(*name), " has the impossible shape ", shape_text(info->shape));
     info->begin = position;
-    if (__builtin_add_overflow(position, bytes, &position)) fail(where, "the tensors have more bytes than 64 bits can count");
+    if (__builtin_add_overflow(position, bytes, &position))
+      fail(where, "the tensors have more bytes than 64 bits can count");
     info->end = position;
     json += json.size() > 1 ? "," : "";
     json += dump_json(Json(*name)) + ":{\"dtype\":\"" + std::string(dtype_name(info->dtype)) +
