@@ -6,19 +6,24 @@
 
 namespace limn::inline LIMN_ABI::kernels {
 
+namespace cuda {
+void select(int device);  // makes it the device of the calls that follow on this thread
+}  // namespace cuda
+
 namespace detail {
 [[noreturn]] inline void no_cuda(const char* kernel, Device device) {
   fail(kernel, "no CUDA kernel for ", device, " in this build; move the tensor with to(cpu_device), or build with -DLIMN_CUDA=ON");
 }
 }  // namespace detail
 
-/// Runs `cpu()` or `cuda(device)`. `cuda` must be generic ([&](auto device) {...}): without LIMN_WITH_CUDA it is never
-/// instantiated, so no CUDA symbol is needed to link.
+/// Runs `cpu()` or `on_cuda(device)`. `on_cuda` must be generic ([&](auto device) {...}): without LIMN_WITH_CUDA it is never
+/// instantiated, so no CUDA symbol is needed to link. `device` is the current device while it runs.
 template <class Cpu, class Cuda>
-void dispatch(const char* kernel, Device device, Cpu&& cpu, [[maybe_unused]] Cuda&& cuda) {
+void dispatch(const char* kernel, Device device, Cpu&& cpu, [[maybe_unused]] Cuda&& on_cuda) {
   if (device.kind == DeviceKind::cpu) return cpu();
 #ifdef LIMN_WITH_CUDA
-  cuda(device);
+  cuda::select(device.index);
+  on_cuda(device);
 #else
   detail::no_cuda(kernel, device);
 #endif

@@ -10,6 +10,7 @@
 namespace limn::inline LIMN_ABI::kernels {
 
 namespace cuda {
+int device_count();
 void* allocate(std::size_t bytes, int device);
 void release(void* data, int device) noexcept;
 void copy(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
@@ -107,6 +108,15 @@ inline void release(void* data, std::size_t bytes) noexcept {
 }
 
 }  // namespace cpu
+
+/// How many GPUs this build can use here: 0 without LIMN_WITH_CUDA, without a driver, without a GPU.
+[[nodiscard]] inline int cuda_device_count() {
+#ifdef LIMN_WITH_CUDA
+  return cuda::device_count();
+#else
+  return 0;
+#endif
+}
 
 /// Uninitialised memory on `device`, 64-byte aligned. Throws Error when there is not enough.
 [[nodiscard]] inline void* allocate(std::size_t bytes, Device device) {
