@@ -1,0 +1,21 @@
+#pragma once
+// The kinds of fixtures that golden_check knows. Each check_* lives in its own .cpp beside this file.
+
+#include <filesystem>
+
+#include "report.hpp"
+
+namespace limn::golden {
+
+void check_formats_safetensors(const std::filesystem::path& folder, Report& report);
+
+struct Kind {
+  const char* name;
+  void (*check)(const std::filesystem::path& folder, Report& report);
+};
+
+inline constexpr Kind kinds[] = {
+    {"formats-safetensors", check_formats_safetensors},
+};
+
+}  // namespace limn::golden
