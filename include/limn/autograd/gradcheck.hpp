@@ -78,7 +78,7 @@ inline void gradgradcheck(const DoubleFunction& f, const std::vector<Tensor<doub
 
   const auto first_order = [&](bool create_graph) {
     const std::vector<Tensor<double>> xs(leaves.begin(), leaves.end() - 1);
-    return grad(f(leaves), xs, {.dy = {leaves.back()}, .create_graph = create_graph, .allow_unused = true});
+    return grad(f(xs), xs, {.dy = {leaves.back()}, .create_graph = create_graph, .allow_unused = true});
   };
   std::vector<Tensor<double>> gradients, weights;
   for (const auto& g : first_order(true))

@@ -1,0 +1,139 @@
+#pragma once
+// concat, stack, split, chunk, pad: tensors put side by side and taken apart.
+
+#include <limn/ops/view.hpp>
+
+namespace limn::inline LIMN_ABI {
+
+/// The tensors one after the other along `axis` (torch.cat). All other extents are equal; at least one tensor.
+template <class T>
+[[nodiscard]] Tensor<T> concat(const std::vector<Tensor<T>>& parts, index_t axis = 0) {
+  if (parts.empty()) fail("concat", "needs at least one tensor");
+  Shape shape = parts[0].shape();
+  axis = check_axis("concat", axis, shape);
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    Shape other = parts[i].shape();
+    if (other.rank() != shape.rank()) fail("concat", "part ", i, " has shape ", other, " beside ", parts[0].shape());
+    const index_t extent = other[axis];
+    other[axis] = shape[axis];
+    if (!(other == shape)) fail("concat", "part ", i, " has shape ", parts[i].shape(), " beside ", parts[0].shape(), " along axis ", axis);
+    shape[axis] += extent;
+  }
+
+  Tensor<T> y(shape, parts[0].device());
+  std::vector<index_t> starts;
+  index_t start = 0;
+  for (const Tensor<T>& part : parts) {
+    starts.push_back(start);
+    copy_into(part.detach(), detail::slice_view(y, axis, {start, part.size(axis), 1}));
+    start += part.size(axis);
+  }
+
+  return record("concat", y, parts, [parts_count = parts.size(), starts, axis, total = start](const Tensor<T>& dy) -> Grads<T> {
+    Grads<T> dx;
+    for (std::size_t i = 0; i < parts_count; ++i)
+      dx.push_back(narrow(dy, axis, starts[i], (i + 1 < parts_count ? starts[i + 1] : total) - starts[i]));
+    return dx;
+  });
+}
+
+/// The tensors, of one shape, along a new axis (torch.stack).
+template <class T>
+[[nodiscard]] Tensor<T> stack(const std::vector<Tensor<T>>& parts, index_t axis = 0) {
+  std::vector<Tensor<T>> raised;
+  for (const Tensor<T>& part : parts) raised.push_back(unsqueeze(part, axis));
+  return concat(raised, axis < 0 && !raised.empty() ? axis + raised[0].rank() : axis);
+}
+
+/// Views of the given lengths along `axis`, which they must fill.
+template <class T>
+[[nodiscard]] std::vector<Tensor<T>> split(const Tensor<T>& x, const std::vector<index_t>& lengths, index_t axis = 0) {
+  axis = check_axis("split", axis, x.shape());
+  std::vector<Tensor<T>> parts;
+  index_t start = 0;
+  for (const index_t length : lengths) {
+    parts.push_back(narrow(x, axis, start, length));
+    start += length;
+  }
+  if (start != x.size(axis)) fail("split", "the lengths add up to ", start, " but axis ", axis, " of shape ", x.shape(), " has ", x.size(axis));
+  return parts;
+}
+
+/// `count` views of equal length along `axis`, the last one shorter where it does not divide (torch.chunk).
+template <class T>
+[[nodiscard]] std::vector<Tensor<T>> chunk(const Tensor<T>& x, index_t count, index_t axis = 0) {
+  axis = check_axis("chunk", axis, x.shape());
+  if (count < 1) fail("chunk", "count ", count, " must be at least 1");
+  const index_t extent = x.size(axis), length = (extent + count - 1) / count;
+  std::vector<index_t> lengths;
+  for (index_t start = 0; start < extent; start += length) lengths.push_back(start + length < extent ? length : extent - start);
+  return split(x, lengths, axis);
+}
+
+/// How pad() fills the border.
+enum class PadMode : std::uint8_t { constant, reflect, replicate, circular };
+
+namespace detail {
+
+/// The index in [0, extent) that position p (may be outside) reads, or -1 for the constant.
+[[nodiscard]] inline index_t padded_source(index_t p, index_t extent, PadMode mode) {
+  if (p >= 0 && p < extent) return p;
+  switch (mode) {
+    case PadMode::constant: return -1;
+    case PadMode::reflect: return p < 0 ? -p : 2 * (extent - 1) - p;
+    case PadMode::replicate: return p < 0 ? 0 : extent - 1;
+    case PadMode::circular: return p < 0 ? p + extent : p - extent;
+  }
+  return -1;
+}
+
+}  // namespace detail
+
+template <class T>
+[[nodiscard]] Tensor<T> index_select(const Tensor<T>& x, index_t axis, const std::vector<index_t>& indices);
+
+/// x with `before` and `after` new elements along one axis. A negative amount crops (constant mode only). reflect needs
+/// amounts < extent, circular <= extent.
+template <class T>
+[[nodiscard]] Tensor<T> pad_axis(const Tensor<T>& x, index_t axis, index_t before, index_t after, PadMode mode = PadMode::constant,
+                                 std::type_identity_t<T> value = T(0)) {
+  axis = check_axis("pad", axis, x.shape());
+  const index_t extent = x.size(axis);
+  if (before == 0 && after == 0) return x;
+  if (mode == PadMode::constant) {
+    Tensor<T> inner = x;
+    if (before < 0 || after < 0) {
+      const index_t start = before < 0 ? -before : 0, stop = extent + (after < 0 ? after : 0);
+      if (start > stop) fail("pad", "cropping ", -before, " and ", -after, " leaves nothing of axis ", axis, " of shape ", x.shape());
+      inner = narrow(x, axis, start, stop - start);
+    }
+    const auto border = [&](index_t length) {
+      Shape shape = inner.shape();
+      shape[axis] = length > 0 ? length : 0;
+      return full<T>(shape, value, x.device());
+    };
+    return concat<T>({border(before), inner, border(after)}, axis);
+  }
+  const index_t most = mode == PadMode::reflect ? extent - 1 : mode == PadMode::circular ? extent : std::numeric_limits<index_t>::max();
+  if (before < 0 || after < 0 || before > most || after > most || extent == 0)
+    fail("pad", "amounts (", before, ", ", after, ") do not suit axis ", axis, " of shape ", x.shape(), " in this mode");
+  std::vector<index_t> indices;
+  for (index_t p = -before; p < extent + after; ++p) indices.push_back(detail::padded_source(p, extent, mode));
+  return index_select(x, axis, indices);
+}
+
+/// Pads the last axes: {left, right}, {left, right, top, bottom}, ... (torch.nn.functional.pad).
+template <class T>
+[[nodiscard]] Tensor<T> pad(const Tensor<T>& x, const std::vector<index_t>& amounts, PadMode mode = PadMode::constant,
+                            std::type_identity_t<T> value = T(0)) {
+  if (amounts.size() % 2 != 0 || static_cast<index_t>(amounts.size() / 2) > x.rank())
+    fail("pad", amounts.size(), " amounts do not fit x of shape ", x.shape());
+  Tensor<T> y = x;
+  for (std::size_t i = 0; i < amounts.size() / 2; ++i)
+    y = pad_axis(y, -1 - static_cast<index_t>(i), amounts[2 * i], amounts[2 * i + 1], mode, value);
+  return y;
+}
+
+}  // namespace limn::inline LIMN_ABI
+
+#include <limn/ops/gather.hpp>
