@@ -1,0 +1,191 @@
+// Elementary functions on one vector, for one instruction set. Largest errors in units in the last place of the float
+// result, measured by tests/kernels/math_test.cpp: exp 1, expm1 1.5, log 1.5, log1p 2.5, tanh 2.5, sigmoid 2.5, erf 1.5.
+// Infinities, NaN, signed zeros and subnormal numbers are right.
+// The polynomials are minimax fits (Remez) on the reduced interval. double is computed lane by lane with <cmath>.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpsabi"  // every function here is inlined: no vector crosses a call
+
+namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
+
+namespace lane_math {
+typedef Vec<float> F;
+typedef Vec<std::int32_t> I;
+typedef Vec<std::uint32_t> U;
+LIMN_INLINE U bits(F x) { U v; std::memcpy(&v, &x, sizeof v); return v; }
+LIMN_INLINE F value(U n) { F v; std::memcpy(&v, &n, sizeof v); return v; }
+LIMN_INLINE U u32(I n) { U v; std::memcpy(&v, &n, sizeof v); return v; }
+LIMN_INLINE I i32(U n) { I v; std::memcpy(&v, &n, sizeof v); return v; }
+LIMN_INLINE F f(float c) { return broadcast<float>(c); }
+LIMN_INLINE I i(std::int32_t c) { return broadcast<std::int32_t>(c); }
+LIMN_INLINE U u(std::uint32_t c) { return broadcast<std::uint32_t>(c); }
+/// 2^n for -126 <= n <= 127.
+LIMN_INLINE F power_of_two(I n) { return value((u32(n) + u(127)) << u(23)); }
+LIMN_INLINE F magnitude(F x) { return value(bits(x) & u(0x7fffffffu)); }
+LIMN_INLINE F with_sign(F x, F sign) { return value(bits(x) | (bits(sign) & u(0x80000000u))); }
+
+/// x = n ln 2 + r with |r| <= ln 2 / 2; returns exp(r) - 1. |x| must be below 2^20; a NaN stays in the result.
+LIMN_INLINE F reduced_expm1(F x, I& n) {
+  const F shifted = x * f(1.44269504f) + f(12582912.f);  // 1.5 * 2^23: the low bits now hold round(x / ln 2)
+  n = i32(bits(shifted) - u(0x4b400000u));
+  const F count = __builtin_convertvector(n, F);
+  F r = x - count * f(0.693359375f);  // ln 2 in two parts: 9 bits, so that the product is exact, and the rest
+  r = r - count * f(-2.12194440e-4f);
+  F p = f(1.996464866e-4f);
+  p = p * r + f(1.394431352e-3f);
+  p = p * r + f(8.333215305e-3f);
+  p = p * r + f(4.166631304e-2f);
+  p = p * r + f(1.666666692e-1f);
+  p = p * r + f(0.5f);
+  return (p * r) * r + r;
+}
+}  // namespace lane_math
+
+LIMN_INLINE Vec<float> exp(Vec<float> x) {
+  using namespace lane_math;
+  F clamped = x > f(104.f) ? f(104.f) : x;  // beyond these the result is infinity or 0 anyway; a NaN stays
+  clamped = clamped < f(-104.f) ? f(-104.f) : clamped;
+  I n;
+  const F e = reduced_expm1(clamped, n) + f(1.f);
+  const I half = n >> i(1);  // 2^n in two factors: n goes beyond the exponents of float on both sides
+  return (e * power_of_two(half)) * power_of_two(n - half);
+}
+
+LIMN_INLINE Vec<float> expm1(Vec<float> x) {
+  using namespace lane_math;
+  F clamped = x > f(89.f) ? f(89.f) : x;
+  clamped = clamped < f(-20.f) ? f(-20.f) : clamped;
+  I n;
+  const F q = reduced_expm1(clamped, n);
+  const F scale = power_of_two(n - i(1));
+  const F y = (scale * q + (scale - f(0.5f))) * f(2.f);
+  return x == f(0.f) ? x : y;  // keeps the sign of zero
+}
+
+/// Positive, finite or not; a negative x gives NaN and 0 gives -infinity.
+LIMN_INLINE Vec<float> log(Vec<float> x) {
+  using namespace lane_math;
+  const I subnormal = x < f(1.17549435e-38f);
+  const F scaled = subnormal ? x * f(8388608.f) : x;
+  const U raw = bits(scaled) - u(0x3f3504f3u);  // so that the mantissa below runs from sqrt(1/2) to sqrt(2)
+  const I exponent = i32(raw) >> i(23);
+  const F m = value((raw & u(0x007fffffu)) + u(0x3f3504f3u)) - f(1.f);
+  const F e = __builtin_convertvector(exponent, F) - (subnormal ? f(23.f) : f(0.f));
+  F p = f(6.746625544e-2f);
+  p = p * m + f(-1.167563159e-1f);
+  p = p * m + f(1.188815317e-1f);
+  p = p * m + f(-1.240558984e-1f);
+  p = p * m + f(1.421955402e-1f);
+  p = p * m + f(-1.666799605e-1f);
+  p = p * m + f(2.000211859e-1f);
+  p = p * m + f(-2.500000959e-1f);
+  p = p * m + f(3.333333126e-1f);
+  const F square = m * m;
+  F y = (m * square) * p;
+  y = y + e * f(-2.12194440e-4f);
+  y = y - square * f(0.5f);
+  y = m + y;
+  y = y + e * f(0.693359375f);
+  y = x < f(__builtin_inff()) ? y : x;  // infinity and NaN
+  y = x == f(0.f) ? f(-__builtin_inff()) : y;
+  return x < f(0.f) ? f(__builtin_nanf("")) : y;
+}
+
+/// log(1 + x) with the rounding of 1 + x put right (Kahan).
+LIMN_INLINE Vec<float> log1p(Vec<float> x) {
+  using namespace lane_math;
+  const F sum = f(1.f) + x;
+  const F y = log(sum) * (x / (sum - f(1.f)));
+  const F corrected = x < f(3e38f) ? y : log(sum);
+  return sum == f(1.f) ? x : corrected;
+}
+
+LIMN_INLINE Vec<float> tanh(Vec<float> x) {
+  using namespace lane_math;
+  const F a = magnitude(x);
+  const F e = expm1(a > f(10.f) ? f(20.f) : a + a);  // tanh(10) rounds to 1
+  const F y = e / (e + f(2.f));
+  return with_sign(y, x);
+}
+
+/// 1 / (1 + exp(-x)); a tiny result keeps its relative precision.
+LIMN_INLINE Vec<float> sigmoid(Vec<float> x) {
+  using namespace lane_math;
+  const F e = exp(x < f(0.f) ? x : -x);
+  return (x < f(0.f) ? e : f(1.f)) / (f(1.f) + e);
+}
+
+LIMN_INLINE Vec<float> erf(Vec<float> x) {
+  using namespace lane_math;
+  const F a = magnitude(x), s = x * x;
+  F p = f(8.29283226e-5f);  // |x| <= 0.93: x + x P(x^2)
+  p = p * s + f(-8.124895167e-4f);
+  p = p * s + f(5.199518141e-3f);
+  p = p * s + f(-2.685881782e-2f);
+  p = p * s + f(1.128368574e-1f);
+  p = p * s + f(-3.761263316e-1f);
+  p = p * s + f(1.283791666e-1f);
+  const F small = p * x + x;
+  const F t = a > f(4.f) ? f(4.f) : a;  // erf(4) rounds to 1
+  F q = f(1.043344624e-5f);  // beyond: 1 - exp(-|x| Q(|x|))
+  q = q * t + f(-3.148612289e-4f);
+  q = q * t + f(3.610353777e-3f);
+  q = q * t + f(-2.369458912e-2f);
+  q = q * t + f(1.061590738e-1f);
+  q = q * t + f(6.351980208e-1f);
+  q = q * t + f(1.28637078e-1f);
+  const F large = f(1.f) - exp(-(q * t + t));
+  return a > f(0.93f) ? with_sign(large, x) : small;
+}
+
+LIMN_INLINE Vec<float> abs(Vec<float> x) { return lane_math::magnitude(x); }
+
+// Lane by lane with <cmath>: every function for double, the rare ones for float.
+#define LIMN_LANEWISE(T, name, call)                                   \
+  LIMN_INLINE Vec<T> name(Vec<T> x) {                                  \
+    Vec<T> y{};                                                        \
+    for (index_t k = 0; k < lanes<T>; ++k) {                           \
+      const T v = x[k];                                                \
+      y[k] = call;                                                     \
+    }                                                                  \
+    return y;                                                          \
+  }
+LIMN_LANEWISE(float, sqrt, std::sqrt(v))
+LIMN_LANEWISE(float, sin, std::sin(v))
+LIMN_LANEWISE(float, cos, std::cos(v))
+LIMN_LANEWISE(float, floor, std::floor(v))
+LIMN_LANEWISE(float, ceil, std::ceil(v))
+LIMN_LANEWISE(float, round_even, std::nearbyint(v))
+LIMN_LANEWISE(double, exp, std::exp(v))
+LIMN_LANEWISE(double, expm1, std::expm1(v))
+LIMN_LANEWISE(double, log, std::log(v))
+LIMN_LANEWISE(double, log1p, std::log1p(v))
+LIMN_LANEWISE(double, tanh, std::tanh(v))
+LIMN_LANEWISE(double, sigmoid, scalar::sigmoid(v))
+LIMN_LANEWISE(double, erf, std::erf(v))
+LIMN_LANEWISE(double, abs, std::fabs(v))
+LIMN_LANEWISE(double, sqrt, std::sqrt(v))
+LIMN_LANEWISE(double, sin, std::sin(v))
+LIMN_LANEWISE(double, cos, std::cos(v))
+LIMN_LANEWISE(double, floor, std::floor(v))
+LIMN_LANEWISE(double, ceil, std::ceil(v))
+LIMN_LANEWISE(double, round_even, std::nearbyint(v))
+#undef LIMN_LANEWISE
+
+template <class V> LIMN_INLINE V pow(V x, V y) {
+  V z{};
+  for (index_t k = 0; k < static_cast<index_t>(sizeof(V) / sizeof(x[0])); ++k) z[k] = std::pow(x[k], y[k]);
+  return z;
+}
+
+template <class V> LIMN_INLINE V splat(double value) {
+  using T = std::remove_cvref_t<decltype(V{}[0])>;
+  return broadcast<T>(static_cast<T>(value));
+}
+template <class V, class T> LIMN_INLINE V splat_exact(T value) {
+  using U = std::remove_cvref_t<decltype(V{}[0])>;
+  return broadcast<U>(static_cast<U>(value));
+}
+template <class M, class V> LIMN_INLINE V select(M mask, V yes, V no) { return mask ? yes : no; }
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
+#pragma GCC diagnostic pop
