@@ -19,7 +19,7 @@ namespace detail {
 /// Runs `cpu()` or `on_cuda(device)`. `on_cuda` must be generic ([&](auto device) {...}): without LIMN_WITH_CUDA it is never
 /// instantiated, so no CUDA symbol is needed to link. `device` is the current device while it runs.
 template <class Cpu, class Cuda>
-void dispatch(const char* kernel, Device device, Cpu&& cpu, [[maybe_unused]] Cuda&& on_cuda) {
+void dispatch([[maybe_unused]] const char* kernel, Device device, Cpu&& cpu, [[maybe_unused]] Cuda&& on_cuda) {
   if (device.kind == DeviceKind::cpu) return cpu();
 #ifdef LIMN_WITH_CUDA
   cuda::select(device.index);

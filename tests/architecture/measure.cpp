@@ -1,5 +1,5 @@
-// measure --runs N --max-seconds S --max-mib M -- COMMAND...: runs a command N times; fails when the best run's processor time
-// or peak memory is over the budget.
+// measure --runs N --max-seconds S --max-mib M -- COMMAND...: runs a command N times; fails when the best run's
+// processor time or peak memory is over the budget.
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
     best_seconds = std::min(best_seconds, seconds(usage.ru_utime) + seconds(usage.ru_stime));
     best_mib = std::min(best_mib, static_cast<double>(usage.ru_maxrss) / 1024);
   }
-  std::printf("best of %d: %.2f s of %.2f s, %.0f MiB of %.0f MiB\n", runs, best_seconds, max_seconds, best_mib, max_mib);
+  std::printf("best of %d: %.2f s of %.2f s, %.0f MiB of %.0f MiB\n", runs, best_seconds, max_seconds, best_mib,
+              max_mib);
   return best_seconds <= max_seconds && best_mib <= max_mib ? 0 : 1;
 }

@@ -1,0 +1,181 @@
+#pragma once
+// Takes the place of limn_kernels/cuda/launch.cuh in tests: runs the kernels' own sources on the CPU, one fibre a CUDA
+// thread.
+//
+// Blocks run one after the other; the threads of a block take turns, changing at barriers and shuffles only, in the
+// order that `order` says. Found: wrong arithmetic, missing barriers that an order shows, threads that leave before a
+// barrier, deadlocks, and (with -fsanitize=address) reads outside memory. Not found: the GPU's own rounding and memory
+// order.
+
+#include <ucontext.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <tuple>
+#include <vector>
+
+#include <limn_kernels/device.hpp>
+#include <limn_kernels/error.hpp>
+
+#define __global__
+#define __device__
+#define __shared__ static  // one block at a time, one operating-system thread
+
+namespace limn::inline LIMN_ABI::kernels::cuda {
+
+struct Dim {
+  unsigned x = 1;
+};
+inline Dim threadIdx, blockIdx, blockDim, gridDim;
+
+namespace host {
+
+enum class Order { forward, backward, warps_backward };
+inline Order order = Order::forward;
+
+/// Runs one block; kept over the blocks of a launch, so that fibres reuse their stacks.
+class Executor {
+ public:
+  static constexpr std::size_t stack_bytes = 64 << 10;
+  static Executor*& current() {
+    static Executor* running = nullptr;
+    return running;
+  }
+
+  Executor(unsigned threads, const std::function<void()>& body) : body_(body), fibres_(threads) {
+    for (auto& fibre : fibres_) fibre.stack = std::make_unique<char[]>(stack_bytes);
+  }
+
+  void run_block() {
+    for (Fibre& fibre : fibres_) prepare(fibre, &scheduler_);
+    while (step()) {}
+    if (failure_) std::rethrow_exception(failure_);
+    for (const Fibre& fibre : fibres_)
+      if (fibre.state != State::done)
+        fail("cuda_host", "some threads left the kernel before a barrier that others wait at");
+  }
+
+  void block_barrier() { wait(State::at_block); }
+  void warp_barrier() { wait(State::at_warp); }
+
+  template <class T>
+  T exchange(T value, unsigned from_lane) {
+    static_assert(sizeof(T) <= sizeof(double));
+    Fibre& mine = fibres_[running_];
+    mine.slot = 0;
+    std::memcpy(&mine.slot, &value, sizeof(T));
+    warp_barrier();
+    T result;
+    const unsigned from = running_ / 32 * 32 + from_lane % 32;
+    std::memcpy(&result, &fibres_[from].slot, sizeof(T));
+    warp_barrier();
+    return result;
+  }
+  [[nodiscard]] unsigned lane() const { return running_ % 32; }
+
+ private:
+  enum class State { ready, at_warp, at_block, done };
+  struct Fibre {
+    ucontext_t context;
+    std::unique_ptr<char[]> stack;
+    State state = State::done;
+    double slot = 0;
+  };
+
+  static void prepare(Fibre& fibre, ucontext_t* scheduler) {
+    fibre.state = State::ready;
+    getcontext(&fibre.context);
+    fibre.context.uc_stack.ss_sp = fibre.stack.get();
+    fibre.context.uc_stack.ss_size = stack_bytes;
+    fibre.context.uc_link = scheduler;
+    makecontext(&fibre.context, &Executor::enter, 0);
+  }
+
+  static void enter() {
+    Executor& self = *current();
+    try {
+      self.body_();
+    } catch (...) {
+      self.failure_ = std::current_exception();
+    }
+    self.fibres_[self.running_].state = State::done;
+  }
+
+  void wait(State state) {
+    fibres_[running_].state = state;
+    const unsigned me = running_;
+    swapcontext(&fibres_[me].context, &scheduler_);
+  }
+
+  [[nodiscard]] unsigned nth(unsigned i) const {
+    const auto n = static_cast<unsigned>(fibres_.size());
+    if (order == Order::backward) return n - 1 - i;
+    if (order == Order::warps_backward) return (n / 32 - 1 - i / 32) * 32 + i % 32;
+    return i;
+  }
+
+  /// Runs every ready fibre until it waits; then opens the barriers that are complete. False when nothing can move.
+  bool step() {
+    bool moved = false;
+    for (unsigned i = 0; i < fibres_.size() && !failure_; ++i) {
+      running_ = nth(i);
+      if (fibres_[running_].state != State::ready) continue;
+      threadIdx.x = running_;
+      swapcontext(&scheduler_, &fibres_[running_].context);
+      moved = true;
+    }
+    if (failure_) return false;
+    const auto open = [&](std::size_t begin, std::size_t end, State state) {
+      for (std::size_t i = begin; i < end; ++i)
+        if (fibres_[i].state != state) return;
+      for (std::size_t i = begin; i < end; ++i) fibres_[i].state = State::ready;
+      moved = true;
+    };
+    for (std::size_t warp = 0; warp < fibres_.size(); warp += 32) open(warp, warp + 32, State::at_warp);
+    open(0, fibres_.size(), State::at_block);
+    return moved;
+  }
+
+  std::function<void()> body_;
+  std::vector<Fibre> fibres_;
+  ucontext_t scheduler_;
+  unsigned running_ = 0;
+  std::exception_ptr failure_;
+};
+
+}  // namespace host
+
+inline void __syncthreads() { host::Executor::current()->block_barrier(); }
+template <class T>
+T __shfl_xor_sync(unsigned /*mask*/, T value, int lanes) {
+  host::Executor& executor = *host::Executor::current();
+  return executor.exchange(value, executor.lane() ^ static_cast<unsigned>(lanes));
+}
+
+[[nodiscard]] inline unsigned blocks_for(index_t count, index_t per_block) {
+  const index_t blocks = (count + per_block - 1) / per_block;
+  return static_cast<unsigned>(blocks > 3 ? 3 : blocks);  // few: so that the strides over the grid are exercised
+}
+
+template <class... Params, class... Args>
+void launch(const char* name, void (*kernel)(Params...), unsigned blocks, unsigned threads, const Args&... args) {
+  if (threads == 0 || threads % 32 != 0 || threads > 1024) fail(name, "a block of ", threads, " threads");
+  host::Executor executor(threads, [&] { kernel(args...); });
+  host::Executor* const outer = host::Executor::current();
+  host::Executor::current() = &executor;
+  blockDim.x = threads;
+  gridDim.x = blocks;
+  try {
+    for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x) executor.run_block();
+  } catch (...) {
+    host::Executor::current() = outer;
+    throw;
+  }
+  host::Executor::current() = outer;
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels::cuda
