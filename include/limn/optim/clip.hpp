@@ -1,0 +1,46 @@
+#pragma once
+// clip_grad_norm, clip_grad_value: gradients kept within bounds before a step.
+
+#include <cmath>
+
+#include <limn/autograd/backward.hpp>
+
+namespace limn::inline LIMN_ABI::optim {
+
+/// Scales all gradients by min(1, max_norm / (norm + 1e-6)), norm being the 2-norm of all of them together. Returns norm.
+template <class T>
+double clip_grad_norm(const std::vector<Tensor<T>>& parameters, double max_norm) {
+  double squares = 0;
+  for (const Tensor<T>& parameter : parameters) {
+    if (!parameter.grad().defined()) continue;
+    const Tensor<T> gradient = detail::packed(parameter.grad());
+    double sum = 0;
+    for (index_t i = 0; i < gradient.numel(); ++i) sum += static_cast<double>(gradient.data()[i]) * static_cast<double>(gradient.data()[i]);
+    squares += sum;
+  }
+  const double norm = std::sqrt(squares), factor = max_norm / (norm + 1e-6);
+  if (factor >= 1) return norm;
+  for (const Tensor<T>& parameter : parameters) {
+    if (!parameter.grad().defined()) continue;
+    Tensor<T> scaled = detail::copy_as<T>(parameter.grad());
+    for (index_t i = 0; i < scaled.numel(); ++i) scaled.data()[i] = static_cast<T>(scaled.data()[i] * static_cast<T>(factor));
+    parameter.set_grad(scaled);
+  }
+  return norm;
+}
+
+/// Limits every gradient element to [-limit, limit].
+template <class T>
+void clip_grad_value(const std::vector<Tensor<T>>& parameters, double limit) {
+  for (const Tensor<T>& parameter : parameters) {
+    if (!parameter.grad().defined()) continue;
+    Tensor<T> clipped = detail::copy_as<T>(parameter.grad());
+    for (index_t i = 0; i < clipped.numel(); ++i) {
+      T& value = clipped.data()[i];
+      value = value > T(limit) ? T(limit) : value < T(-limit) ? T(-limit) : value;
+    }
+    parameter.set_grad(clipped);
+  }
+}
+
+}  // namespace limn::inline LIMN_ABI::optim
