@@ -1,4 +1,5 @@
-# One row of files an op: ops/<k>.hpp has tests/ops/<k>_test.cpp, in which every op it records has a case; a kernel contract
+# One row of files an op: ops/<k>.hpp has tests/ops/<k>_test.cpp, in which every op it records has a gradient case
+# (check_op("name", ...) of tests/support/op_case.hpp; or, where that cannot be, TEST_CASE("name ... gradient ...")); a kernel contract
 # limn_kernels/<k>.hpp has a body cpu/<k>.hpp and a test that includes it (or tests/ops/<k>_test.cpp).
 cmake_minimum_required(VERSION 3.25)
 set(frame config device dispatch error for_each_isa functors half isa memory parallel simd)
@@ -15,12 +16,19 @@ foreach(op ${ops})
   endif()
   file(READ ${ROOT}/include/limn/ops/${op}.hpp header)
   file(READ ${ROOT}/${test} cases)
-  string(REGEX MATCHALL "record(<[^>]*>)?\\([ \n]*\"[a-z0-9_]+\"" names "${header}")
+  string(REGEX REPLACE "//[^\n]*" "" header "${header}")
+  string(REGEX MATCHALL "[^a-z_]record(_cast)?(<[^>]*>)?\\(" calls "${header}")
+  string(REGEX MATCHALL "[^a-z_]record(_cast)?(<[^>]*>)?\\([ \n]*\"[a-z0-9_]+\"" names "${header}")
+  list(LENGTH calls all)
+  list(LENGTH names named)
+  if(NOT all EQUAL named)
+    list(APPEND wrong "include/limn/ops/${op}.hpp: a record() whose name is not written there; this rule could not see its case")
+  endif()
   list(REMOVE_DUPLICATES names)
   foreach(name ${names})
     string(REGEX REPLACE ".*\"([a-z0-9_]+)\"" "\\1" name "${name}")
     math(EXPR recorded "${recorded} + 1")
-    if(NOT cases MATCHES "[^a-z0-9_]${name}[^a-z0-9_]")
+    if(NOT cases MATCHES "\"${name}\"|TEST_CASE\\(\"${name} [^\"]*gradient")
       list(APPEND wrong "include/limn/ops/${op}.hpp: the op ${name} has no case in ${test}")
     endif()
   endforeach()

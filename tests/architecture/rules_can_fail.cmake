@@ -51,6 +51,8 @@ file(REMOVE_RECURSE ${SCRATCH}/include/limn/util)
 
 put(include/limn/ops/twice.hpp "return record(\"twice\", y); return record(\n \"thrice\", y);\n")
 expect(parts "the op thrice has no case")
+put(include/limn/ops/twice.hpp "return record(\"twice\", y); return record(name, y);\n")
+expect(parts "could not see its case")
 put(include/limn/ops/twice.hpp "#pragma omp parallel for\n")
 expect(owners "OpenMP belongs in")
 put(include/limn/ops/twice.hpp "std::cerr << 1;\n")

@@ -25,3 +25,14 @@ TEST_CASE("a tensor moved to a device that this build lacks fails with the remed
   const auto x = zeros({2});
   CHECK(to(x, cpu_device).data() == x.data());
 }
+
+TEST_CASE("to carries the gradient back to the device that x is on") {
+  if (kernels::cuda_device_count() == 0) {
+    MESSAGE("skipped: no GPU");
+    return;
+  }
+  Tensor<float> x = from<float>({1, 2}, {2});
+  x.requires_grad_();
+  backward(to(to(x, cuda_device()), cpu_device), from<float>({3, 4}, {2}));
+  CHECK(to_vector(x.grad()) == std::vector<float>{3, 4});
+}
