@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 #include <limn_kernels/cpu/math.hpp>
+#include <limn_kernels/math.hpp>
 
 #define LIMN_ISA_BODY <kernels/math_test.inl>
 #include <limn_kernels/for_each_isa.hpp>
