@@ -1,5 +1,7 @@
 // Kind formats-safetensors: the values of good files, the widening and narrowing of half types, the files to reject.
 
+#include <limn/io/weights.hpp>
+
 #include "fixture.hpp"
 #include "kinds.hpp"
 
@@ -87,6 +89,17 @@ void check_formats_safetensors(const std::filesystem::path& folder, Report& repo
         if (candidate == tensor || (candidate.size() > 2 && candidate[1] == '.' && candidate.substr(2) == tensor))
           report.tensor(name, file.read_as<float>(candidate), file.info(candidate).shape);
       if (named) break;
+    }
+  }
+
+  if (report.meta().contains("sharded")) {
+    const auto index = report.meta().at("sharded").at("index").get<std::string>();
+    const io::Weights weights(folder / index);
+    const io::Json map = io::parse_json_file(folder / index).at("weight_map");
+    report.fact(index + " count", weights.names().size() == map.size());
+    for (const auto& entry : map.items()) {
+      const io::SafetensorsFile shard(folder / entry.value().get<std::string>());
+      report.fact(index + " " + entry.key(), weights.read_bytes(entry.key()) == shard.read_bytes(entry.key()));
     }
   }
 

@@ -8,6 +8,8 @@
 namespace limn::golden {
 
 void check_formats_safetensors(const std::filesystem::path& folder, Report& report);
+void check_optim(const std::filesystem::path& folder, Report& report);
+void check_schedulers(const std::filesystem::path& folder, Report& report);
 
 struct Kind {
   const char* name;
@@ -16,6 +18,8 @@ struct Kind {
 
 inline constexpr Kind kinds[] = {
     {"formats-safetensors", check_formats_safetensors},
+    {"optim", check_optim},
+    {"schedulers", check_schedulers},
 };
 
 }  // namespace limn::golden

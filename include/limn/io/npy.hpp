@@ -14,7 +14,7 @@ inline constexpr std::string_view npy_descriptions[] = {"|b1", "|u1", "|i1", "<u
 /// values.
 [[nodiscard]] inline std::string_view npy_field(std::string_view header, std::string_view key,
                                                 const std::string& where) {
-  const std::size_t found = header.find("'" + std::string(key) + "'");
+  const std::size_t found = header.find(in_quotes(key));
   const std::size_t colon = found == std::string_view::npos ? found : header.find(':', found);
   if (colon == std::string_view::npos) fail(where, "the header has no ", in_quotes(key), damaged);
   const std::size_t start = header.find_first_not_of(' ', colon + 1);
