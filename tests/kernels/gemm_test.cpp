@@ -1,0 +1,100 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include <limn/core/random.hpp>
+#include <limn_kernels/gemm.hpp>
+
+using namespace limn;
+
+namespace {
+
+struct Operands {
+  std::vector<double> a, b, c;
+};
+
+std::vector<double> random_values(index_t count, Generator& generator) {
+  std::vector<double> values(static_cast<std::size_t>(count));
+  for (double& v : values) v = static_cast<float>(generator.uniform() * 2 - 1);
+  return values;
+}
+
+/// The reference: three loops in double.
+std::vector<double> naive(const kernels::GemmShape& s, double alpha, const std::vector<double>& a, const std::vector<double>& b, double beta, std::vector<double> c) {
+  for (index_t i = 0; i < s.m; ++i)
+    for (index_t j = 0; j < s.n; ++j) {
+      double sum = 0;
+      for (index_t p = 0; p < s.k; ++p)
+        sum += a[static_cast<std::size_t>(s.transpose_a ? p * s.lda + i : i * s.lda + p)] * b[static_cast<std::size_t>(s.transpose_b ? j * s.ldb + p : p * s.ldb + j)];
+      double& y = c[static_cast<std::size_t>(i * s.ldc + j)];
+      y = beta == 0 ? alpha * sum : alpha * sum + beta * y;
+    }
+  return c;
+}
+
+template <class T>
+void check(kernels::GemmShape s, double alpha, double beta, Generator& generator, double unit) {
+  s.lda = (s.transpose_a ? s.m : s.k) + generator.below(3);
+  s.ldb = (s.transpose_b ? s.k : s.n) + generator.below(3);
+  s.ldc = s.n + generator.below(3);
+  const auto a = random_values((s.transpose_a ? s.k : s.m) * s.lda, generator), b = random_values((s.transpose_b ? s.n : s.k) * s.ldb, generator);
+  auto c = random_values(s.m * s.ldc, generator);
+  if (beta == 0)
+    for (index_t i = 0; i < s.m; ++i)
+      for (index_t j = 0; j < s.n; ++j) c[static_cast<std::size_t>(i * s.ldc + j)] = std::nan("");  // must not spread
+  const auto expected = naive(s, alpha, a, b, beta, c);
+  const std::vector<T> ta(a.begin(), a.end()), tb(b.begin(), b.end()), start(c.begin(), c.end());
+  std::vector<std::vector<T>> results;
+  for (const int threads : {1, 2, 7}) {
+    kernels::set_thread_count(threads);
+    std::vector<T> result = start;
+    kernels::gemm<T>(cpu_device, s, static_cast<T>(alpha), ta.data(), tb.data(), static_cast<T>(beta), result.data());
+    results.push_back(result);
+  }
+  INFO("m " << s.m << " n " << s.n << " k " << s.k << " ta " << s.transpose_a << " tb " << s.transpose_b << " alpha " << alpha << " beta " << beta);
+  double largest = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const bool gap = static_cast<index_t>(i) % s.ldc >= s.n;
+    if (gap && results[0][i] != start[i]) largest = 1e9;  // wrote between the rows
+    else if (!gap) largest = std::fmax(largest, std::isfinite(static_cast<double>(results[0][i])) ? std::abs(static_cast<double>(results[0][i]) - expected[i]) : 1e9);
+  }
+  // |a|, |b| < 1: each of the k steps rounds a product (without FMA) and a sum.
+  CHECK(largest <= unit * static_cast<double>(s.k + 1));
+  CHECK(std::memcmp(results[0].data(), results[1].data(), results[0].size() * sizeof(T)) == 0);
+  CHECK(std::memcmp(results[0].data(), results[2].data(), results[0].size() * sizeof(T)) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("gemm agrees with three loops in double over random shapes, gaps and transpositions") {
+  Generator generator(5);
+  for (int trial = 0; trial < 150; ++trial) {
+    const kernels::GemmShape s{1 + generator.below(70), 1 + generator.below(70), generator.below(71), generator.below(2) == 1, generator.below(2) == 1};
+    const double alpha = trial % 3 ? 1 : -0.5, beta = trial % 2 ? 0 : trial % 4 ? 1 : 0.25;
+    check<float>(s, alpha, beta, generator, 1.2e-7);
+    check<double>(s, alpha, beta, generator, 2.3e-16);
+  }
+}
+
+TEST_CASE("gemm agrees over several blocks of every dimension") {
+  Generator generator(6);
+  for (const auto& s : {kernels::GemmShape{200, 100, 1100}, {3, 4200, 600, false, true}, {1, 300, 2000, false, true}, {400, 33, 520, true, false},
+                        {2, 64, 700, false, false}, {14, 320, 513, true, true}, {800, 17, 3}})
+    check<float>(s, 1, 0.5, generator, 1.2e-7);
+}
+
+TEST_CASE("gemm of bf16 rounds once, gemm of integers is exact") {
+  Generator generator(7);
+  const std::vector<bf16> a = {1.f, 2.f, 3.f, 4.f}, b = {1.f, 1.f, 1.f, -1.f};
+  std::vector<bf16> c(4);
+  kernels::gemm<bf16>(cpu_device, {2, 2, 2}, 1.f, a.data(), b.data(), 0.f, c.data());
+  CHECK(static_cast<float>(c[0]) == 3);
+  CHECK(static_cast<float>(c[1]) == -1);
+  CHECK(static_cast<float>(c[3]) == -1);
+  const std::vector<std::int64_t> ia = {1, 2, 3, 4}, ib = {1, 1, 1, -1};
+  std::vector<std::int64_t> ic(4);
+  kernels::gemm<std::int64_t>(cpu_device, {2, 2, 2, true, false}, 1, ia.data(), ib.data(), 0, ic.data());
+  CHECK(ic == std::vector<std::int64_t>{4, -2, 6, -2});
+}
