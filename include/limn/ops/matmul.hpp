@@ -1,0 +1,104 @@
+#pragma once
+// matmul: matrix products with NumPy's batching; linear: x w^T + b.
+
+#include <limn/ops/arithmetic.hpp>
+#include <limn/ops/view.hpp>
+#include <limn_kernels/matmul.hpp>
+
+namespace limn::inline LIMN_ABI {
+
+namespace detail {
+
+/// A matrix (the last two axes) as gemm reads it: as it lies, transposed, or (copied) contiguous.
+template <class T>
+struct MatrixView {
+  Tensor<T> tensor;
+  bool transposed = false;
+  index_t leading = 0;
+};
+
+template <class T>
+[[nodiscard]] MatrixView<T> matrix_view(const Tensor<T>& x) {
+  const index_t rows = x.size(-2), columns = x.size(-1), row_step = x.strides()[-2], column_step = x.strides()[-1];
+  if (column_step == 1 && row_step >= columns && columns > 0) return {x.detach(), false, row_step};
+  if (row_step == 1 && column_step >= rows && rows > 0) return {x.detach(), true, column_step};
+  return {packed(x), false, columns};
+}
+
+/// The offset of each batch entry of x under the broadcast batch shape.
+template <class T>
+[[nodiscard]] std::vector<index_t> batch_offsets(const Tensor<T>& x, const Shape& batch) {
+  const index_t own = x.rank() - 2;
+  const Shape own_shape(Dims(x.shape().data(), own));
+  const Strides own_strides(x.strides().data(), own), walk = broadcast_strides(own_shape, own_strides, batch);
+  std::vector<index_t> offsets(static_cast<std::size_t>(batch.numel()));
+  index_t position[max_rank] = {}, offset = 0;
+  for (index_t& o : offsets) {
+    o = offset;
+    for (index_t d = batch.rank() - 1; d >= 0; --d) {
+      offset += walk[d];
+      if (++position[d] < batch[d]) break;
+      offset -= position[d] * walk[d];
+      position[d] = 0;
+    }
+  }
+  return offsets;
+}
+
+/// Both operands of rank >= 2.
+template <class T>
+[[nodiscard]] Tensor<T> matmul_batched(const Tensor<T>& a, const Tensor<T>& b) {
+  if (a.size(-1) != b.size(-2)) fail("matmul", "a of shape ", a.shape(), " has ", a.size(-1), " columns but b of shape ", b.shape(), " has ", b.size(-2), " rows");
+  const Shape a_batch(Dims(a.shape().data(), a.rank() - 2)), b_batch(Dims(b.shape().data(), b.rank() - 2));
+  // One matrix for the whole batch: its rows make one tall product.
+  if (b.rank() == 2 && a.rank() > 2 && a.is_contiguous())
+  {
+    Dims shape = a.shape();
+    shape[-1] = b.size(1);
+    return reshape(matmul_batched(reshape(a, {a_batch.numel() * a.size(-2), a.size(-1)}), b), shape);
+  }
+  Shape shape = broadcast_shapes("matmul", a_batch, b_batch);
+  const Shape batch = shape;
+  shape.push_back(a.size(-2));
+  shape.push_back(b.size(-1));
+
+  const MatrixView<T> va = matrix_view(a), vb = matrix_view(b);
+  Tensor<T> y(shape, a.device());
+  const kernels::MatmulShape s{{a.size(-2), b.size(-1), a.size(-1), va.transposed, vb.transposed, va.leading, vb.leading, b.size(-1)}, batch.numel()};
+  kernels::matmul(a.device(), s, va.tensor.data(), batch_offsets(va.tensor, batch).data(), vb.tensor.data(), batch_offsets(vb.tensor, batch).data(), y.data());
+
+  return record("matmul", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> {
+    Grads<T> d(2);
+    if (a.requires_grad()) d[0] = matmul_batched(dy, transpose(b));
+    if (b.requires_grad()) {
+      // The gradient of a matrix that served a whole batch is one product over all its rows.
+      const bool tall = b.rank() == 2 && a.rank() > 2;
+      d[1] = tall ? matmul_batched(transpose(reshape(a, {-1, a.size(-1)})), reshape(dy, {-1, dy.size(-1)})) : matmul_batched(transpose(a), dy);
+    }
+    return d;
+  });
+}
+
+}  // namespace detail
+
+/// The matrix product as numpy.matmul and torch.matmul define it: a [..., m, k], b [..., k, n] -> [..., m, n], batch axes
+/// broadcast; an operand of rank 1 is a row (a) or a column (b) whose axis disappears from the result. Transposed views are
+/// read in place.
+template <class T>
+[[nodiscard]] Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
+  if (a.rank() == 0 || b.rank() == 0) fail("matmul", "needs at least one axis each, got shapes ", a.shape(), " and ", b.shape());
+  if (a.rank() == 1) return squeeze(matmul(unsqueeze(a, 0), b), b.rank() == 1 ? 0 : -2);
+  if (b.rank() == 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
+  return detail::matmul_batched(a, b);
+}
+
+/// x w^T + b: x [..., in], w [out, in], b [out] or undefined -> [..., out] (torch.nn.functional.linear).
+template <class T>
+[[nodiscard]] Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& w, const Tensor<T>& b = {}) {
+  check_rank("linear", "w", w.shape(), 2);
+  if (x.rank() == 0 || x.size(-1) != w.size(1)) fail("linear", "x of shape ", x.shape(), " does not end in the ", w.size(1), " inputs of w ", w.shape());
+  const Tensor<T> y = matmul(x, transpose(w));
+  return b.defined() ? y + b : y;
+}
+
+}  // namespace limn::inline LIMN_ABI
