@@ -1,0 +1,107 @@
+#pragma once
+// The CPU body of gru.hpp.
+
+#include <limn_kernels/cpu/math.hpp>
+#include <limn_kernels/cpu/recurrent.hpp>
+#include <limn_kernels/gru.hpp>
+
+namespace limn::inline LIMN_ABI::kernels::cpu {
+
+/// One step of the walk; pointers are those of its time.
+template <class T>
+struct GruStep {
+  index_t batch, hidden;
+  const std::uint8_t* mask;  // [batch] or null
+  const T* h_before;         // [batch, hidden]
+  const T* panels;           // Panels::gates of w_hh
+  const T* bias;             // [4 hidden]: r and z (both biases), n of x, n of h
+  T* gates;                  // [batch, 3 hidden]: input products, replaced by the gates
+  T* inner;                  // [batch, hidden]
+  T* h;                      // [batch, hidden]
+};
+
+template <class T>
+struct GruStepBackward {
+  index_t hidden;
+  const std::uint8_t* mask;  // [batch] or null
+  const T* gates;            // [batch, 3 hidden]
+  const T* inner;            // [batch, hidden]
+  const T* h_before;         // [batch, hidden]
+  T* dh;        // [batch, hidden]: gradient on h, becomes the part of that on h_before that passes through z
+  T* dgates_x;  // [batch, 3 hidden]: gradient on w_ih x + b_ih
+  T* dgates_h;  // [batch, 3 hidden]: gradient on w_hh h + b_hh
+};
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu
+
+#define LIMN_ISA_BODY <limn_kernels/cpu/gru.inl>
+#include <limn_kernels/for_each_isa.hpp>
+
+namespace limn::inline LIMN_ABI::kernels::cpu {
+
+template <class T>
+void gru_forward(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T>& out) {
+  const index_t batch = s.batch, hidden = s.hidden, width = 3 * hidden;
+  if (s.time == 0 || batch == 0) return;
+  input_products(s, width, in.x, in.w_ih, out.gates);
+
+  const Panels<T> recurrent = Panels<T>::gates(3, hidden, hidden, in.w_hh);
+  Workspace<T> bias(4 * hidden), zeros(batch * hidden);
+  add_biases<T>(2 * hidden, in.b_ih, in.b_hh, bias.data());
+  add_biases<T>(hidden, in.b_ih ? in.b_ih + 2 * hidden : nullptr, nullptr, bias.data() + 2 * hidden);
+  add_biases<T>(hidden, nullptr, in.b_hh ? in.b_hh + 2 * hidden : nullptr, bias.data() + 3 * hidden);
+  zeros.zero();
+
+  const T* h = in.h0 ? in.h0 : zeros.data();
+  for (index_t i = 0; i < s.time; ++i) {
+    const index_t t = s.at(i);
+    const GruStep<T> step{batch,
+                          hidden,
+                          in.mask ? in.mask + t * batch : nullptr,
+                          h,
+                          recurrent.data(),
+                          bias.data(),
+                          out.gates + t * batch * width,
+                          out.inner + t * batch * hidden,
+                          out.h + t * batch * hidden};
+    for_step_blocks(recurrent.blocks(), 2 * batch * width * hidden,
+                    [&](index_t first, index_t last) { LIMN_CALL_ISA(gru_step<T>, step, first, last); });
+    h = step.h;
+  }
+}
+
+template <class T>
+void gru_backward(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T>& saved, const T* dh,
+                  const GruGradients<T>& grads) {
+  const index_t batch = s.batch, hidden = s.hidden, width = 3 * hidden, steps = s.time * batch;
+  const Panels<T> recurrent = Panels<T>::plain(width, hidden, in.w_hh, hidden, 1);
+  Workspace<T> dgates_x(steps * width), dgates_h(steps * width), zeros(batch * hidden), dstate(batch * hidden);
+  zeros.zero();
+  dstate.zero();
+
+  for (index_t i = s.time - 1; i >= 0; --i) {
+    const index_t t = s.at(i);
+    const T* h_before = i > 0 ? saved.h + s.at(i - 1) * batch * hidden : in.h0 ? in.h0 : zeros.data();
+    for (index_t j = 0; j < batch * hidden; ++j) dstate.data()[j] += dh[t * batch * hidden + j];
+    const GruStepBackward<T> step{hidden,
+                                  in.mask ? in.mask + t * batch : nullptr,
+                                  saved.gates + t * batch * width,
+                                  saved.inner + t * batch * hidden,
+                                  h_before,
+                                  dstate.data(),
+                                  dgates_x.data() + t * batch * width,
+                                  dgates_h.data() + t * batch * width};
+    parallel_for(batch, 1 + 16384 / hidden,
+                 [&](index_t first, index_t last) { LIMN_CALL_ISA(gru_step_backward<T>, step, first, last); });
+    recurrent.accumulate(batch, step.dgates_h, dstate.data());
+  }
+
+  if (grads.dh0) std::copy_n(dstate.data(), batch * hidden, grads.dh0);
+  if (grads.dx) input_gradient(s, width, dgates_x.data(), in.w_ih, grads.dx);
+  if (grads.dw_ih) weight_gradient(steps, width, s.input, dgates_x.data(), in.x, T{0}, grads.dw_ih);
+  if (grads.dw_hh) recurrent_weight_gradient(s, width, dgates_h.data(), saved.h, in.h0, grads.dw_hh);
+  if (grads.db_ih) bias_gradient(s, width, dgates_x.data(), grads.db_ih);
+  if (grads.db_hh) bias_gradient(s, width, dgates_h.data(), grads.db_hh);
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu

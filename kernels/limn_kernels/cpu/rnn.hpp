@@ -1,0 +1,79 @@
+#pragma once
+// The CPU body of rnn.hpp.
+
+#include <limn_kernels/cpu/math.hpp>
+#include <limn_kernels/cpu/recurrent.hpp>
+#include <limn_kernels/rnn.hpp>
+
+namespace limn::inline LIMN_ABI::kernels::cpu {
+
+/// One step of the walk; pointers are those of its time.
+template <class T>
+struct RnnStep {
+  index_t batch, hidden;
+  RnnActivation activation;
+  const std::uint8_t* mask;  // [batch] or null
+  const T* h_before;         // [batch, hidden]
+  const T* panels;           // Panels::gates of w_hh
+  const T* bias;             // [hidden]
+  T* h;                      // [batch, hidden]: input products, replaced by the state
+};
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu
+
+#define LIMN_ISA_BODY <limn_kernels/cpu/rnn.inl>
+#include <limn_kernels/for_each_isa.hpp>
+
+namespace limn::inline LIMN_ABI::kernels::cpu {
+
+template <class T>
+void rnn_forward(const RecurrentShape& s, RnnActivation activation, const RnnInputs<T>& in, T* h) {
+  const index_t batch = s.batch, hidden = s.hidden;
+  if (s.time == 0 || batch == 0) return;
+  input_products(s, hidden, in.x, in.w_ih, h);
+
+  const Panels<T> recurrent = Panels<T>::gates(1, hidden, hidden, in.w_hh);
+  Workspace<T> bias(hidden), zeros(batch * hidden);
+  add_biases(hidden, in.b_ih, in.b_hh, bias.data());
+  zeros.zero();
+  const T* h_before = in.h0 ? in.h0 : zeros.data();
+  for (index_t i = 0; i < s.time; ++i) {
+    const index_t t = s.at(i);
+    const RnnStep<T> step{batch,    hidden,           activation,  in.mask ? in.mask + t * batch : nullptr,
+                          h_before, recurrent.data(), bias.data(), h + t * batch * hidden};
+    for_step_blocks(recurrent.blocks(), 2 * batch * hidden * hidden,
+                    [&](index_t first, index_t last) { LIMN_CALL_ISA(rnn_step<T>, step, first, last); });
+    h_before = step.h;
+  }
+}
+
+template <class T>
+void rnn_backward(const RecurrentShape& s, RnnActivation activation, const RnnInputs<T>& in, const T* h, const T* dh,
+                  const RnnGradients<T>& grads) {
+  const index_t batch = s.batch, hidden = s.hidden, steps = s.time * batch;
+  const Panels<T> recurrent = Panels<T>::plain(hidden, hidden, in.w_hh, hidden, 1);
+  Workspace<T> dgates(steps * hidden), dstate(batch * hidden);
+  dstate.zero();
+  for (index_t i = s.time - 1; i >= 0; --i) {
+    const index_t t = s.at(i);
+    T* dgates_now = dgates.data() + t * batch * hidden;
+    for (index_t b = 0; b < batch; ++b) {
+      const bool masked = in.mask && in.mask[t * batch + b] == 0;
+      for (index_t j = b * hidden; j < (b + 1) * hidden; ++j) {
+        const T y = h[t * batch * hidden + j], total = dstate.data()[j] + dh[t * batch * hidden + j];
+        const T slope = activation == RnnActivation::tanh ? T{1} - y * y : y > T{0} ? T{1} : T{0};
+        dgates_now[j] = masked ? T{0} : total * slope;
+        dstate.data()[j] = masked ? total : T{0};
+      }
+    }
+    recurrent.accumulate(batch, dgates_now, dstate.data());
+  }
+
+  if (grads.dh0) std::copy_n(dstate.data(), batch * hidden, grads.dh0);
+  if (grads.dx) input_gradient(s, hidden, dgates.data(), in.w_ih, grads.dx);
+  if (grads.dw_ih) weight_gradient(steps, hidden, s.input, dgates.data(), in.x, T{0}, grads.dw_ih);
+  if (grads.dw_hh) recurrent_weight_gradient(s, hidden, dgates.data(), h, in.h0, grads.dw_hh);
+  if (grads.db) bias_gradient(s, hidden, dgates.data(), grads.db);
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu

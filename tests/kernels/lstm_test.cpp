@@ -1,0 +1,103 @@
+// The lstm kernel against its definition: values, gradients, masks, projection, both directions, all thread counts.
+
+#include <limn_kernels/lstm.hpp>
+#include <limn_kernels/recurrent.hpp>
+
+#include "support/recurrent_case.hpp"
+
+using namespace limn;
+using test::RecurrentOptions;
+
+namespace {
+
+template <class T>
+test::RecurrentKernel<T> lstm_kernel() {
+  using Data = typename test::RecurrentKernel<T>::Data;
+  struct Run {
+    kernels::RecurrentShape shape;
+    kernels::LstmInputs<T> in;
+    std::vector<T> h, c, gates;
+    explicit Run(const Data& d) {
+      const test::NaiveRecurrent& n = d.shape;
+      shape = {n.time, n.batch, n.input, n.hidden, n.projection, n.reverse};
+      in = {d.x.data(),
+            n.mask.empty() ? nullptr : n.mask.data(),
+            test::pointer(d.h0),
+            test::pointer(d.c0),
+            d.w_ih.data(),
+            d.w_hh.data(),
+            test::pointer(d.w_hr),
+            test::pointer(d.b_ih),
+            test::pointer(d.b_hh)};
+      const auto steps = static_cast<std::size_t>(n.time * n.batch), hidden = static_cast<std::size_t>(n.hidden);
+      h.resize(steps * static_cast<std::size_t>(n.state()));
+      c.resize(steps * hidden);
+      gates.resize(steps * 4 * hidden, T(NAN));
+      kernels::lstm_forward(cpu_device, shape, in, {h.data(), c.data(), gates.data()});
+    }
+  };
+  const auto forward = [](const Data& d) {
+    const Run run(d);
+    return test::NaiveStates{test::narrow<double>(run.h), test::narrow<double>(run.c)};
+  };
+  const auto backward = [](const Data& d, const std::vector<T>& dh, const std::vector<T>& dc) {
+    Run run(d);
+    std::vector<T> dx(d.x.size()), dh0(d.h0.size()), dc0(d.c0.size()), dw_ih(d.w_ih.size()), dw_hh(d.w_hh.size()),
+        dw_hr(d.w_hr.size()), db(d.b_ih.size());
+    const auto wanted = [](std::vector<T>& v) { return v.empty() ? nullptr : v.data(); };
+    kernels::lstm_backward(
+        cpu_device, run.shape, run.in, {run.h.data(), run.c.data(), run.gates.data()}, dh.data(), dc.data(),
+        {wanted(dx), wanted(dh0), wanted(dc0), wanted(dw_ih), wanted(dw_hh), wanted(dw_hr), wanted(db)});
+    std::vector<std::vector<double>> all;
+    for (const auto* v : {&dx, &dh0, &dc0, &dw_ih, &dw_hh, &dw_hr, &db, &db}) all.push_back(test::narrow<double>(*v));
+    return all;
+  };
+  return {forward, backward};
+}
+
+void check(const RecurrentOptions& o, bool differences = true) {
+  CAPTURE(o.hidden);
+  CAPTURE(o.batch);
+  const auto n = test::random_recurrent(o, 4, true);
+  test::check_recurrent_values(n, true, lstm_kernel<double>(), lstm_kernel<float>(), test::naive_lstm);
+  test::check_recurrent_gradients(n, true, lstm_kernel<double>(), lstm_kernel<float>(), test::naive_lstm, differences);
+}
+
+}  // namespace
+
+TEST_CASE("lstm kernel equals its definition forwards and backwards in time") {
+  check({});
+  check({.reverse = true});
+}
+TEST_CASE("lstm kernel works without biases and without initial states") {
+  check({.bias = false, .initial = false});
+  check({.reverse = true, .bias = false, .initial = false});
+}
+TEST_CASE("lstm kernel copies the state through masked steps, in both directions") {
+  check({.time = 6, .batch = 4, .masked = true});
+  check({.time = 6, .batch = 4, .reverse = true, .masked = true});
+  check({.time = 6, .batch = 4, .masked = true, .initial = false});
+}
+TEST_CASE("lstm kernel projects its state, masked or not") {
+  check({.projection = 2});
+  check({.time = 5, .hidden = 4, .projection = 3, .reverse = true, .masked = true});
+  check({.time = 5, .hidden = 4, .projection = 4, .masked = true, .bias = false, .initial = false});
+}
+TEST_CASE("lstm kernel: one step, one row, one unit, one input") {
+  check({.time = 1});
+  check({.time = 1, .reverse = true, .initial = false});
+  check({.batch = 1});
+  check({.batch = 1, .input = 1, .hidden = 1});
+}
+TEST_CASE("lstm kernel: sizes around a vector and a tile") {
+  for (index_t hidden : {8, 15, 16, 17, 33})
+    for (index_t batch : {1, 6, 7, 13})
+      check({.time = 3, .batch = batch, .input = 9, .hidden = hidden, .masked = hidden == 17}, false);
+}
+TEST_CASE("lstm kernel gives the same bits for 1, 2 and 7 threads") {
+  const auto n = test::random_recurrent({.time = 5, .batch = 40, .input = 64, .hidden = 150, .masked = true}, 4, true);
+  test::check_recurrent_threads(n, true, lstm_kernel<float>());
+  const auto projected =
+      test::random_recurrent({.time = 3, .batch = 40, .input = 32, .hidden = 150, .projection = 70}, 4, true);
+  test::check_recurrent_threads(projected, true, lstm_kernel<float>());
+}
