@@ -15,8 +15,8 @@ namespace limn::inline LIMN_ABI::io {
 /// have PyTorch's names and layouts and are read (and turned around) one at a time:
 ///   Dense, Conv2D   LAYER.weight [out, in] or [out, in, kh, kw], LAYER.bias
 ///   Embedding       LAYER.weight
-///   LSTM            LAYER.weight_ih_l0, weight_hh_l0, bias_ih_l0 (Keras' only bias), bias_hh_l0 (zeros); gates i, f,
-///   g, o BatchNorm       LAYER.weight, bias, running_mean, running_var
+///   LSTM            LAYER.weight_ih_l0, weight_hh_l0, bias_ih_l0 (Keras' only bias), bias_hh_l0 (zeros)
+///   BatchNorm       LAYER.weight, bias, running_mean, running_var
 class KerasFile {
  public:
   explicit KerasFile(const std::filesystem::path& path) : path_(path), file_(open(path)), root_(open_root()) {
