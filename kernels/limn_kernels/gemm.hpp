@@ -1,6 +1,8 @@
 #pragma once
 // Matrix products: the kernel that convolutions, linear and recurrent layers and attention stand on.
 
+#include <type_traits>
+
 #include <limn_kernels/dispatch.hpp>
 
 namespace limn::inline LIMN_ABI::kernels {
@@ -13,10 +15,23 @@ struct GemmShape {
   index_t lda = 0, ldb = 0, ldc = 0;
 };
 
+namespace cpu {
+template <class T> void gemm(GemmShape shape, T alpha, const T* a, const T* b, T beta, T* c);
+}  // namespace cpu
+namespace cuda {
+template <class T> void gemm(const GemmShape& shape, T alpha, const T* a, const T* b, T beta, T* c);  // float, double
+}  // namespace cuda
+
 /// With beta 0, C is only written (NaN in it does not spread). Each element of C is summed over k in the same order whatever
 /// the number of threads. C may not overlap A or B.
 template <class T>
-void gemm(Device device, const GemmShape& shape, T alpha, const T* a, const T* b, T beta, T* c);
+void gemm(Device device, const GemmShape& shape, T alpha, const T* a, const T* b, T beta, T* c) {
+  if constexpr (std::is_floating_point_v<T>)
+    dispatch("gemm", device, [&] { cpu::gemm(shape, alpha, a, b, beta, c); },
+             [&](auto) { cuda::gemm(shape, alpha, a, b, beta, c); });
+  else
+    dispatch_cpu("gemm", device, [&] { cpu::gemm(shape, alpha, a, b, beta, c); });
+}
 
 }  // namespace limn::inline LIMN_ABI::kernels
 

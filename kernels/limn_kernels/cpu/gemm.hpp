@@ -106,9 +106,9 @@ void gemm_tiled(const GemmShape& s, T alpha, const T* a, const T* b, T beta, T* 
         for (index_t task = begin; task < end; ++task) {
           const index_t row = (split_columns ? task / column_tasks : task) * block_rows, column = split_columns ? task % column_tasks * task_columns : 0;
           const index_t rows = std::min(block_rows, s.m - row), columns = split_columns ? std::min(task_columns, n - column) : n;
-          LIMN_CALL_ISA(gemm_block<T>, rows, columns, k, alpha, a + row * a_row + first_k * a_step, a_row, a_step,
-                        b_panels + column / tile.columns * b_panel, b_panel, b_row, first_k == 0 ? beta : T(1), c + row * s.ldc + first_column + column,
-                        s.ldc, packed.data());
+          LIMN_CALL_ISA(gemm_pack_block<T>, rows, k, a + row * a_row + first_k * a_step, a_row, a_step, packed.data());
+          LIMN_CALL_ISA(gemm_block<T>, rows, columns, k, alpha, packed.data(), b_panels + column / tile.columns * b_panel, b_panel, b_row,
+                        first_k == 0 ? beta : T(1), c + row * s.ldc + first_column + column, s.ldc);
         }
       });
     }
@@ -165,10 +165,4 @@ void gemm(GemmShape s, T alpha, const T* a, const T* b, T beta, T* c) {
 }
 
 }  // namespace cpu
-
-template <class T>
-void gemm(Device device, const GemmShape& shape, T alpha, const T* a, const T* b, T beta, T* c) {
-  dispatch_cpu("gemm", device, [&] { cpu::gemm(shape, alpha, a, b, beta, c); });
-}
-
 }  // namespace limn::inline LIMN_ABI::kernels
