@@ -133,18 +133,22 @@ void gemm_pack_b(index_t k, index_t columns, const T* b, index_t step, index_t c
   }
 }
 
-/// Rows [0, rows) of C: all tiles of one block. A is packed here (into `packed`, (rows + 2 gemm_rows) k elements); the panels of
-/// B are given, panel q at b + q * b_panel with rows b_step apart.
+/// Packs `rows` rows of op(A) for gemm_block: (rows + 2 gemm_rows) k elements at most.
 template <class T>
-void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t a_row, index_t a_step, const T* b, index_t b_panel,
-                index_t b_step, T beta, T* c, index_t ldc, T* packed) {
+void gemm_pack_block(index_t rows, index_t k, const T* a, index_t a_row, index_t a_step, T* packed) {
   const index_t parts = (rows + gemm_rows - 1) / gemm_rows, base = rows / parts, extra = rows % parts;  // nearly equal heights
-  for (index_t part = 0, first = 0, offset = 0; part < parts; ++part) {
+  for (index_t part = 0, first = 0; part < parts; ++part) {
     const index_t height = base + (part < extra ? 1 : 0), tall = gemm_tile_height(height);
-    gemm_pack_a<T>(k, height, tall, a + first * a_row, a_row, a_step, packed + offset);
+    gemm_pack_a<T>(k, height, tall, a + first * a_row, a_row, a_step, packed);
     first += height;
-    offset += tall * k;
+    packed += tall * k;
   }
+}
+
+/// `rows` rows of C = alpha A B + beta C. A was packed by gemm_pack_block; panel q of B is at b + q * b_panel, its rows b_step apart.
+template <class T>
+void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* packed, const T* b, index_t b_panel, index_t b_step, T beta, T* c, index_t ldc) {
+  const index_t parts = (rows + gemm_rows - 1) / gemm_rows, base = rows / parts, extra = rows % parts;
   for (index_t j = 0; j < n; j += gemm_columns<T>)
     for (index_t part = 0, first = 0, offset = 0; part < parts; ++part) {
       const index_t height = base + (part < extra ? 1 : 0), tall = gemm_tile_height(height);

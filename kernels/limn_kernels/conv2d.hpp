@@ -1,0 +1,37 @@
+#pragma once
+// Two-dimensional convolution (cross-correlation), its data gradient and its weight gradient.
+
+#include <limn_kernels/dispatch.hpp>
+
+namespace limn::inline LIMN_ABI::kernels {
+
+/// x [n, c, h, w], weight [oc, c / groups, kh, kw], y [n, oc, oh, ow], all contiguous.
+/// y(oy, ox) reads x(oy stride_h - pad_top + i dilation_h, ox stride_w - pad_left + j dilation_w), zero outside x: what is padded
+/// at the bottom and right follows from oh and ow.
+struct Conv2dShape {
+  index_t n, c, h, w;
+  index_t oc, kh, kw;
+  index_t oh, ow;
+  index_t stride_h = 1, stride_w = 1;
+  index_t pad_top = 0, pad_left = 0;
+  index_t dilation_h = 1, dilation_w = 1;
+  index_t groups = 1;
+
+  [[nodiscard]] index_t channels() const { return c / groups; }       ///< of one group's input
+  [[nodiscard]] index_t outputs() const { return oc / groups; }       ///< of one group
+  [[nodiscard]] index_t field() const { return channels() * kh * kw; }  ///< weights of one output
+};
+
+/// y = conv(x, weight) + bias; bias [oc] may be null.
+template <class T>
+void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y);
+/// dx = the gradient of sum(conv(x, weight) * dy) in x; overwrites dx. Also the forward of the transposed convolution.
+template <class T>
+void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, const T* weight, T* dx);
+/// dw = the gradient of sum(conv(x, weight) * dy) in the weight; overwrites dw.
+template <class T>
+void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, const T* dy, T* dw);
+
+}  // namespace limn::inline LIMN_ABI::kernels
+
+#include <limn_kernels/cpu/conv2d.hpp>

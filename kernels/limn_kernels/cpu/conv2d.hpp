@@ -1,0 +1,202 @@
+#pragma once
+// The CPU body of conv2d.hpp.
+//
+// Forward is an implicit matrix product: weights [outputs, field] times patches [field, pixels], the patches packed straight
+// from the image into the panels that gemm's register tile reads. The gradients go through blocks of the patch matrix.
+// Every block depends on the shape alone, so the sums do not depend on the number of threads.
+
+#include <algorithm>
+
+#include <limn_kernels/conv2d.hpp>
+#include <limn_kernels/gemm.hpp>
+
+#define LIMN_ISA_BODY <limn_kernels/cpu/conv2d.inl>
+#include <limn_kernels/for_each_isa.hpp>
+
+namespace limn::inline LIMN_ABI::kernels {
+namespace cpu {
+
+/// All weights of one group packed for gemm_block: block (k, rows) at offset(k index) + row block.
+template <class T>
+class PackedWeights {
+ public:
+  PackedWeights(index_t rows, index_t k, const T* weight, GemmGeometry tile)
+      : rows_(rows), tile_(tile), packed_(blocks() * (gemm_block_rows + 2 * tile.rows) * k) {
+    const index_t depth_blocks = (k + gemm_depth - 1) / gemm_depth;
+    k_ = k;
+    parallel_for(depth_blocks * blocks(), 1, [&](index_t begin, index_t end) {
+      for (index_t i = begin; i < end; ++i) {
+        const index_t first_k = i / blocks() * gemm_depth, row = i % blocks() * gemm_block_rows;
+        LIMN_CALL_ISA(gemm_pack_block<T>, std::min(gemm_block_rows, rows - row), std::min(gemm_depth, k - first_k), weight + row * k + first_k, k, index_t{1},
+                      at(first_k, row));
+      }
+    });
+  }
+  /// The packed block of depth [first_k, first_k + gemm_depth) whose first row is `row`.
+  [[nodiscard]] T* at(index_t first_k, index_t row) const {
+    const index_t stride = gemm_block_rows + 2 * tile_.rows, depth = std::min(gemm_depth, k_ - first_k);
+    return packed_.data() + first_k * blocks() * stride + row / gemm_block_rows * stride * depth;
+  }
+  [[nodiscard]] index_t blocks() const { return (rows_ + gemm_block_rows - 1) / gemm_block_rows; }
+
+ private:
+  index_t rows_, k_ = 0;
+  GemmGeometry tile_;
+  Scratch<T> packed_;
+};
+
+template <class T>
+void conv2d_implicit_gemm(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y) {
+  const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
+  const index_t pixels = s.oh * s.ow, field = s.field(), outputs = s.outputs();
+  const index_t task_pixels = 8 * tile.columns, tasks = (pixels + task_pixels - 1) / task_pixels;
+  for (index_t g = 0; g < s.groups; ++g) {
+    const PackedWeights<T> weights(outputs, field, weight + g * outputs * field, tile);
+    parallel_for(s.n * tasks, 1, [&](index_t begin, index_t end) {
+      const Scratch<T> panels(std::min(gemm_depth, field) * task_pixels);
+      for (index_t task = begin; task < end; ++task) {
+        const index_t image = task / tasks, pixel = task % tasks * task_pixels, count = std::min(task_pixels, pixels - pixel);
+        const T* group = x + (image * s.c + g * s.channels()) * s.h * s.w;
+        T* to = y + (image * s.oc + g * outputs) * pixels + pixel;
+        for (index_t first_k = 0; first_k < field; first_k += gemm_depth) {
+          const index_t k = std::min(gemm_depth, field - first_k), panel = k * tile.columns;
+          for (index_t q = 0; q * tile.columns < count; ++q)
+            LIMN_CALL_ISA(conv2d_pack_panel<T>, s, group, first_k, k, pixel + q * tile.columns, std::min(tile.columns, count - q * tile.columns),
+                          panels.data() + q * panel);
+          for (index_t row = 0; row < outputs; row += gemm_block_rows)
+            LIMN_CALL_ISA(gemm_block<T>, std::min(gemm_block_rows, outputs - row), count, k, T(1), weights.at(first_k, row), panels.data(), panel,
+                          tile.columns, T(first_k == 0 ? 0 : 1), to + row * pixels, pixels);
+        }
+        if (bias)
+          for (index_t o = 0; o < outputs; ++o)
+            for (index_t q = 0; q < count; ++q) to[o * pixels + q] += bias[g * outputs + o];
+      }
+    });
+  }
+}
+
+template <class T>
+void conv2d_depthwise(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y) {
+  const index_t multiplier = s.outputs();
+  parallel_for(s.n * s.oc, 1 + 65536 / (s.oh * s.ow * s.kh * s.kw + 1), [&](index_t begin, index_t end) {
+    for (index_t plane = begin; plane < end; ++plane) {
+      const index_t image = plane / s.oc, o = plane % s.oc;
+      LIMN_CALL_ISA(conv2d_depthwise_plane<T>, s, x + (image * s.c + o / multiplier) * s.h * s.w, weight + o * s.kh * s.kw, bias ? bias[o] : T(0),
+                    y + plane * s.oh * s.ow);
+    }
+  });
+}
+
+/// Output rows of one block of the patch matrix: about a megabyte.
+template <class T>
+index_t conv2d_rows_of_block(const Conv2dShape& s, index_t field_rows) {
+  return std::max<index_t>(1, std::min(s.oh, (index_t{1} << 18) / std::max<index_t>(1, field_rows * s.ow)));
+}
+
+/// Channels of one gradient task: a quarter of the group's, so that there are tasks for several threads.
+inline index_t conv2d_channel_block(const Conv2dShape& s) { return std::max<index_t>(std::min<index_t>(8, s.channels()), (s.channels() + 3) / 4); }
+
+template <class T>
+void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
+  const index_t pixels = s.oh * s.ow, taps = s.kh * s.kw, block = conv2d_channel_block(s), blocks = (s.channels() + block - 1) / block;
+  parallel_for(s.n * s.groups * blocks, 1, [&](index_t begin, index_t end) {
+    const index_t most_rows = block * taps, step = conv2d_rows_of_block<T>(s, most_rows);
+    const Scratch<T> columns(most_rows * step * s.ow);
+    for (index_t task = begin; task < end; ++task) {
+      const index_t image = task / (s.groups * blocks), g = task / blocks % s.groups, first = task % blocks * block;
+      const index_t channels = std::min(block, s.channels() - first), rows = channels * taps;
+      T* group = dx + (image * s.c + g * s.channels()) * s.h * s.w;
+      std::fill(group + first * s.h * s.w, group + (first + channels) * s.h * s.w, T(0));
+      for (index_t oy = 0; oy < s.oh; oy += step) {
+        const index_t count = std::min(step, s.oh - oy);
+        gemm<T>({rows, count * s.ow, s.outputs(), true, false, s.field(), pixels, count * s.ow}, T(1), weight + g * s.outputs() * s.field() + first * taps,
+                dy + (image * s.oc + g * s.outputs()) * pixels + oy * s.ow, T(0), columns.data());
+        LIMN_CALL_ISA(conv2d_add_columns<T>, s, columns.data(), first * taps, rows, oy, count, group);
+      }
+    }
+  });
+}
+
+template <class T>
+void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
+  const index_t pixels = s.oh * s.ow, taps = s.kh * s.kw, block = conv2d_channel_block(s), blocks = (s.channels() + block - 1) / block;
+  const index_t output_block = blocks >= 4 ? s.outputs() : std::max<index_t>(std::min<index_t>(16, s.outputs()), (s.outputs() + 3) / 4);
+  const index_t output_blocks = (s.outputs() + output_block - 1) / output_block;
+  parallel_for(s.groups * blocks * output_blocks, 1, [&](index_t begin, index_t end) {
+    const index_t step = conv2d_rows_of_block<T>(s, block * taps);
+    const Scratch<T> columns(block * taps * step * s.ow);
+    for (index_t task = begin; task < end; ++task) {
+      const index_t g = task / (blocks * output_blocks), first = task / output_blocks % blocks * block, o = task % output_blocks * output_block;
+      const index_t rows = std::min(block, s.channels() - first) * taps, outputs = std::min(output_block, s.outputs() - o);
+      T* to = dw + (g * s.outputs() + o) * s.field() + first * taps;
+      bool started = false;
+      for (index_t image = 0; image < s.n; ++image)
+        for (index_t oy = 0; oy < s.oh; oy += step) {
+          const index_t count = std::min(step, s.oh - oy);
+          LIMN_CALL_ISA(conv2d_columns<T>, s, x + (image * s.c + g * s.channels()) * s.h * s.w, first * taps, rows, oy, count, columns.data());
+          gemm<T>({outputs, rows, count * s.ow, false, true, pixels, count * s.ow, s.field()}, T(1),
+                  dy + (image * s.oc + g * s.outputs() + o) * pixels + oy * s.ow, columns.data(), T(started ? 1 : 0), to);
+          started = true;
+        }
+    }
+  });
+}
+
+/// Runs run(x', w', y') on float copies of two-byte floats and rounds the result once.
+template <class T, class Run>
+void conv2d_widened(index_t nx, const T* x, index_t nw, const T* w, index_t ny, T* y, Run&& run) {
+  const Scratch<float> wx(nx), ww(nw), wy(ny);
+  for (index_t i = 0; i < nx; ++i) wx.data()[i] = static_cast<float>(x[i]);
+  for (index_t i = 0; i < nw; ++i) ww.data()[i] = static_cast<float>(w[i]);
+  run(wx.data(), ww.data(), wy.data());
+  for (index_t i = 0; i < ny; ++i) y[i] = static_cast<T>(wy.data()[i]);
+}
+
+}  // namespace cpu
+
+template <class T>
+void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y) {
+  dispatch_cpu("conv2d_forward", device, [&] {
+    const index_t nx = s.n * s.c * s.h * s.w, nw = s.oc * s.field(), ny = s.n * s.oc * s.oh * s.ow;
+    if (ny == 0) return;
+    if constexpr (is_half<T>) {
+      const cpu::Scratch<float> wide_bias(s.oc);
+      for (index_t i = 0; i < s.oc; ++i) wide_bias.data()[i] = bias ? static_cast<float>(bias[i]) : 0.f;
+      cpu::conv2d_widened(nx, x, nw, weight, ny, y, [&](const float* a, const float* b, float* c) { conv2d_forward<float>(device, s, a, b, wide_bias.data(), c); });
+    } else if (s.field() == 0) {
+      for (index_t i = 0; i < ny; ++i) y[i] = bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0);
+    } else if (s.channels() == 1) {
+      cpu::conv2d_depthwise(s, x, weight, bias, y);
+    } else {
+      cpu::conv2d_implicit_gemm(s, x, weight, bias, y);
+    }
+  });
+}
+
+template <class T>
+void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
+  dispatch_cpu("conv2d_data_gradient", device, [&] {
+    const index_t nx = s.n * s.c * s.h * s.w, nw = s.oc * s.field(), ny = s.n * s.oc * s.oh * s.ow;
+    if (nx == 0) return;
+    if constexpr (is_half<T>)
+      cpu::conv2d_widened(ny, dy, nw, weight, nx, dx, [&](const float* a, const float* b, float* c) { cpu::conv2d_data_gradient(s, a, b, c); });
+    else cpu::conv2d_data_gradient(s, dy, weight, dx);
+  });
+}
+
+template <class T>
+void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, const T* dy, T* dw) {
+  dispatch_cpu("conv2d_weight_gradient", device, [&] {
+    const index_t nx = s.n * s.c * s.h * s.w, nw = s.oc * s.field(), ny = s.n * s.oc * s.oh * s.ow;
+    if (nw == 0) return;
+    if (ny == 0) {
+      for (index_t i = 0; i < nw; ++i) dw[i] = T(0.f);
+      return;
+    }
+    if constexpr (is_half<T>)
+      cpu::conv2d_widened(nx, x, ny, dy, nw, dw, [&](const float* a, const float* b, float* c) { cpu::conv2d_weight_gradient(s, a, b, c); });
+    else cpu::conv2d_weight_gradient(s, x, dy, dw);
+  });
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels
