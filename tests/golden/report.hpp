@@ -93,7 +93,7 @@ class Report {
     const std::vector<double> wanted = expected().read_as<double>(name);
     std::vector<double> got(wanted.size());
     for (std::size_t i = 0; i < got.size(); ++i) got[i] = as_double(data[i]);
-    compare(name, got, wanted, io::is_float(info.dtype) ? tolerance : Tolerance{0, 0, 0, true});
+    compare(name, got, wanted, tolerance);
   }
 
   /// Compares one number that is not in expected.safetensors (from expected.json, say).
