@@ -1,0 +1,131 @@
+#pragma once
+// The CPU body of pool2d.hpp. Planes are independent: threads share them out.
+
+#include <algorithm>
+
+#include <limn_kernels/half.hpp>
+#include <limn_kernels/parallel.hpp>
+#include <limn_kernels/pool2d.hpp>
+
+namespace limn::inline LIMN_ABI::kernels {
+namespace cpu {
+
+/// Window `o` along one axis: taps first, first + dilation, ... below last, all inside [0, extent); `size` counts the taps
+/// with padding, as far as the padded plane reaches.
+struct PoolWindow {
+  index_t first, last, size;
+};
+inline PoolWindow pool_window(index_t o, index_t extent, index_t out, index_t kernel, index_t stride, index_t pad, index_t dilation, bool adaptive) {
+  if (adaptive) {
+    const index_t first = o * extent / out, last = ((o + 1) * extent + out - 1) / out;
+    return {first, last, last - first};
+  }
+  const index_t start = o * stride - pad, end = start + (kernel - 1) * dilation + 1;
+  const index_t skipped = start < 0 ? (-start + dilation - 1) / dilation : 0;
+  return {start + skipped * dilation, std::min(end, extent), std::min(end, extent + pad) - start};
+}
+
+/// Calls body(plane, first plane element, output position, rows, columns) for each output.
+template <class Body>
+void for_each_window(const Pool2dShape& s, Body&& body) {
+  parallel_for(s.planes, 1 + 16384 / (s.oh * s.ow * s.kh * s.kw + 1), [&](index_t begin, index_t end) {
+    for (index_t plane = begin; plane < end; ++plane)
+      for (index_t oy = 0; oy < s.oh; ++oy) {
+        const PoolWindow rows = pool_window(oy, s.h, s.oh, s.kh, s.stride_h, s.pad_h, s.dilation_h, s.adaptive);
+        for (index_t ox = 0; ox < s.ow; ++ox)
+          body(plane * s.h * s.w, plane * s.oh * s.ow + oy * s.ow + ox, rows,
+               pool_window(ox, s.w, s.ow, s.kw, s.stride_w, s.pad_w, s.dilation_w, s.adaptive));
+      }
+  });
+}
+
+template <class T>
+void max_pool2d(const Pool2dShape& s, const T* x, T* y, index_t* index) {
+  for_each_window(s, [&](index_t plane, index_t o, PoolWindow rows, PoolWindow columns) {
+    index_t best = rows.first * s.w + columns.first;
+    for (index_t i = rows.first; i < rows.last; i += s.dilation_h)
+      for (index_t j = columns.first; j < columns.last; j += s.dilation_w) {
+        const T value = x[plane + i * s.w + j], top = x[plane + best];
+        if (value > top || (value != value && top == top)) best = i * s.w + j;
+      }
+    y[o] = x[plane + best];
+    index[o] = best;
+  });
+}
+
+template <class T>
+void max_pool2d_backward(const Pool2dShape& s, const T* dy, const index_t* index, T* dx) {
+  const index_t outputs = s.oh * s.ow, inputs = s.h * s.w;
+  parallel_for(s.planes, 1 + 16384 / (inputs + 1), [&](index_t begin, index_t end) {
+    for (index_t plane = begin; plane < end; ++plane) {
+      T* to = dx + plane * inputs;
+      std::fill(to, to + inputs, T(0.f));
+      for (index_t o = plane * outputs; o < (plane + 1) * outputs; ++o)
+        to[index[o]] = static_cast<T>(static_cast<compute_t<T>>(to[index[o]]) + static_cast<compute_t<T>>(dy[o]));
+    }
+  });
+}
+
+template <class T>
+void max_pool2d_pick(const Pool2dShape& s, const T* x, const index_t* index, T* y) {
+  const index_t outputs = s.oh * s.ow, inputs = s.h * s.w;
+  parallel_for(s.planes, 1 + 16384 / (outputs + 1), [&](index_t begin, index_t end) {
+    for (index_t o = begin * outputs; o < end * outputs; ++o) y[o] = x[o / outputs * inputs + index[o]];
+  });
+}
+
+inline index_t pool_divisor(AverageCount count, PoolWindow rows, PoolWindow columns) {
+  if (count.divisor != 0) return count.divisor;
+  if (count.include_pad) return rows.size * columns.size;
+  return (rows.last - rows.first) * (columns.last - columns.first);
+}
+
+template <class T>
+void avg_pool2d(const Pool2dShape& s, AverageCount count, const T* x, T* y) {
+  using C = compute_t<T>;
+  for_each_window(s, [&](index_t plane, index_t o, PoolWindow rows, PoolWindow columns) {
+    C sum{};
+    for (index_t i = rows.first; i < rows.last; ++i)
+      for (index_t j = columns.first; j < columns.last; ++j) sum += static_cast<C>(x[plane + i * s.w + j]);
+    y[o] = static_cast<T>(sum / static_cast<C>(pool_divisor(count, rows, columns)));
+  });
+}
+
+template <class T>
+void avg_pool2d_backward(const Pool2dShape& s, AverageCount count, const T* dy, T* dx) {
+  using C = compute_t<T>;
+  std::fill(dx, dx + s.planes * s.h * s.w, T(0.f));
+  for_each_window(s, [&](index_t plane, index_t o, PoolWindow rows, PoolWindow columns) {
+    const C share = static_cast<C>(dy[o]) / static_cast<C>(pool_divisor(count, rows, columns));
+    for (index_t i = rows.first; i < rows.last; ++i)
+      for (index_t j = columns.first; j < columns.last; ++j) {
+        T& to = dx[plane + i * s.w + j];
+        to = static_cast<T>(static_cast<C>(to) + share);
+      }
+  });
+}
+
+}  // namespace cpu
+
+template <class T>
+void max_pool2d(Device device, const Pool2dShape& s, const T* x, T* y, index_t* index) {
+  dispatch_cpu("max_pool2d", device, [&] { cpu::max_pool2d(s, x, y, index); });
+}
+template <class T>
+void max_pool2d_backward(Device device, const Pool2dShape& s, const T* dy, const index_t* index, T* dx) {
+  dispatch_cpu("max_pool2d_backward", device, [&] { cpu::max_pool2d_backward(s, dy, index, dx); });
+}
+template <class T>
+void max_pool2d_pick(Device device, const Pool2dShape& s, const T* x, const index_t* index, T* y) {
+  dispatch_cpu("max_pool2d_pick", device, [&] { cpu::max_pool2d_pick(s, x, index, y); });
+}
+template <class T>
+void avg_pool2d(Device device, const Pool2dShape& s, AverageCount count, const T* x, T* y) {
+  dispatch_cpu("avg_pool2d", device, [&] { cpu::avg_pool2d(s, count, x, y); });
+}
+template <class T>
+void avg_pool2d_backward(Device device, const Pool2dShape& s, AverageCount count, const T* dy, T* dx) {
+  dispatch_cpu("avg_pool2d_backward", device, [&] { cpu::avg_pool2d_backward(s, count, dy, dx); });
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels
