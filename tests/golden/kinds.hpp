@@ -9,6 +9,7 @@ namespace limn::golden {
 
 void check_formats_safetensors(const std::filesystem::path& folder, Report& report);
 void check_image_decode(const std::filesystem::path& folder, Report& report);
+void check_metrics(const std::filesystem::path& folder, Report& report);
 void check_optim(const std::filesystem::path& folder, Report& report);
 void check_preproc(const std::filesystem::path& folder, Report& report);
 void check_schedulers(const std::filesystem::path& folder, Report& report);
@@ -21,6 +22,7 @@ struct Kind {
 inline constexpr Kind kinds[] = {
     {"formats-safetensors", check_formats_safetensors},
     {"image-decode", check_image_decode},
+    {"metrics", check_metrics},
     {"optim", check_optim},
     {"preproc", check_preproc},
     {"schedulers", check_schedulers},
