@@ -48,7 +48,9 @@ TEST_CASE("safetensors: every element type comes back with its bits, shape and m
   const io::SafetensorsFile file(folder / "a.safetensors");
   CHECK(file.names().size() == tensors.size());
   CHECK(file.metadata() == io::Metadata{{"note", "\xc3\xbcnicode"}, {"b", ""}});
-  for (const auto& [name, stored] : tensors) {
+  for (const auto& entry : tensors) {
+    const std::string& name = entry.first;
+    const io::StoredTensor& stored = entry.second;
     CAPTURE(name);
     CHECK(file.info(name).dtype == stored.dtype());
     CHECK(file.info(name).shape == stored.shape());
