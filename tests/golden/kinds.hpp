@@ -12,6 +12,7 @@ void check_image_decode(const std::filesystem::path& folder, Report& report);
 void check_metrics(const std::filesystem::path& folder, Report& report);
 void check_optim(const std::filesystem::path& folder, Report& report);
 void check_preproc(const std::filesystem::path& folder, Report& report);
+void check_recurrent(const std::filesystem::path& folder, Report& report);
 void check_schedulers(const std::filesystem::path& folder, Report& report);
 
 struct Kind {
@@ -21,10 +22,13 @@ struct Kind {
 
 inline constexpr Kind kinds[] = {
     {"formats-safetensors", check_formats_safetensors},
+    {"gru", check_recurrent},
     {"image-decode", check_image_decode},
+    {"lstm", check_recurrent},
     {"metrics", check_metrics},
     {"optim", check_optim},
     {"preproc", check_preproc},
+    {"rnn", check_recurrent},
     {"schedulers", check_schedulers},
 };
 
