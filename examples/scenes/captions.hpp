@@ -62,7 +62,7 @@ class Words {
   Words(Rng& rng, bool canonical) : rng_(rng), canonical_(canonical) {}
 
   std::string size(Size size) {
-    if (canonical_ || !rng_.chance(20)) return std::string(size_names[static_cast<std::size_t>(size)]);
+    if (canonical_ || !rng_.chance(12)) return std::string(size_names[static_cast<std::size_t>(size)]);
     return size == Size::large ? "big" : "little";
   }
 
@@ -74,7 +74,7 @@ class Words {
   }
 
   std::string relation(Relation relation) {
-    const bool usual = canonical_ || !rng_.chance(15);
+    const bool usual = canonical_ || !rng_.chance(10);
     switch (relation) {
       case Relation::left_of:
         return usual ? "to the left of" : "left of";

@@ -2,7 +2,6 @@
 // Questions about a scene, each with one true answer out of a closed list, chosen so that guessing without the picture
 // stays near chance: yes and no are drawn before the question is, and counts are thinned until they are even.
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -70,10 +69,7 @@ class Asker {
   explicit Asker(const Scene& scene)
       : scene_(scene),
         rng_(scene.seed, 0xa5ce2u + static_cast<std::uint64_t>(scene.split)),
-        allowed_(kinds_of(scene.split, Size::small)) {
-    for (const Kind kind : kinds_of(scene.split, Size::large)) {
-      if (std::find(allowed_.begin(), allowed_.end(), kind) == allowed_.end()) allowed_.push_back(kind);
-    }
+        allowed_(kinds_of(scene.split)) {
     for (const Object& object : scene.objects) {
       if (present_.empty() || !(present_.back().kind == object.kind)) present_.push_back(object);
     }
@@ -122,8 +118,7 @@ class Asker {
   /// "the circle", or "the circles" when there are several.
   [[nodiscard]] std::string the(Kind kind) const { return "the " + (count(kind) == 1 ? name(kind) : plural(kind)); }
 
-  /// "the circle" or "the red object". Questions about size name objects so: with shape and colour together, the
-  /// compositions that training lacks would tell the size.
+  /// "the circle" or "the red object".
   [[nodiscard]] std::string partly(Kind kind, bool by_shape) const {
     const bool one = count(kind) == 1;
     if (by_shape) return "the " + (one ? name(kind.shape) : plural(kind.shape));
@@ -315,7 +310,7 @@ class Asker {
 
   const Scene& scene_;
   Rng rng_;
-  std::vector<Kind> allowed_;    // of the split in either size: questions name no others
+  std::vector<Kind> allowed_;    // that occur in the split: questions name no others
   std::vector<Object> present_;  // one object of each kind in the scene
   std::vector<Question> questions_;
 };

@@ -65,22 +65,21 @@ struct Scene {
   std::vector<Object> objects;            ///< 1 to 4
 };
 
-/// The split a composition (size, colour, shape) belongs to. Of 128, 32 occur in test scenes alone, 16 in validation
-/// scenes alone and 80 in training; in each, every colour meets every shape equally often (3 and 8 have no common
-/// factor). The pairs of rule 0, one for each colour and each shape, are unseen in training in both sizes.
-[[nodiscard]] constexpr Split split_of(Size size, Kind kind) {
+/// The one split that a kind occurs in, or none (all three) for most kinds: 8 of the 64 pairs of colour and shape are
+/// seen in test scenes alone and 8 in validation scenes alone. Each colour and each shape is in one of either 8 (3 and
+/// 8 have no common factor), so training still shows each with 6 partners.
+[[nodiscard]] constexpr bool occurs_in(Kind kind, Split split) {
   const int rule = (static_cast<int>(kind.shape) + 3 * static_cast<int>(kind.colour)) % 8;
-  const bool large = size == Size::large;
-  if (rule == 0 || rule == (large ? 4 : 2)) return Split::test;
-  return rule == (large ? 6 : 3) ? Split::val : Split::train;
+  if (rule == 0) return split == Split::test;
+  return rule == 4 ? split == Split::val : true;
 }
 
-/// All kinds that occur in a split in a size.
-[[nodiscard]] inline std::vector<Kind> kinds_of(Split split, Size size) {
+/// All kinds that occur in a split.
+[[nodiscard]] inline std::vector<Kind> kinds_of(Split split) {
   std::vector<Kind> kinds;
   for (int i = 0; i < colour_count * shape_count; ++i) {
     const Kind kind{static_cast<Colour>(i / shape_count), static_cast<Shape>(i % shape_count)};
-    if (split_of(size, kind) == split) kinds.push_back(kind);
+    if (occurs_in(kind, split)) kinds.push_back(kind);
   }
   return kinds;
 }
@@ -119,24 +118,17 @@ class Rng {
 namespace detail {
 
 inline constexpr int unit = 256;  // 1/64 of the side
-inline constexpr int small_radius = 15 * unit / 2, large_radius = 13 * unit, container_radius = 16 * unit;
+inline constexpr int small_radius = 8 * unit, large_radius = 13 * unit, container_radius = 16 * unit;
 
 inline int radius_of(Size size) { return size == Size::large ? large_radius : small_radius; }
 
 inline Size random_size(Rng& rng) { return rng.chance(50) ? Size::large : Size::small; }
 
-/// The kinds of a split, by size.
-struct Kinds {
-  explicit Kinds(Split split) : of{kinds_of(split, Size::small), kinds_of(split, Size::large)} {}
-  [[nodiscard]] const std::vector<Kind>& operator[](Size size) const { return of[static_cast<std::size_t>(size)]; }
-  std::array<std::vector<Kind>, 2> of;
-};
-
-/// A kind for each size, no two alike.
-inline std::vector<Kind> different_kinds(Rng& rng, const Kinds& kinds, const std::vector<Size>& sizes) {
+/// `count` kinds, no two alike.
+inline std::vector<Kind> different_kinds(Rng& rng, const std::vector<Kind>& kinds, std::size_t count) {
   std::vector<Kind> chosen;
-  while (chosen.size() < sizes.size()) {
-    const Kind kind = rng.pick(kinds[sizes[chosen.size()]]);
+  while (chosen.size() < count) {
+    const Kind kind = rng.pick(kinds);
     if (std::find(chosen.begin(), chosen.end(), kind) == chosen.end()) chosen.push_back(kind);
   }
   return chosen;
@@ -163,18 +155,18 @@ inline Object object_along(Rng& rng, bool vertical, Kind kind, Size size, int al
   return {kind, size, vertical ? across : along, vertical ? along : across, radius_of(size)};
 }
 
-inline void make_single(Scene& scene, Rng& rng, const Kinds& kinds) {
+inline void make_single(Scene& scene, Rng& rng, const std::vector<Kind>& kinds) {
   const Size size = random_size(rng);
   scene.place = static_cast<Place>(rng.below(place_count));
   const int row = static_cast<int>(scene.place) / 3 - 1, column = static_cast<int>(scene.place) % 3 - 1;
   const int reach = (size == Size::large ? 15 : 18) * unit, middle = world_side / 2;
-  const Kind kind = rng.pick(kinds[size]);
+  const Kind kind = rng.pick(kinds);
   scene.objects = {object_near(rng, kind, size, middle + column * reach, middle + row * reach, 2 * unit)};
 }
 
-inline void make_pair(Scene& scene, Rng& rng, const Kinds& kinds) {
+inline void make_pair(Scene& scene, Rng& rng, const std::vector<Kind>& kinds) {
   const std::vector<Size> size = two_sizes(rng);
-  const std::vector<Kind> kind = different_kinds(rng, kinds, size);
+  const std::vector<Kind> kind = different_kinds(rng, kinds, 2);
   const bool vertical = rng.chance(50);
   const int base = world_side / 2 + rng.between(-8 * unit, 8 * unit);
   std::array<Object, 2> both;  // left or top one first
@@ -187,14 +179,14 @@ inline void make_pair(Scene& scene, Rng& rng, const Kinds& kinds) {
   scene.objects = {both[swap ? 1 : 0], both[swap ? 0 : 1]};
 }
 
-inline void make_inside(Scene& scene, Rng& rng, const Kinds& kinds) {
+inline void make_inside(Scene& scene, Rng& rng, const std::vector<Kind>& kinds) {
   scene.relation = Relation::inside;
   Kind outer, inner;
   do {
-    outer = rng.pick(kinds[Size::large]);
+    outer = rng.pick(kinds);
   } while (outer.shape != Shape::circle && outer.shape != Shape::square && outer.shape != Shape::ring);
   do {
-    inner = rng.pick(kinds[Size::small]);
+    inner = rng.pick(kinds);
   } while (inner.colour == outer.colour || inner.shape == Shape::ring);  // a ring would show the container in its hole
   const Object container = object_near(rng, outer, Size::large, world_side / 2, world_side / 2, 12 * unit);
   scene.objects = {object_near(rng, inner, Size::small, container.x, container.y, unit), container};
@@ -202,8 +194,8 @@ inline void make_inside(Scene& scene, Rng& rng, const Kinds& kinds) {
   scene.objects[1].radius = container_radius;
 }
 
-inline void make_between(Scene& scene, Rng& rng, const Kinds& kinds) {
-  const std::vector<Kind> kind = different_kinds(rng, kinds, {Size::small, Size::small, Size::small});
+inline void make_between(Scene& scene, Rng& rng, const std::vector<Kind>& kinds) {
+  const std::vector<Kind> kind = different_kinds(rng, kinds, 3);
   const bool vertical = rng.chance(50);
   const int base = world_side / 2 + rng.between(-14 * unit, 14 * unit);
   constexpr std::array<int, 3> column = {32, 11, 53};
@@ -228,11 +220,11 @@ inline void make_groups(Scene& scene, Rng& rng, const std::vector<Kind>& kind, c
   }
 }
 
-inline void make_two_groups(Scene& scene, Rng& rng, const Kinds& kinds) {
+inline void make_two_groups(Scene& scene, Rng& rng, const std::vector<Kind>& kinds) {
   constexpr std::array<std::array<int, 2>, 3> ways = {{{1, 2}, {1, 3}, {2, 2}}};
   const auto& way = rng.pick(ways);
   std::vector<Size> sizes = two_sizes(rng);
-  std::vector<Kind> kind = different_kinds(rng, kinds, sizes);
+  std::vector<Kind> kind = different_kinds(rng, kinds, 2);
   const bool larger_second = sizes[0] == Size::small && sizes[1] == Size::large;
   const bool colour_second = sizes[0] == sizes[1] && kind[1].colour < kind[0].colour;
   const bool shape_second = sizes[0] == sizes[1] && kind[1].colour == kind[0].colour && kind[1].shape < kind[0].shape;
@@ -243,14 +235,65 @@ inline void make_two_groups(Scene& scene, Rng& rng, const Kinds& kinds) {
   make_groups(scene, rng, kind, {way[0], way[1]}, sizes);
 }
 
+inline void make_group(Scene& scene, Rng& rng, const std::vector<Kind>& kinds) {
+  const Size size = random_size(rng);
+  const Kind kind = rng.pick(kinds);
+  const int count = rng.between(2, 4);
+  make_groups(scene, rng, {kind}, {count}, {size});
+}
+
+inline void place_objects(Scene& scene, Rng& rng, const std::vector<Kind>& kinds) {
+  switch (scene.layout) {
+    case Layout::single:
+      return make_single(scene, rng, kinds);
+    case Layout::pair:
+      return make_pair(scene, rng, kinds);
+    case Layout::inside:
+      return make_inside(scene, rng, kinds);
+    case Layout::between:
+      return make_between(scene, rng, kinds);
+    case Layout::group:
+      return make_group(scene, rng, kinds);
+    case Layout::two_groups:
+      return make_two_groups(scene, rng, kinds);
+  }
+}
+
 }  // namespace detail
 
-/// The scene of a seed in a split. Every composition in it belongs to the split (split_of), so no composition is in two
-/// splits; the same seed in two splits gives unrelated scenes.
+/// Names a composition: which kinds stand there, in which sizes and numbers, and where or in which relation. Scenes
+/// that differ in background and exact positions only have the same one.
+[[nodiscard]] inline std::uint64_t composition_of(const Scene& scene) {
+  std::uint64_t key = static_cast<std::uint64_t>(scene.layout) + 1;
+  const auto append = [&key](auto value, int values) {
+    key = key * static_cast<std::uint64_t>(values) + static_cast<std::uint64_t>(value);
+  };
+  if (scene.layout == Layout::single) append(scene.place, place_count);
+  if (scene.layout == Layout::pair) append(scene.relation, 5);
+  std::vector<int> objects;  // 7 bits each, 4 at most
+  for (const Object& object : scene.objects) {
+    const int kind = static_cast<int>(object.kind.colour) * shape_count + static_cast<int>(object.kind.shape);
+    objects.push_back(2 * kind + static_cast<int>(object.size));
+  }
+  if (scene.layout == Layout::between && objects[2] < objects[1])
+    std::swap(objects[1], objects[2]);  // its mirror image
+  for (const int object : objects) append(object, 2 * colour_count * shape_count);
+  return key;
+}
+
+/// The split that a composition belongs to, by a hash: 70 % train, 10 % val, 20 % test.
+[[nodiscard]] inline Split split_of(const Scene& scene) {
+  const int draw = Rng(composition_of(scene), 0xc0de5u).below(10);
+  return draw < 7 ? Split::train : draw < 8 ? Split::val : Split::test;
+}
+
+/// The scene of a seed in a split. Its composition belongs to the split (split_of), so none is in two splits; its kinds
+/// occur in the split (occurs_in), so that some pairs of colour and shape are new at test time. The same seed in two
+/// splits gives unrelated scenes.
 [[nodiscard]] inline Scene make_scene(std::uint64_t seed, Split split) {
-  static const std::array<detail::Kinds, 3> kinds_by_split = {detail::Kinds(Split::train), detail::Kinds(Split::val),
-                                                              detail::Kinds(Split::test)};
-  const detail::Kinds& kinds = kinds_by_split[static_cast<std::size_t>(split)];
+  static const std::array<std::vector<Kind>, 3> kinds_by_split = {kinds_of(Split::train), kinds_of(Split::val),
+                                                                  kinds_of(Split::test)};
+  const std::vector<Kind>& kinds = kinds_by_split[static_cast<std::size_t>(split)];
   Rng rng(seed, 0x5ce9e5u + static_cast<std::uint64_t>(split));
   Scene scene;
   scene.seed = seed;
@@ -260,30 +303,10 @@ inline void make_two_groups(Scene& scene, Rng& rng, const Kinds& kinds) {
   int draw = rng.below(100), layout = 0;
   while (draw >= share[static_cast<std::size_t>(layout)]) draw -= share[static_cast<std::size_t>(layout++)];
   scene.layout = static_cast<Layout>(layout);
-  switch (scene.layout) {
-    case Layout::single:
-      detail::make_single(scene, rng, kinds);
-      break;
-    case Layout::pair:
-      detail::make_pair(scene, rng, kinds);
-      break;
-    case Layout::inside:
-      detail::make_inside(scene, rng, kinds);
-      break;
-    case Layout::between:
-      detail::make_between(scene, rng, kinds);
-      break;
-    case Layout::group: {
-      const Size size = detail::random_size(rng);
-      const Kind kind = rng.pick(kinds[size]);
-      const int count = rng.between(2, 4);
-      detail::make_groups(scene, rng, {kind}, {count}, {size});
-      break;
-    }
-    case Layout::two_groups:
-      detail::make_two_groups(scene, rng, kinds);
-      break;
-  }
+  do {
+    scene.objects.clear();
+    detail::place_objects(scene, rng, kinds);
+  } while (split_of(scene) != split);
   return scene;
 }
 
