@@ -9,7 +9,7 @@
 
 namespace limn::inline LIMN_ABI::nn {
 
-struct RecurrentOptions {
+struct RecurrentModuleOptions {
   index_t layers = 1;
   bool bias = true;
   bool batch_first = false;
@@ -30,19 +30,22 @@ namespace detail {
 /// The parameters of all layers and directions.
 template <class T>
 struct RecurrentStack {
-  RecurrentOptions options;
+  RecurrentModuleOptions options;
   std::vector<RecurrentWeights<T>> weights;
   bool training = true;
 
+  RecurrentStack() = default;
   /// Uniform within 1 / sqrt(hidden), as PyTorch begins.
-  RecurrentStack(index_t gates, index_t input, index_t hidden, Generator& generator, const RecurrentOptions& chosen)
+  RecurrentStack(index_t gates, index_t input, index_t hidden, Generator& generator,
+                 const RecurrentModuleOptions& chosen)
       : options(chosen) {
     const char* op = gates == 4 ? "LSTM" : gates == 3 ? "GRU" : "RNN";
     if (input < 1 || hidden < 1 || options.layers < 1)
       fail(op, "input ", input, ", hidden ", hidden, " and layers ", options.layers, " must be positive");
     if (options.projection != 0 && (gates != 4 || options.projection < 0 || options.projection >= hidden))
       fail(op, "projection ", options.projection, gates == 4 ? " must be smaller than hidden" : " is for LSTM alone");
-    const index_t directions = options.bidirectional ? 2 : 1, state = options.projection > 0 ? options.projection : hidden;
+    const index_t directions = options.bidirectional ? 2 : 1,
+                  state = options.projection > 0 ? options.projection : hidden;
     for (index_t k = 0; k < options.layers * directions; ++k) {
       const index_t width = k < directions ? input : state * directions;
       RecurrentWeights<T> w(fan_in_uniform<T>({gates * hidden, width}, hidden, generator),
@@ -83,11 +86,12 @@ struct RecurrentStack {
 /// torch.nn.LSTM. x [time, batch, input] ([batch, time, input] with batch_first); see limn::lstm.
 template <class T = float>
 struct LSTM : detail::RecurrentStack<T> {
-  LSTM(index_t input, index_t hidden, Generator& generator, const RecurrentOptions& options = {})
-      : detail::RecurrentStack<T>(4, input, hidden, generator, options) {}
+  LSTM() = default;
+  LSTM(index_t input, index_t hidden, Generator& generator, const RecurrentModuleOptions& chosen = {})
+      : detail::RecurrentStack<T>(4, input, hidden, generator, chosen) {}
 
-  [[nodiscard]] LstmResult<T> operator()(const Tensor<T>& x, const Tensor<T>& h0 = {}, const Tensor<T>& c0 = {},
-                                         const RecurrentCall& call = {}) const {
+  [[nodiscard]] LstmResult<T> operator()(const Tensor<T>& x, const Tensor<T>& h0 = Tensor<T>(),
+                                         const Tensor<T>& c0 = Tensor<T>(), const RecurrentCall& call = {}) const {
     return lstm(x, h0, c0, this->weights, this->for_call(call));
   }
 };
@@ -95,10 +99,12 @@ struct LSTM : detail::RecurrentStack<T> {
 /// torch.nn.GRU; see limn::gru.
 template <class T = float>
 struct GRU : detail::RecurrentStack<T> {
-  GRU(index_t input, index_t hidden, Generator& generator, const RecurrentOptions& options = {})
-      : detail::RecurrentStack<T>(3, input, hidden, generator, options) {}
+  GRU() = default;
+  GRU(index_t input, index_t hidden, Generator& generator, const RecurrentModuleOptions& chosen = {})
+      : detail::RecurrentStack<T>(3, input, hidden, generator, chosen) {}
 
-  [[nodiscard]] RecurrentResult<T> operator()(const Tensor<T>& x, const Tensor<T>& h0 = {}, const RecurrentCall& call = {}) const {
+  [[nodiscard]] RecurrentResult<T> operator()(const Tensor<T>& x, const Tensor<T>& h0 = Tensor<T>(),
+                                              const RecurrentCall& call = {}) const {
     return gru(x, h0, this->weights, this->for_call(call));
   }
 };
@@ -106,13 +112,15 @@ struct GRU : detail::RecurrentStack<T> {
 /// torch.nn.RNN; see limn::rnn.
 template <class T = float>
 struct RNN : detail::RecurrentStack<T> {
-  RnnActivation activation;
+  RnnActivation activation = RnnActivation::tanh;
 
-  RNN(index_t input, index_t hidden, Generator& generator, const RecurrentOptions& options = {},
+  RNN() = default;
+  RNN(index_t input, index_t hidden, Generator& generator, const RecurrentModuleOptions& chosen = {},
       RnnActivation kind = RnnActivation::tanh)
-      : detail::RecurrentStack<T>(1, input, hidden, generator, options), activation(kind) {}
+      : detail::RecurrentStack<T>(1, input, hidden, generator, chosen), activation(kind) {}
 
-  [[nodiscard]] RecurrentResult<T> operator()(const Tensor<T>& x, const Tensor<T>& h0 = {}, const RecurrentCall& call = {}) const {
+  [[nodiscard]] RecurrentResult<T> operator()(const Tensor<T>& x, const Tensor<T>& h0 = Tensor<T>(),
+                                              const RecurrentCall& call = {}) const {
     return rnn(x, h0, this->weights, activation, this->for_call(call));
   }
 };
