@@ -8,9 +8,13 @@
 #include <doctest/doctest.h>
 
 #ifdef LIMN_WITH_CUDA
+#include <limn_kernels/gemm.hpp>
 #include <limn_kernels/pointwise.hpp>
+#include <limn_kernels/softmax.hpp>
 #else
+#include <limn_kernels/cuda/gemm.cuh>
 #include <limn_kernels/cuda/pointwise.cuh>
+#include <limn_kernels/cuda/softmax.cuh>
 #endif
 
 #include <cuda/buffer.hpp>
@@ -129,6 +133,76 @@ TEST_CASE_TEMPLATE("select: takes a where the condition holds and b elsewhere", 
   const Buffer<bool> at_condition(condition);
   kernels::SelectShape s{.rank = 2, .extents = {6, 10}, .condition = {10, 1}, .a = {10, 1}, .b = {0, 0}};
   expect<T>(a.size(), expected, 0, [&](T* y) { cuda::select<T>(s, at_condition.data(), at_a.data(), at_b.data(), y); });
+}
+
+TEST_CASE_TEMPLATE(
+    "softmax and log_softmax: rows longer than a block, a middle axis, an axis of 1, and their gradients", T, float,
+    double) {
+  if (!have_device()) return;
+  for (const kernels::SoftmaxShape s :
+       {kernels::SoftmaxShape{5, 300, 1}, {2, 7, 3}, {1, 1, 4}, {0, 4, 1}, {1, 33, 1}}) {
+    const auto count = static_cast<std::size_t>(s.outer * s.axis * s.inner);
+    const auto x = values(count, 31), dy = values(count, 37);
+    std::vector<double> y(count), log_y(count), dx(count), log_dx(count);
+    for (index_t row = 0; row < s.outer * s.inner; ++row) {
+      const auto at = [&](index_t i) {
+        return static_cast<std::size_t>(row / s.inner * s.axis * s.inner + row % s.inner + i * s.inner);
+      };
+      double sum = 0, dot = 0, total = 0;
+      for (index_t i = 0; i < s.axis; ++i) sum += std::exp(x[at(i)]);
+      for (index_t i = 0; i < s.axis; ++i) {
+        y[at(i)] = std::exp(x[at(i)]) / sum;
+        log_y[at(i)] = x[at(i)] - std::log(sum);
+        dot += y[at(i)] * dy[at(i)];
+        total += dy[at(i)];
+      }
+      for (index_t i = 0; i < s.axis; ++i) {
+        dx[at(i)] = y[at(i)] * (dy[at(i)] - dot);
+        log_dx[at(i)] = dy[at(i)] - y[at(i)] * total;
+      }
+    }
+    const Buffer<T> at_x(x), at_y(y), at_log_y(log_y), at_dy(dy);
+    const double close = 4 * tolerance<T>;
+    expect<T>(count, y, close, [&](T* out) { cuda::softmax_forward<T>(s, at_x.data(), out); });
+    expect<T>(count, log_y, close, [&](T* out) { cuda::log_softmax_forward<T>(s, at_x.data(), out); });
+    expect<T>(count, dx, close, [&](T* out) { cuda::softmax_backward<T>(s, at_y.data(), at_dy.data(), out); });
+    expect<T>(count, log_dx, 4 * close,
+              [&](T* out) { cuda::log_softmax_backward<T>(s, at_log_y.data(), at_dy.data(), out); });
+  }
+}
+
+TEST_CASE_TEMPLATE("gemm: any transposition, gaps between rows, sizes off the tile; beta 0 ignores what C held", T,
+                   float, double) {
+  if (!have_device()) return;
+  struct Size {
+    index_t m, n, k;
+  };
+  for (const Size size : {Size{1, 1, 1}, Size{65, 3, 17}, Size{64, 64, 16}, Size{5, 130, 33}, Size{3, 4, 0}})
+    for (const bool transpose_a : {false, true})
+      for (const bool transpose_b : {false, true})
+        for (const double beta : {0.0, -0.5}) {
+          const auto [m, n, k] = size;
+          kernels::GemmShape s{.m = m, .n = n, .k = k, .transpose_a = transpose_a, .transpose_b = transpose_b};
+          s.lda = (transpose_a ? m : k) + 3;
+          s.ldc = n + 1;
+          const index_t ldb = transpose_b ? k : n;  // left 0 in s: no gap
+          const auto a = values(static_cast<std::size_t>(s.lda * (transpose_a ? k : m)), 23);
+          const auto b = values(static_cast<std::size_t>(ldb * (transpose_b ? n : k)), 29);
+          std::vector<double> expected(static_cast<std::size_t>(m * s.ldc), -77.0);
+          for (index_t i = 0; i < m; ++i)
+            for (index_t j = 0; j < n; ++j) {
+              double sum = 0;
+              for (index_t p = 0; p < k; ++p)
+                sum += a[static_cast<std::size_t>(transpose_a ? p * s.lda + i : i * s.lda + p)] *
+                       b[static_cast<std::size_t>(transpose_b ? j * ldb + p : p * ldb + j)];
+              double& c = expected[static_cast<std::size_t>(i * s.ldc + j)];
+              c = 1.5 * sum + beta * c;
+            }
+          const Buffer<T> at_a(a), at_b(b);
+          expect<T>(expected.size(), expected, 10 * tolerance<T>, [&](T* c) {
+            cuda::gemm<T>(s, static_cast<T>(1.5), at_a.data(), at_b.data(), static_cast<T>(beta), c);
+          });
+        }
 }
 
 }  // namespace

@@ -111,33 +111,37 @@ class Executor {
     swapcontext(&fibres_[me].context, &scheduler_);
   }
 
-  [[nodiscard]] unsigned nth(unsigned i) const {
-    const auto n = static_cast<unsigned>(fibres_.size());
-    if (order == Order::backward) return n - 1 - i;
-    if (order == Order::warps_backward) return (n / 32 - 1 - i / 32) * 32 + i % 32;
-    return i;
+  /// Runs each warp as far as it gets alone (a warp far ahead of the others shows a missing barrier), then opens the
+  /// block's barrier when all wait there. False when nothing can move.
+  bool step() {
+    const auto warps = static_cast<unsigned>(fibres_.size() / 32);
+    bool moved = false;
+    for (unsigned i = 0; i < warps; ++i) {
+      const unsigned warp = order == Order::forward ? i : warps - 1 - i;
+      while (!failure_ && run_warp(warp * 32)) moved = true;
+    }
+    return !failure_ && (open(0, fibres_.size(), State::at_block) || moved);
   }
 
-  /// Runs every ready fibre until it waits; then opens the barriers that are complete. False when nothing can move.
-  bool step() {
+  /// Runs the ready threads of one warp until each waits, and opens the warp's barrier. False when none was ready.
+  bool run_warp(unsigned first) {
     bool moved = false;
-    for (unsigned i = 0; i < fibres_.size() && !failure_; ++i) {
-      running_ = nth(i);
+    for (unsigned i = 0; i < 32 && !failure_; ++i) {
+      running_ = first + (order == Order::backward ? 31 - i : i);
       if (fibres_[running_].state != State::ready) continue;
       threadIdx.x = running_;
       swapcontext(&scheduler_, &fibres_[running_].context);
       moved = true;
     }
-    if (failure_) return false;
-    const auto open = [&](std::size_t begin, std::size_t end, State state) {
-      for (std::size_t i = begin; i < end; ++i)
-        if (fibres_[i].state != state) return;
-      for (std::size_t i = begin; i < end; ++i) fibres_[i].state = State::ready;
-      moved = true;
-    };
-    for (std::size_t warp = 0; warp < fibres_.size(); warp += 32) open(warp, warp + 32, State::at_warp);
-    open(0, fibres_.size(), State::at_block);
+    open(first, first + 32, State::at_warp);
     return moved;
+  }
+
+  bool open(std::size_t begin, std::size_t end, State state) {
+    for (std::size_t i = begin; i < end; ++i)
+      if (fibres_[i].state != state) return false;
+    for (std::size_t i = begin; i < end; ++i) fibres_[i].state = State::ready;
+    return true;
   }
 
   std::function<void()> body_;
