@@ -1,6 +1,6 @@
 # One row of files an op: ops/<k>.hpp has tests/ops/<k>_test.cpp, in which every op it records has a gradient case
 # (check_op("name", ...) of tests/support/op_case.hpp; or, where that cannot be, TEST_CASE("name ... gradient ...")); a kernel contract
-# limn_kernels/<k>.hpp has a body cpu/<k>.hpp and a test that includes it (or tests/ops/<k>_test.cpp).
+# limn_kernels/<k>.hpp has a body cpu/<k>.hpp and a test that includes it (or tests/ops/<k>_test.cpp, or tests/<k>/).
 cmake_minimum_required(VERSION 3.25)
 set(frame config device dispatch error for_each_isa functors half isa memory parallel simd)
 set(wrong "")
@@ -22,7 +22,7 @@ foreach(op ${ops})
   list(LENGTH calls all)
   list(LENGTH names named)
   if(NOT all EQUAL named)
-    list(APPEND wrong "include/limn/ops/${op}.hpp: a record() whose name is not written there; this rule could not see its case")
+    list(APPEND wrong "include/limn/ops/${op}.hpp: a record() whose name is not written there: this rule could not see its case")
   endif()
   list(REMOVE_DUPLICATES names)
   foreach(name ${names})
@@ -53,7 +53,8 @@ foreach(kernel ${kernels})
   if(NOT composed AND NOT EXISTS ${ROOT}/kernels/limn_kernels/cpu/${kernel}.hpp)
     list(APPEND wrong "kernels/limn_kernels/${kernel}.hpp: has no body cpu/${kernel}.hpp")
   endif()
-  if(NOT kernel IN_LIST tested AND NOT EXISTS ${ROOT}/tests/ops/${kernel}_test.cpp)
+  if(NOT kernel IN_LIST tested AND NOT EXISTS ${ROOT}/tests/ops/${kernel}_test.cpp
+     AND NOT IS_DIRECTORY ${ROOT}/tests/${kernel})
     list(APPEND wrong "kernels/limn_kernels/${kernel}.hpp: no test in tests/kernels/ includes it")
   endif()
 endforeach()

@@ -33,7 +33,7 @@ if(EXISTS ${ROOT}/include/limn/limn.hpp)
   list(REMOVE_ITEM promised limn/core/eigen.hpp)  # brings an outside library: included by who wants it
   foreach(header ${promised})
     if(NOT header IN_LIST reached)
-      list(APPEND wrong "include/limn/limn.hpp: does not reach <${header}>; add it to the umbrella of its folder")
+      list(APPEND wrong "include/limn/limn.hpp: does not reach <${header}>: add it to the umbrella of its folder")
     endif()
   endforeach()
   foreach(header ${reached})

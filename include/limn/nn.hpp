@@ -1,0 +1,9 @@
+#pragma once
+// Every layer.
+
+#include <limn/nn/conv.hpp>
+#include <limn/nn/embedding.hpp>
+#include <limn/nn/init.hpp>
+#include <limn/nn/linear.hpp>
+#include <limn/nn/module.hpp>
+#include <limn/nn/recurrent.hpp>
