@@ -46,7 +46,7 @@ TEST_CASE("no composition occurs in two splits") {
   std::map<std::string, Split> owner;
   for (int i = 0; i < 90000; ++i) {
     const Scene scene = make_scene(static_cast<std::uint64_t>(i), static_cast<Split>(i % 3));
-    const auto [at, added] = owner.insert({described(scene), scene.split});
+    const auto at = owner.insert({described(scene), scene.split}).first;
     CHECK_MESSAGE(at->second == scene.split, at->first);
   }
   CHECK(owner.size() > 20000);
