@@ -6,7 +6,9 @@
 #include <limn/ops/attention.hpp>
 #include <limn/ops/cast.hpp>
 #include <limn/ops/concat.hpp>
+#include <limn/ops/conv1d.hpp>
 #include <limn/ops/conv2d.hpp>
+#include <limn/ops/conv3d.hpp>
 #include <limn/ops/cross_entropy.hpp>
 #include <limn/ops/dropout.hpp>
 #include <limn/ops/gather.hpp>

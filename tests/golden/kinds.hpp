@@ -14,6 +14,7 @@ void check_optim(const std::filesystem::path& folder, Report& report);
 void check_preproc(const std::filesystem::path& folder, Report& report);
 void check_recurrent(const std::filesystem::path& folder, Report& report);
 void check_schedulers(const std::filesystem::path& folder, Report& report);
+void check_ops_conv(const std::filesystem::path& folder, Report& report);
 
 struct Kind {
   const char* name;
@@ -30,6 +31,7 @@ inline constexpr Kind kinds[] = {
     {"preproc", check_preproc},
     {"rnn", check_recurrent},
     {"schedulers", check_schedulers},
+    {"ops-conv", check_ops_conv},
 };
 
 }  // namespace limn::golden
