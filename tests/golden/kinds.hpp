@@ -9,6 +9,7 @@ namespace limn::golden {
 
 void check_formats_safetensors(const std::filesystem::path& folder, Report& report);
 void check_image_decode(const std::filesystem::path& folder, Report& report);
+void check_keras_text(const std::filesystem::path& folder, Report& report);
 void check_metrics(const std::filesystem::path& folder, Report& report);
 void check_optim(const std::filesystem::path& folder, Report& report);
 void check_preproc(const std::filesystem::path& folder, Report& report);
@@ -26,6 +27,7 @@ inline constexpr Kind kinds[] = {
     {"gru", check_recurrent},
     {"image-decode", check_image_decode},
     {"lstm", check_recurrent},
+    {"keras-text", check_keras_text},
     {"metrics", check_metrics},
     {"optim", check_optim},
     {"preproc", check_preproc},
