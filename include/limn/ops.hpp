@@ -10,11 +10,15 @@
 #include <limn/ops/conv2d.hpp>
 #include <limn/ops/conv3d.hpp>
 #include <limn/ops/cross_entropy.hpp>
+#include <limn/ops/distance.hpp>
 #include <limn/ops/dropout.hpp>
 #include <limn/ops/gather.hpp>
 #include <limn/ops/gru.hpp>
+#include <limn/ops/interpolate.hpp>
+#include <limn/ops/loss.hpp>
 #include <limn/ops/lstm.hpp>
 #include <limn/ops/matmul.hpp>
+#include <limn/ops/norm.hpp>
 #include <limn/ops/pointwise.hpp>
 #include <limn/ops/pool2d.hpp>
 #include <limn/ops/recurrent.hpp>
