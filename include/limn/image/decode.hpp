@@ -10,6 +10,7 @@
 #include <limn/image/image.hpp>
 #include <limn/image/jpeg.hpp>
 #include <limn/image/png.hpp>
+#include <limn/image/resize.hpp>
 #include <limn/io/file.hpp>
 
 namespace limn::inline LIMN_ABI::image {
@@ -34,60 +35,41 @@ namespace detail {
   return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
 }
 
-/// Baseline and progressive JPEG, BMP and PNM through stb_image; the caller has checked the size.
-[[nodiscard]] inline Samples decode_stb(Bytes file, const std::string& name) {
+/// BMP and PNM, through stb_image.
+[[nodiscard]] inline Image decode_simple(Bytes file, const DecodeLimits& limits, const std::string& name) {
   if (file.size() > (std::size_t{1} << 30)) fail(name, "the image file is over 1 GiB; shrink the image");
+  const auto* data = reinterpret_cast<const stbi_uc*>(file.data());
+  const int size = static_cast<int>(file.size());
   int width = 0, height = 0, channels = 0;
+  if (!stbi_info_from_memory(data, size, &width, &height, &channels)) fail_damaged(name, "its header cannot be read");
+  check_size(width, height, limits, name);
+  // Nothing is compressed here (stb_image has no run lengths of BMP): a bit a pixel is the least.
+  if (index_t{width} * height / 8 > static_cast<index_t>(file.size())) fail_truncated(name);
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
-      stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(file.data()), static_cast<int>(file.size()), &width,
-                            &height, &channels, 0),
-      stbi_image_free);
+      stbi_load_from_memory(data, size, &width, &height, &channels, 0), stbi_image_free);
   if (!pixels)
     fail(name, "the image cannot be decoded (", stbi_failure_reason() ? stbi_failure_reason() : "no reason given",
          "); fetch it again or convert it to PNG");
-  Samples result;
-  result.width = width;
-  result.height = height;
-  result.channels = channels;
-  result.values.assign(pixels.get(), pixels.get() + result.width * result.height * result.channels);
-  return result;
+  return {width, height, channels, {pixels.get(), pixels.get() + index_t{width} * height * channels}};
 }
 
-[[nodiscard]] inline Samples decode_jpeg(Bytes file, const DecodeLimits& limits, const std::string& name) {
-  const JpegOutline outline = outline_jpeg(file, limits, name);
-  const Bytes image = file.first(outline.end);
-  if (outline.components != 4 || outline.adobe) return decode_stb(image, name);
-  // Four components without a word on their meaning are inverted CMYK, as Pillow takes them: say so.
-  const unsigned char adobe[] = {0xff, 0xee, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, 0};
-  const Bytes said = std::as_bytes(std::span(adobe));
-  std::vector<std::byte> copy(image.begin(), image.begin() + 2);
-  copy.insert(copy.end(), said.begin(), said.end());
-  copy.insert(copy.end(), image.begin() + 2, image.end());
-  return decode_stb(copy, name);
+/// Everything but PNG, which may hold 16-bit samples.
+[[nodiscard]] inline Image decode_8bit(Bytes file, const DecodeLimits& limits, const std::string& name) {
+  if (file.empty()) fail(name, "the image file is empty; fetch or copy it again");
+  if (starts_with(file, "\xff\xd8\xff")) return decode_jpeg(file, limits, name);
+  for (const char* magic : {"BM", "P5", "P6"})
+    if (starts_with(file, magic)) return decode_simple(file, limits, name);
+  fail(name, "not a PNG, JPEG, BMP or PNM image, whatever its name says; convert it to one of these");
 }
 
-[[nodiscard]] inline Samples decode_simple(Bytes file, const DecodeLimits& limits, const std::string& name) {
-  int width = 0, height = 0, channels = 0;
-  if (file.size() > (std::size_t{1} << 30)) fail(name, "the image file is over 1 GiB; shrink the image");
-  const auto* data = reinterpret_cast<const stbi_uc*>(file.data());
-  if (!stbi_info_from_memory(data, static_cast<int>(file.size()), &width, &height, &channels))
-    fail_damaged(name, "its header cannot be read");
-  check_size(width, height, limits, name);
-  // Neither format compresses (run lengths of BMP are not supported): an eighth of a byte a pixel is the least.
-  if (index_t{width} * height / 8 > static_cast<index_t>(file.size())) fail_truncated(name);
-  return decode_stb(file, name);
-}
+[[nodiscard]] inline bool is_png(Bytes file) { return starts_with(file, "\x89PNG\r\n\x1a\n"); }
 
 }  // namespace detail
 
 inline Samples decode_samples(std::span<const std::byte> bytes, const std::string& name, const DecodeLimits& limits) {
-  if (bytes.empty()) fail(name, "the image file is empty; fetch or copy it again");
-  if (detail::starts_with(bytes, "\x89PNG\r\n\x1a\n"))
-    return detail::decode_png(bytes, limits, name, stbi_zlib_decode_buffer);
-  if (detail::starts_with(bytes, "\xff\xd8\xff")) return detail::decode_jpeg(bytes, limits, name);
-  for (const char* magic : {"BM", "P5", "P6"})
-    if (detail::starts_with(bytes, magic)) return detail::decode_simple(bytes, limits, name);
-  fail(name, "not a PNG, JPEG, BMP or PNM image, whatever its name says; convert it to one of these");
+  if (detail::is_png(bytes)) return detail::decode_png(bytes, limits, name, stbi_zlib_decode_buffer);
+  const Image image = detail::decode_8bit(bytes, limits, name);
+  return {image.width, image.height, image.channels, 8, {image.pixels.begin(), image.pixels.end()}};
 }
 
 inline Image to_rgb(const Samples& samples) {
@@ -109,7 +91,8 @@ inline Image to_rgb(const Samples& samples) {
 }
 
 inline Image decode_bytes(std::span<const std::byte> bytes, const std::string& name, const DecodeLimits& limits) {
-  return to_rgb(decode_samples(bytes, name, limits));
+  if (detail::is_png(bytes)) return to_rgb(decode_samples(bytes, name, limits));
+  return to_rgb(detail::decode_8bit(bytes, limits, name));
 }
 
 inline Image decode_file(const std::filesystem::path& path, const DecodeLimits& limits) {
