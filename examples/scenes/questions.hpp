@@ -63,7 +63,7 @@ inline constexpr std::array<std::string_view, 8> background_answers = {"plain", 
 
 namespace detail {
 
-/// Builds the questions of one scene. Each ask_... adds at most one; none is added where the answer would be unclear.
+/// Builds the questions of one scene. Each ask_... adds those of its kind whose answers are clear.
 class Asker {
  public:
   explicit Asker(const Scene& scene)
@@ -317,7 +317,7 @@ class Asker {
 
 }  // namespace detail
 
-/// Questions about a scene, in a fixed order of kinds: 6 to 12 of them.
+/// Questions about a scene, in a fixed order of kinds: 5 to 16 of them.
 [[nodiscard]] inline std::vector<Question> questions(const Scene& scene) { return detail::Asker(scene).ask(); }
 
 }  // namespace limn::scenes
