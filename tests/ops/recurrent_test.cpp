@@ -67,3 +67,20 @@ TEST_CASE("recurrent layers: a strided mask is read as it is seen") {
   const auto b = gru<float>(permute(m.x, {1, 0, 2}), {}, {m.below}, {.batch_first = true, .mask = batch_major});
   CHECK(to_vector(a.output) == to_vector(permute(b.output, {1, 0, 2})));
 }
+
+TEST_CASE("recurrent layers of two-byte numbers are computed in float and rounded once") {
+  const Layers m;
+  const auto half = [](const Tensor<float>& x) { return cast<bf16>(x); };
+  const auto wide = [&](const Tensor<float>& x) { return cast<float>(half(x)); };
+  const auto narrow_gru = gru<bf16>(half(m.x), {}, {{half(m.below.w_ih), half(m.below.w_hh)}});
+  const auto wide_gru = gru<float>(wide(m.x), {}, {{wide(m.below.w_ih), wide(m.below.w_hh)}});
+  CHECK(to_vector(cast<float>(narrow_gru.output)) == to_vector(wide(wide_gru.output)));
+  const auto a = rnn<f16>(cast<f16>(m.x), {},
+                          {{cast<f16>(slice(m.below.w_ih, 0, 0, 2)), cast<f16>(slice(m.below.w_hh, 0, 0, 2))}});
+  CHECK(a.h.shape() == Shape{1, 3, 2});
+  Tensor<bf16> w_ih = zeros<bf16>({8, 5}), w_hh = zeros<bf16>({8, 2});
+  w_ih.requires_grad_();
+  const auto b = lstm<bf16>(half(m.x), {}, {}, {{w_ih, w_hh}});
+  backward(b.output, ones_like(b.output));
+  CHECK(w_ih.grad().shape() == Shape{8, 5});
+}

@@ -30,7 +30,7 @@ namespace detail {
 /// A score that no softmax prefers, finite: a query whose keys are all masked out attends to all alike instead of
 /// giving NaN.
 template <class T>
-inline constexpr float lowest_score = std::is_same_v<T, f16> ? -6e4f : -3e38f;
+inline constexpr double lowest_score = std::is_same_v<T, f16> ? -6e4 : -3e38;
 
 /// [Tq, Tk], true above the diagonal.
 [[nodiscard]] inline Tensor<bool> causal_mask(index_t queries, index_t keys) {
@@ -54,11 +54,11 @@ template <class T>
   if (options.dropout > 0 && !options.generator) fail("attention", "dropout ", options.dropout, " needs a generator");
 
   const double scale = options.scale != 0 ? options.scale : 1 / std::sqrt(static_cast<double>(q.size(-1)));
-  Tensor<T> scores = matmul(q * static_cast<T>(scale), transpose(k));
+  Tensor<T> scores = matmul(q * scale, transpose(k));
   if (mask.added.defined()) scores = scores + mask.added;
-  if (mask.out.defined()) scores = masked_fill(scores, mask.out, static_cast<T>(detail::lowest_score<T>));
+  if (mask.out.defined()) scores = masked_fill(scores, mask.out, detail::lowest_score<T>);
   if (options.causal)
-    scores = masked_fill(scores, detail::causal_mask(q.size(-2), k.size(-2)), static_cast<T>(detail::lowest_score<T>));
+    scores = masked_fill(scores, detail::causal_mask(q.size(-2), k.size(-2)), detail::lowest_score<T>);
   const Tensor<T> weights = softmax(scores, -1);
   return options.dropout > 0 ? dropout(weights, options.dropout, *options.generator) : weights;
 }

@@ -71,16 +71,21 @@ template <class T>
 [[nodiscard]] RecurrentResult<T> gru(const Tensor<T>& x, const Tensor<T>& h0,
                                      const std::vector<RecurrentWeights<T>>& weights, const GruOptions& options = {}) {
   check_rank("gru", "x", x.shape(), 3);
-  const Tensor<std::uint8_t> runs =
-      detail::running_steps("gru", x.size(options.batch_first ? 1 : 0), x.size(options.batch_first ? 0 : 1), options);
-  return detail::stack_layers(
-      "gru", x, weights.size(), options, [&](std::size_t k, const Tensor<T>& input, bool reverse) {
-        const RecurrentWeights<T>& w = weights[k];
-        if (w.w_hr.defined()) fail("gru", "has no projection but w_hr was given");
-        const kernels::RecurrentShape s = detail::recurrent_shape("gru", 3, input.shape(), w, reverse);
-        const Tensor<T> h = detail::initial_state("gru", "h0", h0, k, weights.size(), s.batch, s.hidden);
-        return detail::gru_walk<T>(s, runs, {input, h, w.w_ih, w.w_hh, w.b_ih, w.b_hh});
-      });
+  if constexpr (is_half<T>) {
+    const RecurrentResult<float> wide = gru(detail::widened(x), detail::widened(h0), detail::widened(weights), options);
+    return {cast<T>(wide.output), cast<T>(wide.h)};
+  } else {
+    const Tensor<std::uint8_t> runs =
+        detail::running_steps("gru", x.size(options.batch_first ? 1 : 0), x.size(options.batch_first ? 0 : 1), options);
+    return detail::stack_layers(
+        "gru", x, weights.size(), options, [&](std::size_t k, const Tensor<T>& input, bool reverse) {
+          const RecurrentWeights<T>& w = weights[k];
+          if (w.w_hr.defined()) fail("gru", "has no projection but w_hr was given");
+          const kernels::RecurrentShape s = detail::recurrent_shape("gru", 3, input.shape(), w, reverse);
+          const Tensor<T> h = detail::initial_state("gru", "h0", h0, k, weights.size(), s.batch, s.hidden);
+          return detail::gru_walk<T>(s, runs, {input, h, w.w_ih, w.w_hh, w.b_ih, w.b_hh});
+        });
+  }
 }
 
 }  // namespace limn::inline LIMN_ABI

@@ -92,21 +92,27 @@ template <class T>
 [[nodiscard]] LstmResult<T> lstm(const Tensor<T>& x, const Tensor<T>& h0, const Tensor<T>& c0,
                                  const std::vector<RecurrentWeights<T>>& weights, const LstmOptions& options = {}) {
   check_rank("lstm", "x", x.shape(), 3);
-  const Tensor<std::uint8_t> runs =
-      detail::running_steps("lstm", x.size(options.batch_first ? 1 : 0), x.size(options.batch_first ? 0 : 1), options);
-  std::vector<Tensor<T>> cells;
-  const auto result = detail::stack_layers(
-      "lstm", x, weights.size(), options, [&](std::size_t k, const Tensor<T>& input, bool reverse) {
-        const RecurrentWeights<T>& w = weights[k];
-        const kernels::RecurrentShape s = detail::recurrent_shape("lstm", 4, input.shape(), w, reverse);
-        const Tensor<T> h = detail::initial_state("lstm", "h0", h0, k, weights.size(), s.batch, s.state());
-        const Tensor<T> c = detail::initial_state("lstm", "c0", c0, k, weights.size(), s.batch, s.hidden);
-        const Tensor<T> row = detail::lstm_walk<T>(s, runs, {input, h, c, w.w_ih, w.w_hh, w.b_ih, w.b_hh, w.w_hr});
-        const index_t states = s.time * s.batch * s.state();
-        cells.push_back(reshape(narrow(row, 0, states, s.batch * s.hidden), {s.batch, s.hidden}));
-        return reshape(narrow(row, 0, 0, states), {s.time, s.batch, s.state()});
-      });
-  return {result.output, result.h, cells.size() == 1 ? unsqueeze(cells[0], 0) : stack(cells, 0)};
+  if constexpr (is_half<T>) {
+    const LstmResult<float> wide =
+        lstm(detail::widened(x), detail::widened(h0), detail::widened(c0), detail::widened(weights), options);
+    return {cast<T>(wide.output), cast<T>(wide.h), cast<T>(wide.c)};
+  } else {
+    const Tensor<std::uint8_t> runs = detail::running_steps("lstm", x.size(options.batch_first ? 1 : 0),
+                                                            x.size(options.batch_first ? 0 : 1), options);
+    std::vector<Tensor<T>> cells;
+    const auto result = detail::stack_layers(
+        "lstm", x, weights.size(), options, [&](std::size_t k, const Tensor<T>& input, bool reverse) {
+          const RecurrentWeights<T>& w = weights[k];
+          const kernels::RecurrentShape s = detail::recurrent_shape("lstm", 4, input.shape(), w, reverse);
+          const Tensor<T> h = detail::initial_state("lstm", "h0", h0, k, weights.size(), s.batch, s.state());
+          const Tensor<T> c = detail::initial_state("lstm", "c0", c0, k, weights.size(), s.batch, s.hidden);
+          const Tensor<T> row = detail::lstm_walk<T>(s, runs, {input, h, c, w.w_ih, w.w_hh, w.b_ih, w.b_hh, w.w_hr});
+          const index_t states = s.time * s.batch * s.state();
+          cells.push_back(reshape(narrow(row, 0, states, s.batch * s.hidden), {s.batch, s.hidden}));
+          return reshape(narrow(row, 0, 0, states), {s.time, s.batch, s.state()});
+        });
+    return {result.output, result.h, cells.size() == 1 ? unsqueeze(cells[0], 0) : stack(cells, 0)};
+  }
 }
 
 }  // namespace limn::inline LIMN_ABI

@@ -4,6 +4,7 @@
 #include <limn/core/random.hpp>
 #include <limn/ops/activation.hpp>
 #include <limn/ops/arithmetic.hpp>
+#include <limn/ops/cast.hpp>
 #include <limn/ops/concat.hpp>
 #include <limn/ops/dropout.hpp>
 #include <limn/ops/matmul.hpp>
@@ -169,6 +170,19 @@ template <class T>
   if (!state.defined()) return {};
   check_shape(op, name, state.shape(), {static_cast<index_t>(walks), batch, width});
   return select(state, 0, static_cast<index_t>(k));
+}
+
+/// A tensor of a two-byte type as float, in which those are computed; undefined stays so.
+template <class T>
+[[nodiscard]] Tensor<float> widened(const Tensor<T>& x) {
+  return x.defined() ? cast<float>(x) : Tensor<float>();
+}
+template <class T>
+[[nodiscard]] std::vector<RecurrentWeights<float>> widened(const std::vector<RecurrentWeights<T>>& weights) {
+  std::vector<RecurrentWeights<float>> wide;
+  for (const RecurrentWeights<T>& w : weights)
+    wide.emplace_back(widened(w.w_ih), widened(w.w_hh), widened(w.b_ih), widened(w.b_hh), widened(w.w_hr));
+  return wide;
 }
 
 }  // namespace detail

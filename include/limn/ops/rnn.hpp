@@ -71,16 +71,22 @@ template <class T>
                                      const std::vector<RecurrentWeights<T>>& weights,
                                      RnnActivation activation = RnnActivation::tanh, const RnnOptions& options = {}) {
   check_rank("rnn", "x", x.shape(), 3);
-  const Tensor<std::uint8_t> runs =
-      detail::running_steps("rnn", x.size(options.batch_first ? 1 : 0), x.size(options.batch_first ? 0 : 1), options);
-  return detail::stack_layers(
-      "rnn", x, weights.size(), options, [&](std::size_t k, const Tensor<T>& input, bool reverse) {
-        const RecurrentWeights<T>& w = weights[k];
-        if (w.w_hr.defined()) fail("rnn", "has no projection but w_hr was given");
-        const kernels::RecurrentShape s = detail::recurrent_shape("rnn", 1, input.shape(), w, reverse);
-        const Tensor<T> h = detail::initial_state("rnn", "h0", h0, k, weights.size(), s.batch, s.hidden);
-        return detail::rnn_walk<T>(s, activation, runs, {input, h, w.w_ih, w.w_hh, w.b_ih, w.b_hh});
-      });
+  if constexpr (is_half<T>) {
+    const RecurrentResult<float> wide =
+        rnn(detail::widened(x), detail::widened(h0), detail::widened(weights), activation, options);
+    return {cast<T>(wide.output), cast<T>(wide.h)};
+  } else {
+    const Tensor<std::uint8_t> runs =
+        detail::running_steps("rnn", x.size(options.batch_first ? 1 : 0), x.size(options.batch_first ? 0 : 1), options);
+    return detail::stack_layers(
+        "rnn", x, weights.size(), options, [&](std::size_t k, const Tensor<T>& input, bool reverse) {
+          const RecurrentWeights<T>& w = weights[k];
+          if (w.w_hr.defined()) fail("rnn", "has no projection but w_hr was given");
+          const kernels::RecurrentShape s = detail::recurrent_shape("rnn", 1, input.shape(), w, reverse);
+          const Tensor<T> h = detail::initial_state("rnn", "h0", h0, k, weights.size(), s.batch, s.hidden);
+          return detail::rnn_walk<T>(s, activation, runs, {input, h, w.w_ih, w.w_hh, w.b_ih, w.b_hh});
+        });
+  }
 }
 
 }  // namespace limn::inline LIMN_ABI
