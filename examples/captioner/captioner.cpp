@@ -1,0 +1,166 @@
+#include "captioner/captioner.hpp"
+
+#include <cstdlib>
+
+#include <limn/image/resize.hpp>
+#include <limn/image/to_tensor.hpp>
+#include <limn/ops/cast.hpp>
+
+namespace limn::captioner {
+
+io::Json Architecture::to_json() const {
+  io::Json json{{"model", model}, {"units", units}, {"dropout", dropout}, {"encoder", encoder}, {"features", features}, {"vocabulary", vocabulary}};
+  if (attends()) json["embedding"] = embedding;
+  if (encoder == "cnn") {
+    json["cnn_widths"] = cnn.widths;
+    json["cnn_strides"] = cnn.strides;
+    json["picture"] = picture;
+  }
+  return json;
+}
+
+Architecture Architecture::from_json(const io::Json& json, const std::string& where) {
+  Architecture a;
+  a.model = io::json_value<std::string>(json, "model", where);
+  a.units = io::json_value<index_t>(json, "units", where);
+  a.dropout = io::json_value<double>(json, "dropout", where);
+  a.encoder = io::json_value<std::string>(json, "encoder", where);
+  a.features = io::json_value<index_t>(json, "features", where);
+  a.vocabulary = io::json_value<index_t>(json, "vocabulary", where);
+  a.embedding = io::json_value_or<index_t>(json, "embedding", a.embedding, where);
+  if (a.encoder == "cnn") {
+    a.cnn.widths = io::json_value<std::vector<index_t>>(json, "cnn_widths", where);
+    a.cnn.strides = io::json_value<std::vector<index_t>>(json, "cnn_strides", where);
+    a.picture = io::json_value<index_t>(json, "picture", where);
+  }
+  for (const index_t size : {a.units, a.features, a.vocabulary, a.embedding, a.picture})
+    if (size < 1 || size > 1000000) fail(where, "its architecture names a size of ", size, "; the file is damaged");
+  return a;
+}
+
+Captioner::Captioner(const Architecture& architecture, text::Vocabulary vocabulary, std::uint64_t seed)
+    : architecture_(architecture), vocabulary_(std::move(vocabulary)) {
+  Generator generator(seed);
+  architecture_.vocabulary = vocabulary_.size();
+  if (reads_pictures()) {
+    cnn_.emplace(architecture_.cnn, generator);
+    architecture_.features = architecture_.cnn.widths.back() + 2;  // and the place's two coordinates
+  }
+  const Architecture& a = architecture_;
+  if (a.attends())
+    attention_.emplace(models::AttentionCaptionerConfig{a.features, a.embedding, a.units, a.vocabulary, a.dropout}, generator);
+  else if (a.model == "merge-add" || a.model == "merge-concat")
+    merge_.emplace(models::MergeCaptionerConfig{a.features, a.units, a.vocabulary, a.model == "merge-concat", a.dropout}, generator);
+  else
+    fail("--model", "there is no model '", a.model, "'; known are merge-add, merge-concat and attention");
+}
+
+Captioner Captioner::load(const std::string& file) {
+  const io::Checkpoint checkpoint(file);
+  const io::Json& stored = checkpoint.architecture();
+  const Architecture architecture = Architecture::from_json(stored.contains("model") && stored["model"].is_object() ? stored["model"] : stored, file);
+  text::Vocabulary vocabulary = text::Vocabulary::from_text(io::json_value<std::string>(checkpoint.extra(), "vocabulary", file), file);
+  if (vocabulary.size() != architecture.vocabulary) fail(file, "has ", vocabulary.size(), " words but a model of ", architecture.vocabulary, "; the file is damaged");
+  Captioner captioner(architecture, std::move(vocabulary), 0);
+  if (checkpoint.contains("decoder.feature_mean"))
+    captioner.set_feature_scaling(zeros({architecture.features}), ones({architecture.features}));
+  io::load_state<float>(checkpoint, captioner.tensors(), {.ignore = [](const std::string& name) { return name.starts_with("optimizer."); }, .reject_nan = true});
+  captioner.encoder_weights_ = io::json_value_or<std::vector<std::string>>(checkpoint.extra(), "encoder_weights", {}, file);
+  captioner.train(false);
+  return captioner;
+}
+
+void Captioner::set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale) {
+  (merge_ ? merge_->feature_mean : attention_->feature_mean) = mean;
+  (merge_ ? merge_->feature_scale : attention_->feature_scale) = scale;
+}
+
+models::ImageFeatures<float> Captioner::look(const std::vector<image::Image>& pictures) const {
+  const index_t side = architecture_.picture, count = static_cast<index_t>(pictures.size());
+  Tensor<float> x({count, 3, side, side});
+  kernels::parallel_for(count, 8, [&](index_t begin, index_t end) {
+    for (index_t n = begin; n < end; ++n) {
+      const image::Image& given = pictures[static_cast<std::size_t>(n)];
+      const bool fits = given.width == side && given.height == side;
+      const image::Image resized = fits ? image::Image() : image::resize(given, side, side, image::Filter::bilinear);
+      const image::Image& picture = fits ? given : resized;
+      for (index_t p = 0; p < side * side; ++p)
+        for (index_t c = 0; c < 3; ++c)
+          x.data()[(n * 3 + c) * side * side + p] = static_cast<float>(picture.pixels[static_cast<std::size_t>(3 * p + c)]) / 63.75f - 2;
+    }
+  });
+  const Tensor<float> planes = (*cnn_)(x);
+  const index_t h = planes.size(2), w = planes.size(3);
+  Tensor<float> places({1, h * w, 2});
+  for (index_t p = 0; p < h * w; ++p) {
+    places.at({0, p, 0}) = static_cast<float>(2 * (p / w) + 1) / static_cast<float>(h) - 1;
+    places.at({0, p, 1}) = static_cast<float>(2 * (p % w) + 1) / static_cast<float>(w) - 1;
+  }
+  const Tensor<float> grid = concat<float>({transpose(flatten(planes, 2), 1, 2), expand(places, {count, h * w, 2})}, 2);
+  return {mean(grid, {1}), grid};
+}
+
+Tensor<float> Captioner::logits(const models::ImageFeatures<float>& features, const models::CaptionBatch& batch, Generator* generator) const {
+  return merge_ ? (*merge_)(features, batch, generator) : (*attention_)(features, batch, generator);
+}
+
+std::vector<generate::Hypothesis> Captioner::describe(const models::ImageFeatures<float>& features, index_t row, const generate::BeamOptions& options) const {
+  NoGradGuard no_grad;
+  generate::BeamOptions chosen = options;
+  chosen.start = text::Vocabulary::start;
+  chosen.end = text::Vocabulary::end;
+  chosen.forbidden = {text::Vocabulary::pad, text::Vocabulary::unknown};
+  const auto one = [row](const Tensor<float>& x) { return x.defined() ? narrow(x, 0, row, 1) : x; };
+  const models::ImageFeatures<float> image{one(features.pooled), one(features.grid)};
+  if (merge_) return generate::beam_search(merge_->begin(image), [&](auto& state, const auto& ids) { return merge_->next(state, ids); }, chosen);
+  return generate::beam_search(attention_->begin(image), [&](auto& state, const auto& ids) { return attention_->next(state, ids); }, chosen);
+}
+
+std::string Captioner::words(const generate::Hypothesis& hypothesis) const {
+  return text::join_words(vocabulary_.decode({hypothesis.words.begin(), hypothesis.words.end()}));
+}
+
+void Captioner::train(bool training) { nn::train(*this, training); }
+std::vector<Tensor<float>> Captioner::parameters() { return nn::parameters<float>(*this); }
+io::NamedTensors<float> Captioner::tensors() { return nn::named_tensors<float>(*this); }
+
+void Captioner::save(const std::string& path, const std::vector<std::string>& weights, bool half) {
+  io::TensorMap map;
+  for (const auto& [name, tensor] : tensors()) {
+    if (half) map.insert({name, io::StoredTensor(cast<f16>(tensor.detach()))});
+    else map.insert({name, io::StoredTensor(tensor)});
+  }
+  io::CheckpointInfo info;
+  info.architecture = architecture_.to_json();
+  info.extra = {{"vocabulary", vocabulary_.to_text()}, {"encoder_weights", weights}};
+  io::save_checkpoint(path, map, info);
+}
+
+std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::string& checkpoint, const std::vector<std::string>& given) {
+  if (captioner.reads_pictures()) return nullptr;
+  if (!given.empty()) return make_encoder(captioner.architecture().encoder, given);
+  const char* variable = std::getenv("LIMN_SHARED");
+  const std::filesystem::path shared = variable ? variable : "../shared", beside = std::filesystem::path(checkpoint).parent_path();
+  std::vector<std::string> found;
+  for (const std::string& named : captioner.encoder_weights()) {
+    const std::filesystem::path path = named, file = path.filename(), folder = path.parent_path().filename();
+    for (const auto& candidate : {path, beside / file, shared / "weights" / folder / file}) {
+      std::error_code ignored;
+      if (!std::filesystem::exists(candidate, ignored)) continue;
+      found.push_back(candidate.string());
+      break;
+    }
+  }
+  if (found.size() != captioner.encoder_weights().size() || found.empty())
+    fail(checkpoint, "needs the weights of its encoder ", captioner.architecture().encoder, "; name them with --weights, one file for each, in order");
+  return make_encoder(captioner.architecture().encoder, found);
+}
+
+models::ImageFeatures<float> features_of(const Captioner& captioner, const Encoder* encoder, const std::vector<image::Image>& pictures) {
+  NoGradGuard no_grad;
+  if (captioner.reads_pictures()) return captioner.look(pictures);
+  const Encoder::Features features = (*encoder)(pictures);
+  return {features.pooled, features.grid};
+}
+
+}  // namespace limn::captioner

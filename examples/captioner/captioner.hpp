@@ -1,0 +1,89 @@
+#pragma once
+// Captioner: a decoder (merge or attention), its vocabulary, and where its features come from; saved and loaded as one file.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <limn/generate/beam.hpp>
+#include <limn/image/image.hpp>
+#include <limn/io/checkpoint.hpp>
+#include <limn/models/caption_attention.hpp>
+#include <limn/models/caption_merge.hpp>
+#include <limn/models/small_cnn.hpp>
+#include <limn/text/vocabulary.hpp>
+
+#include "captioner/encoder.hpp"
+
+namespace limn::captioner {
+
+/// What a captioner is, as the checkpoint's architecture says it.
+struct Architecture {
+  std::string model = "merge-concat";  ///< merge-add, merge-concat or attention
+  index_t units = 256;
+  index_t embedding = 256;             ///< attention only: the merge model's embedding is `units` wide
+  double dropout = 0.4;
+  std::string encoder;                 ///< as make_encoder takes it, or "cnn": a SmallCNN trained with the decoder
+  index_t features = 0;                ///< numbers of the pooled vector (merge) or of a place (attention)
+  index_t vocabulary = 0;
+  models::SmallCNNConfig cnn;          ///< for encoder "cnn"
+  index_t picture = 64;                ///< for encoder "cnn": side of the square it reads
+
+  [[nodiscard]] bool attends() const { return model == "attention"; }
+  [[nodiscard]] io::Json to_json() const;
+  [[nodiscard]] static Architecture from_json(const io::Json& json, const std::string& where);
+};
+
+class Captioner {
+ public:
+  Captioner(const Architecture& architecture, text::Vocabulary vocabulary, std::uint64_t seed);
+  /// A checkpoint that training wrote (best or last). Throws one line when it is damaged or holds NaN.
+  [[nodiscard]] static Captioner load(const std::string& checkpoint);
+
+  [[nodiscard]] const Architecture& architecture() const { return architecture_; }
+  [[nodiscard]] const text::Vocabulary& vocabulary() const { return vocabulary_; }
+  [[nodiscard]] bool reads_pictures() const { return architecture_.encoder == "cnn"; }
+  /// How its feature vectors are scaled: (x - mean) * scale.
+  void set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale);
+
+  /// Pictures -> features by the captioner's own network; only when reads_pictures().
+  [[nodiscard]] models::ImageFeatures<float> look(const std::vector<image::Image>& pictures) const;
+  /// Logits [positions, vocabulary].
+  [[nodiscard]] Tensor<float> logits(const models::ImageFeatures<float>& features, const models::CaptionBatch& batch, Generator* generator) const;
+  /// The best captions of image `row` of the features, best first.
+  [[nodiscard]] std::vector<generate::Hypothesis> describe(const models::ImageFeatures<float>& features, index_t row, const generate::BeamOptions& options) const;
+  [[nodiscard]] std::string words(const generate::Hypothesis& hypothesis) const;
+
+  void train(bool training);
+  [[nodiscard]] std::vector<Tensor<float>> parameters();
+  [[nodiscard]] io::NamedTensors<float> tensors();
+  /// Writes model and vocabulary alone: what captioning needs. `weights`: the encoder's files, as given, for a hint.
+  void save(const std::string& path, const std::vector<std::string>& weights, bool half = false);
+  /// The encoder's weights files as they were named in training.
+  [[nodiscard]] const std::vector<std::string>& encoder_weights() const { return encoder_weights_; }
+
+  template <class V>
+  void members(V&& visit) {
+    if (cnn_) visit("cnn", *cnn_);
+    if (merge_) visit("decoder", *merge_);
+    if (attention_) visit("decoder", *attention_);
+  }
+
+ private:
+  Architecture architecture_;
+  text::Vocabulary vocabulary_;
+  std::optional<models::SmallCNN<float>> cnn_;
+  std::optional<models::MergeCaptioner<float>> merge_;
+  std::optional<models::AttentionCaptioner<float>> attention_;
+  std::vector<std::string> encoder_weights_;
+};
+
+/// The encoder of a captioner that does not read pictures itself: from `given` weights, or those named in training, looked for
+/// as named, beside the checkpoint and in $LIMN_SHARED (default ../shared).
+[[nodiscard]] std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::string& checkpoint, const std::vector<std::string>& given);
+
+/// Features of pictures by either way.
+[[nodiscard]] models::ImageFeatures<float> features_of(const Captioner& captioner, const Encoder* encoder, const std::vector<image::Image>& pictures);
+
+}  // namespace limn::captioner

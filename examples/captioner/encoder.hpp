@@ -1,0 +1,37 @@
+#pragma once
+// Image encoders by name: each with its own preprocessing, its weights under every name we know, and its features.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <limn/core/random.hpp>
+#include <limn/image/image.hpp>
+
+namespace limn::captioner {
+
+/// One network, or several side by side ("mobilenet+resnet50"), whose feature planes are stacked.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+  [[nodiscard]] virtual std::string name() const = 0;
+  /// Numbers at each place of the grid; the pooled vector has as many (but see vgg*, whose pooled vector is fc2's).
+  [[nodiscard]] virtual index_t channels() const = 0;
+  [[nodiscard]] virtual index_t pooled_size() const = 0;
+  struct Features {
+    Tensor<float> pooled;  ///< [N, pooled_size]
+    Tensor<float> grid;    ///< [N, 49, channels]: 7 x 7 places in reading order
+  };
+  /// Of pictures of any size.
+  [[nodiscard]] virtual Features operator()(const std::vector<image::Image>& images) const = 0;
+};
+
+/// The names that make_encoder takes, for help texts.
+[[nodiscard]] std::vector<std::string> encoder_names();
+
+/// `names`: one name or several joined with '+'; `weights`: one file a name, in that order. Without a file an encoder has
+/// random weights from seed 0 (`allow_random`), which is good for measuring time alone.
+[[nodiscard]] std::unique_ptr<Encoder> make_encoder(const std::string& names, const std::vector<std::string>& weights, bool allow_random = false);
+
+}  // namespace limn::captioner

@@ -1,0 +1,46 @@
+#pragma once
+// Features on disk: one safetensors file with a row an image, written a batch at a time and read a few rows at a time.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <limn/io/tensors.hpp>
+#include <limn/models/caption_batch.hpp>
+
+namespace limn::captioner {
+
+struct FeatureOptions {
+  std::string encoder = "mobilenet";
+  std::vector<std::string> weights;
+  std::string data, out;
+  std::vector<std::string> splits = {"train", "dev"};
+  bool grid = false;   ///< store the 7 x 7 grid too (for the attention captioner), as f16
+  index_t batch = 8;
+  index_t limit = 0;   ///< at most so many images; 0: all
+  bool quiet = false;
+};
+
+/// `captioner features`. Goes on where an earlier, killed run stopped. Returns the exit status.
+int compute_features(const FeatureOptions& options);
+
+/// An open features file. Rows are read when asked for: resident memory stays small whatever the file's size.
+class FeatureFile {
+ public:
+  explicit FeatureFile(const std::string& path);
+  [[nodiscard]] const std::string& encoder() const { return encoder_; }
+  [[nodiscard]] bool has_grid() const { return file_.contains("grid"); }
+  [[nodiscard]] index_t pooled_size() const { return file_.info("pooled").shape[1]; }
+  [[nodiscard]] index_t channels() const { return file_.info("grid").shape[2]; }
+  [[nodiscard]] index_t places() const { return file_.info("grid").shape[1]; }
+  /// The row of an image; throws naming the image and the remedy when it is not there.
+  [[nodiscard]] index_t row(const std::string& image) const;
+  [[nodiscard]] models::ImageFeatures<float> read(const std::vector<index_t>& rows, bool grid) const;
+
+ private:
+  io::SafetensorsFile file_;
+  std::string encoder_;
+  std::map<std::string, index_t> rows_;
+};
+
+}  // namespace limn::captioner
