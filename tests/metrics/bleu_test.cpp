@@ -1,8 +1,6 @@
 // BLEU, GLEU, ROUGE-L and CIDEr-D on sentences small enough to count by hand. The long comparison is the golden kind
 // metrics.
 
-#include <chrono>
-
 #include <doctest/doctest.h>
 
 #include <limn/metrics/bleu.hpp>

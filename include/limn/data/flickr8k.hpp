@@ -182,7 +182,7 @@ inline void read_caption_csv(const std::filesystem::path& path, CaptionCollector
     const std::string name(trimmed(line.text));
     const auto found = collector.indices.find(name);
     if (found == collector.indices.end())
-      fail_line(path, line.number, "the image ", name,
+      fail_line(path, line.number, "the image ", shortened(name),
                 " has no captions; add them to the captions file or remove this line");
     if (!seen.insert(found->second).second) continue;
     if (collector.images[static_cast<std::size_t>(found->second)].captions.empty())
@@ -231,7 +231,7 @@ inline void check_images(const std::filesystem::path& image_folder, const std::f
     }
     if (missing > 0)
       fail(captions_path.string(), missing, " of ", data.split(name).size(), " images of the split ", name,
-           " are not in ", image_folder.string(), " (the first: ", first->file,
+           " are not in ", image_folder.string(), " (the first: ", shortened(first->file),
            "); add the images or remove their lines");
   }
 }

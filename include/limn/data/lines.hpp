@@ -55,6 +55,14 @@ template <class... Parts>
   return text;
 }
 
+/// At most 80 bytes of a text from a file, control characters as '?': fit for a one-line message.
+[[nodiscard]] inline std::string shortened(std::string_view text) {
+  std::string result(text.substr(0, 80));
+  for (char& c : result)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return text.size() > 80 ? result + "..." : result;
+}
+
 /// A line and its number, counted from 1. The text lives as long as the string that was split.
 struct Line {
   std::string_view text;
