@@ -2,7 +2,7 @@
 // Transformer encoder and decoder layers with PyTorch's parameter names.
 
 #include <limn/nn/attention.hpp>
-#include <limn/nn/layer_norm.hpp>
+#include <limn/nn/norm.hpp>
 #include <limn/ops/activation.hpp>
 #include <limn/ops/dropout.hpp>
 
