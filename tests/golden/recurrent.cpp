@@ -68,20 +68,28 @@ void check_case(const Fixture& fixture, Report& report, const std::string& kind,
   const bool given = options.get<bool>("initial_state_given", fixture.has(name + ".h0"));
   const Tensor<float> x = leaf("x"), h0 = given ? leaf("h0") : Tensor<float>(),
                       c0 = given ? optional_leaf("c0") : Tensor<float>();
-  const Result result = run(kind, options, x, h0, c0, weights, how);
+  const bool batched = x.rank() == 3;  // torch takes [time, input] too
+  const auto raised = [&](const Tensor<float>& v, index_t axis) {
+    return batched || !v.defined() ? v : unsqueeze(v, axis);
+  };
+  const auto lowered = [&](const Tensor<float>& v, index_t axis) {
+    return batched || !v.defined() ? v : squeeze(v, axis);
+  };
+  const index_t batch_axis = how.batch_first ? 0 : 1;
+  Result result = run(kind, options, raised(x, batch_axis), raised(h0, 1), raised(c0, 1), weights, how);
+  result = {lowered(result.output, batch_axis), lowered(result.h, 1), lowered(result.c, 1)};
   for (const char* known : {"input_size", "hidden_size", "batch", "time"}) options.ignore(known);
   options.done();
 
   Tensor<float> loss = limn::scalar(0.f);
-  report.tensor(name + ".output", result.output);
-  report.tensor(name + ".hn", result.h);
-  loss = loss + sum(result.output * fixture.tensor(name + ".cot_out"));
-  loss = loss + sum(result.h * fixture.tensor(name + ".cot_hn"));
-  if (result.c.defined()) {
-    report.tensor(name + ".cn", result.c);
-    loss = loss + sum(result.c * fixture.tensor(name + ".cot_cn"));
-  }
-  report.tensor(name + ".loss", loss);
+  const auto output = [&](const std::string& part, const std::string& cotangent, const Tensor<float>& y) {
+    report.tensor(name + "." + part, y);
+    if (fixture.has(name + "." + cotangent)) loss = loss + sum(y * fixture.tensor(name + "." + cotangent));
+  };
+  output("output", "cot_out", result.output);
+  output("hn", "cot_hn", result.h);
+  if (result.c.defined()) output("cn", "cot_cn", result.c);
+  if (report.expects(name + ".loss")) report.tensor(name + ".loss", loss);
   backward(loss);
   for (const auto& entry : leaves)
     if (report.expects(name + ".grad." + entry.first))
