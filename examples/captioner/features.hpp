@@ -29,6 +29,7 @@ class FeatureFile {
  public:
   explicit FeatureFile(const std::string& path);
   [[nodiscard]] const std::string& encoder() const { return encoder_; }
+  [[nodiscard]] const io::SafetensorsFile& reader() const { return file_; }
   [[nodiscard]] bool has_grid() const { return file_.contains("grid"); }
   [[nodiscard]] index_t pooled_size() const { return file_.info("pooled").shape[1]; }
   [[nodiscard]] index_t channels() const { return file_.info("grid").shape[2]; }

@@ -3,6 +3,7 @@
 
 #include "captioner/encoder.hpp"
 #include "captioner/features.hpp"
+#include "captioner/training.hpp"
 #include "shared/errors.hpp"
 
 using namespace limn;
@@ -25,6 +26,32 @@ int main(int argc, char** argv) {
     features->add_option("--limit", f.limit, "at most so many images of each split")->check(CLI::NonNegativeNumber);
     features->add_flag("--quiet", f.quiet, "no progress");
     features->callback([&] { status = captioner::compute_features(f); });
+
+    captioner::TrainOptions t;
+    CLI::App* train = program.add_subcommand("train", "Train a captioner; --resume goes on exactly where a stopped or killed run was");
+    train->add_option("--data", t.data, "dataset folder (Flickr8k's files or Kaggle's captions.txt), or: scenes")->required();
+    train->add_option("--out", t.out, "folder of the run")->required();
+    train->add_option("--features", t.features, "features file of the dataset");
+    train->add_option("--model", t.model, "merge-add, merge-concat or attention")->capture_default_str()->check(CLI::IsMember({"merge-add", "merge-concat", "attention"}));
+    train->add_option("--split", t.split_ratio, "train/dev/test in percent, where the dataset has no lists")->capture_default_str();
+    train->add_option("--seed", t.seed, "of weights, order, dropout and scenes")->capture_default_str();
+    train->add_option("--epochs", t.epochs)->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_option("--batch", t.batch, "images a step, each with all its captions")->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_option("--limit", t.limit, "training images an epoch (0: all; scenes: 20000)")->check(CLI::NonNegativeNumber);
+    train->add_option("--validation", t.validation, "validation images (0: all; scenes: 500)")->check(CLI::NonNegativeNumber);
+    train->add_option("--units", t.units, "width of the layers")->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_option("--embedding", t.embedding, "width of the attention model's embedding")->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_option("--min-count", t.min_count, "words seen less often are unknown")->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_option("--lr", t.lr, "Adam's learning rate")->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_option("--dropout", t.dropout)->capture_default_str()->check(CLI::Range(0.0, 0.95));
+    train->add_option("--label-smoothing", t.label_smoothing)->capture_default_str()->check(CLI::Range(0.0, 0.9));
+    train->add_option("--clip", t.clip, "limit of the gradient's norm (0: none)")->capture_default_str()->check(CLI::NonNegativeNumber);
+    train->add_flag("!--constant-lr", t.cosine, "keep the learning rate instead of lowering it along a cosine");
+    train->add_option("--patience", t.patience, "epochs without a better BLEU-4 before stopping")->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_option("--save-every", t.save_every, "steps between saves of the run's state")->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_flag("--resume", t.resume, "go on with the run in --out");
+    train->add_flag("--quiet", t.quiet, "no progress");
+    train->callback([&] { status = captioner::train(t); });
 
     try {
       program.parse(argc, argv);

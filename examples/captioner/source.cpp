@@ -1,0 +1,130 @@
+#include "captioner/source.hpp"
+
+#include <limn/data/flickr8k.hpp>
+
+#include "captioner/captioner.hpp"
+#include "captioner/features.hpp"
+#include "scenes/scenes.hpp"
+
+namespace limn::captioner {
+namespace {
+
+text::Tokens tokens_of(const std::string& caption) { return text::split_words(text::clean_caption(caption)); }
+
+class DatasetSource final : public Source {
+ public:
+  DatasetSource(const std::string& folder, const std::string& features, const std::string& ratio, std::uint64_t seed, index_t limit, index_t validation, bool grid)
+      : features_(features), grid_(grid) {
+    data::CaptionDataOptions options;
+    options.ratio = data::parse_split_ratio(ratio);
+    options.seed = seed;
+    options.need_images = false;
+    const data::CaptionData data = data::read_flickr8k(folder, options);
+    for (const std::string& note : data.notes) std::fprintf(stderr, "captioner: note: %s\n", note.c_str());
+    const auto take = [&](const char* split, index_t most, std::vector<Item>& to) {
+      for (const index_t i : data.split(split)) {
+        if (most > 0 && static_cast<index_t>(to.size()) == most) break;
+        const data::CaptionedImage& image = data.images[static_cast<std::size_t>(i)];
+        Item item{features_.row(image.file), {}};
+        for (const std::string& caption : image.captions) item.captions.push_back(tokens_of(caption));
+        if (!item.captions.empty()) to.push_back(std::move(item));
+      }
+      if (to.empty()) fail(folder, "its ", split, " split holds no captioned image; check the lists or --split");
+    };
+    take("train", limit, train_);
+    take("dev", validation, dev_);
+    if (features_.reader().metadata().count("weights"))
+      weights_ = io::parse_json(features_.reader().metadata().at("weights"), features).get<std::vector<std::string>>();
+  }
+  index_t training_size() const override { return static_cast<index_t>(train_.size()); }
+  index_t validation_size() const override { return static_cast<index_t>(dev_.size()); }
+  std::vector<text::Tokens> training_captions(index_t, index_t i) const override { return train_[static_cast<std::size_t>(i)].captions; }
+  std::vector<text::Tokens> validation_captions(index_t i) const override { return dev_[static_cast<std::size_t>(i)].captions; }
+  models::ImageFeatures<float> training_features(const Captioner&, index_t, const std::vector<index_t>& images) const override { return read(train_, images); }
+  models::ImageFeatures<float> validation_features(const Captioner&, const std::vector<index_t>& images) const override { return read(dev_, images); }
+  std::vector<text::Tokens> vocabulary_captions() const override {
+    std::vector<text::Tokens> all;
+    for (const Item& item : train_) all.insert(all.end(), item.captions.begin(), item.captions.end());
+    return all;
+  }
+  std::string encoder() const override { return features_.encoder(); }
+  index_t feature_size(bool grid) const override { return grid ? features_.channels() : features_.pooled_size(); }
+  std::vector<std::string> weights() const override { return weights_; }
+
+ private:
+  struct Item {
+    index_t row;
+    std::vector<text::Tokens> captions;
+  };
+  models::ImageFeatures<float> read(const std::vector<Item>& items, const std::vector<index_t>& images) const {
+    std::vector<index_t> rows;
+    for (const index_t i : images) rows.push_back(items[static_cast<std::size_t>(i)].row);
+    return features_.read(rows, grid_);
+  }
+  FeatureFile features_;
+  bool grid_;
+  std::vector<Item> train_, dev_;
+  std::vector<std::string> weights_;
+};
+
+class ScenesSource final : public Source {
+ public:
+  ScenesSource(std::uint64_t seed, index_t epoch_size, index_t validation) : seed_(seed), epoch_size_(epoch_size), validation_(validation) {}
+  index_t training_size() const override { return epoch_size_; }
+  index_t validation_size() const override { return validation_; }
+  /// The plain wording and one of the others: scenes are never seen twice, so more pictures teach more than more captions.
+  std::vector<text::Tokens> training_captions(index_t epoch, index_t i) const override {
+    const auto all = captions_of(training_scene(epoch, i));
+    return {all[0], all[static_cast<std::size_t>(1 + (epoch + i) % 4)]};
+  }
+  std::vector<text::Tokens> validation_captions(index_t i) const override { return captions_of(validation_scene(i)); }
+  models::ImageFeatures<float> training_features(const Captioner& captioner, index_t epoch, const std::vector<index_t>& images) const override {
+    return look(captioner, images, [&](index_t i) { return training_scene(epoch, i); });
+  }
+  models::ImageFeatures<float> validation_features(const Captioner& captioner, const std::vector<index_t>& images) const override {
+    return look(captioner, images, [&](index_t i) { return validation_scene(i); });
+  }
+  std::vector<text::Tokens> vocabulary_captions() const override {
+    std::vector<text::Tokens> all;
+    for (index_t i = 0; i < 5000; ++i)
+      for (text::Tokens& caption : captions_of(training_scene(0, i))) all.push_back(std::move(caption));
+    return all;
+  }
+  std::string encoder() const override { return "cnn"; }
+  index_t feature_size(bool) const override { return 1; }  // the captioner's own network says
+  std::vector<std::string> weights() const override { return {}; }
+
+ private:
+  scenes::Scene training_scene(index_t epoch, index_t i) const {
+    return scenes::make_scene(seed_ * 1000003 + static_cast<std::uint64_t>(epoch * epoch_size_ + i), scenes::Split::train);
+  }
+  scenes::Scene validation_scene(index_t i) const { return scenes::make_scene(static_cast<std::uint64_t>(i), scenes::Split::val); }
+  static std::vector<text::Tokens> captions_of(const scenes::Scene& scene) {
+    std::vector<text::Tokens> all;
+    for (const std::string& caption : scenes::captions(scene)) all.push_back(tokens_of(caption));
+    return all;
+  }
+  template <class Make>
+  models::ImageFeatures<float> look(const Captioner& captioner, const std::vector<index_t>& images, Make&& make) const {
+    std::vector<image::Image> pictures(images.size());
+    kernels::parallel_for(static_cast<index_t>(images.size()), 4, [&](index_t begin, index_t end) {
+      for (index_t k = begin; k < end; ++k)
+        pictures[static_cast<std::size_t>(k)] = scenes::draw(make(images[static_cast<std::size_t>(k)]), {.size = static_cast<int>(captioner.architecture().picture)});
+    });
+    return captioner.look(pictures);
+  }
+  std::uint64_t seed_;
+  index_t epoch_size_, validation_;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> dataset_source(const std::string& folder, const std::string& features, const std::string& split_ratio, std::uint64_t seed, index_t limit,
+                                       index_t validation, bool grid) {
+  return std::make_unique<DatasetSource>(folder, features, split_ratio, seed, limit, validation, grid);
+}
+std::unique_ptr<Source> scenes_source(std::uint64_t seed, index_t epoch_size, index_t validation) {
+  return std::make_unique<ScenesSource>(seed, epoch_size, validation);
+}
+
+}  // namespace limn::captioner

@@ -1,0 +1,40 @@
+#pragma once
+// Where training takes its pictures and captions from: a dataset with a features file, or the procedural world.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <limn/models/caption_batch.hpp>
+#include <limn/text/normalise.hpp>
+
+namespace limn::captioner {
+
+class Captioner;
+
+/// Pictures with captions, in a part for training and one for validation.
+class Source {
+ public:
+  virtual ~Source() = default;
+  [[nodiscard]] virtual index_t training_size() const = 0;
+  [[nodiscard]] virtual index_t validation_size() const = 0;
+  /// Cleaned captions of training image i in this epoch, or of validation image i.
+  [[nodiscard]] virtual std::vector<text::Tokens> training_captions(index_t epoch, index_t i) const = 0;
+  [[nodiscard]] virtual std::vector<text::Tokens> validation_captions(index_t i) const = 0;
+  [[nodiscard]] virtual models::ImageFeatures<float> training_features(const Captioner& captioner, index_t epoch, const std::vector<index_t>& images) const = 0;
+  [[nodiscard]] virtual models::ImageFeatures<float> validation_features(const Captioner& captioner, const std::vector<index_t>& images) const = 0;
+  /// Every caption that the vocabulary is built from.
+  [[nodiscard]] virtual std::vector<text::Tokens> vocabulary_captions() const = 0;
+  /// The encoder's name ("cnn": the captioner's own), the length of its vectors, and its weights files.
+  [[nodiscard]] virtual std::string encoder() const = 0;
+  [[nodiscard]] virtual index_t feature_size(bool grid) const = 0;
+  [[nodiscard]] virtual std::vector<std::string> weights() const = 0;
+};
+
+/// A dataset folder with features of its train and dev images.
+[[nodiscard]] std::unique_ptr<Source> dataset_source(const std::string& folder, const std::string& features, const std::string& split_ratio, std::uint64_t seed,
+                                                     index_t limit, index_t validation, bool grid);
+/// `epoch_size` new scenes each epoch; `validation` scenes whose compositions never occur in training.
+[[nodiscard]] std::unique_ptr<Source> scenes_source(std::uint64_t seed, index_t epoch_size, index_t validation);
+
+}  // namespace limn::captioner
