@@ -5,6 +5,7 @@
 #include <limn/ops/arithmetic.hpp>
 #include <limn/ops/attention.hpp>
 #include <limn/ops/cast.hpp>
+#include <limn/ops/compare.hpp>
 #include <limn/ops/concat.hpp>
 #include <limn/ops/conv1d.hpp>
 #include <limn/ops/conv2d.hpp>

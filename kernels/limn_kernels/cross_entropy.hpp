@@ -1,5 +1,6 @@
 #pragma once
-// Cross-entropy of logits against class indices, fused with the log-softmax: nothing of the size of the logits is stored.
+// Cross-entropy of logits against class indices, fused with the log-softmax: nothing of the size of the logits is
+// stored.
 
 #include <limn_kernels/dispatch.hpp>
 
@@ -17,9 +18,9 @@ struct CrossEntropyParameters {
   double smoothing = 0;
 };
 
-/// loss = -(1 - smoothing) w_t log p_t - smoothing / classes * sum_c w_c log p_c with p = softmax(x), t = target; 0 where t is
-/// ignore_index. Every other target must be in [0, classes). `normaliser` receives, for the backward, two numbers a position:
-/// the maximum of its logits and log(sum(exp(x - maximum))).
+/// loss = -(1 - smoothing) w_t log p_t - smoothing / classes * sum_c w_c log p_c with p = softmax(x), t = target; 0
+/// where t is ignore_index. Every other target must be in [0, classes). `normaliser` receives, for the backward, two
+/// numbers a position: the maximum of its logits and log(sum(exp(x - maximum))).
 template <class T>
 void cross_entropy_forward(Device device, const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const T* x,
                            const std::int64_t* target, T* loss, T* normaliser);

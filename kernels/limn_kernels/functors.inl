@@ -1,15 +1,23 @@
-// The bodies of functors.hpp. Included once for numbers (LIMN_FUNCTOR_NAMESPACE is scalar) and once for the vectors of each
-// instruction set. V is a floating-point number or a vector of them; splat, select, exp, ... come from that namespace.
+// The bodies of functors.hpp. Included once for numbers (LIMN_FUNCTOR_NAMESPACE is scalar) and once for the vectors of
+// each instruction set. V is a floating-point number or a vector of them; splat, select, exp, ... come from that
+// namespace.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 namespace limn::inline LIMN_ABI::kernels::LIMN_FUNCTOR_NAMESPACE {
 
-#define LIMN_UNARY(name) template <class V> LIMN_FUNCTOR V apply([[maybe_unused]] const name& f, V x)
-#define LIMN_BINARY(name) template <class V> LIMN_FUNCTOR auto apply([[maybe_unused]] const name& f, V a, V b)
-#define LIMN_GRADIENT(name) template <class V> LIMN_FUNCTOR V apply([[maybe_unused]] const Gradient<name>& g, V x, V dy)
+#define LIMN_UNARY(name) \
+  template <class V>     \
+  LIMN_FUNCTOR V apply([[maybe_unused]] const name& f, V x)
+#define LIMN_BINARY(name) \
+  template <class V>      \
+  LIMN_FUNCTOR auto apply([[maybe_unused]] const name& f, V a, V b)
+#define LIMN_GRADIENT(name) \
+  template <class V>        \
+  LIMN_FUNCTOR V apply([[maybe_unused]] const Gradient<name>& g, V x, V dy)
 #define LIMN_GRADIENT_FROM_RESULT(name) \
-  template <class V> LIMN_FUNCTOR V apply([[maybe_unused]] const GradientFromResult<name>& g, V y, V dy)
+  template <class V>                    \
+  LIMN_FUNCTOR V apply([[maybe_unused]] const GradientFromResult<name>& g, V y, V dy)
 
 LIMN_UNARY(Neg) { return static_cast<V>(-x); }
 LIMN_UNARY(Abs) { return abs(x); }
@@ -42,14 +50,16 @@ LIMN_UNARY(GeluTanh) {
 LIMN_UNARY(Silu) { return x * sigmoid(x); }
 LIMN_UNARY(LeakyRelu) { return select(x > splat<V>(0), x, x * splat<V>(f.slope)); }
 LIMN_UNARY(Elu) {
-  return select(x > splat<V>(0), x * splat<V>(f.scale), splat<V>(f.alpha * f.scale) * expm1(x * splat<V>(f.input_scale)));
+  return select(x > splat<V>(0), x * splat<V>(f.scale),
+                splat<V>(f.alpha * f.scale) * expm1(x * splat<V>(f.input_scale)));
 }
 LIMN_UNARY(Softplus) {
   const V z = x * splat<V>(f.beta), zero = splat<V>(0);
   const V soft = (select(z > zero, z, zero) + log1p(exp(select(z > zero, static_cast<V>(-z), z)))) / splat<V>(f.beta);
   return select(z > splat<V>(f.threshold), x, soft);
 }
-template <class T, class V> LIMN_FUNCTOR V apply(const Clamp<T>& f, V x) {
+template <class T, class V>
+LIMN_FUNCTOR V apply(const Clamp<T>& f, V x) {
   // Integers must not pass through double; `x < low` false for NaN.
   const V low = splat_exact<V>(f.low), high = splat_exact<V>(f.high);
   const V raised = select(x < low, low, x);
@@ -72,10 +82,12 @@ LIMN_BINARY(GreaterEqual) { return a >= b; }
 LIMN_BINARY(And) { return static_cast<V>(a & b); }
 LIMN_BINARY(Or) { return static_cast<V>(a | b); }
 
-template <class F, class T, class V> LIMN_FUNCTOR auto apply(const WithLeft<F, T>& f, V x) {
+template <class F, class T, class V>
+LIMN_FUNCTOR auto apply(const WithLeft<F, T>& f, V x) {
   return apply(f.f, splat_exact<V>(f.value), x);
 }
-template <class F, class T, class V> LIMN_FUNCTOR auto apply(const WithRight<F, T>& f, V x) {
+template <class F, class T, class V>
+LIMN_FUNCTOR auto apply(const WithRight<F, T>& f, V x) {
   return apply(f.f, x, splat_exact<V>(f.value));
 }
 
@@ -105,7 +117,8 @@ LIMN_GRADIENT(Softplus) {
   return select(z > splat<V>(g.f.threshold), dy, dy * sigmoid(z));
 }
 /// PyTorch's clamp: the gradient passes at the bounds themselves.
-template <class T, class V> LIMN_FUNCTOR V apply(const Gradient<Clamp<T>>& g, V x, V dy) {
+template <class T, class V>
+LIMN_FUNCTOR V apply(const Gradient<Clamp<T>>& g, V x, V dy) {
   const V low = splat_exact<V>(g.f.low), high = splat_exact<V>(g.f.high), zero = splat<V>(0);
   return select(x < low, zero, select(x > high, zero, dy));
 }

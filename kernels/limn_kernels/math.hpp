@@ -1,5 +1,6 @@
 #pragma once
-// Elementary functions of one number, for functors.inl on the host and on the GPU. cpu/math.inl has the vector versions.
+// Elementary functions of one number, for functors.inl on the host and on the GPU. cpu/math.inl has the vector
+// versions.
 
 #include <cmath>
 #include <type_traits>
@@ -8,27 +9,76 @@
 
 namespace limn::inline LIMN_ABI::kernels::scalar {
 
-template <class V> LIMN_HD inline V splat(double value) { return static_cast<V>(value); }
-template <class V, class T> LIMN_HD inline V splat_exact(T value) { return static_cast<V>(value); }
-template <class V> LIMN_HD inline V select(bool condition, V yes, V no) { return condition ? yes : no; }
-
-template <class V> LIMN_HD inline V exp(V x) { return std::exp(x); }
-template <class V> LIMN_HD inline V expm1(V x) { return std::expm1(x); }
-template <class V> LIMN_HD inline V log(V x) { return std::log(x); }
-template <class V> LIMN_HD inline V log1p(V x) { return std::log1p(x); }
-template <class V> LIMN_HD inline V tanh(V x) { return std::tanh(x); }
-template <class V> LIMN_HD inline V erf(V x) { return std::erf(x); }
-template <class V> LIMN_HD inline V sqrt(V x) { return std::sqrt(x); }
-template <class V> LIMN_HD inline V sin(V x) { return std::sin(x); }
-template <class V> LIMN_HD inline V cos(V x) { return std::cos(x); }
-template <class V> LIMN_HD inline V floor(V x) { return std::floor(x); }
-template <class V> LIMN_HD inline V ceil(V x) { return std::ceil(x); }
-template <class V> LIMN_HD inline V round_even(V x) { return std::nearbyint(x); }
-template <class V> LIMN_HD inline V abs(V x) {
-  if constexpr (std::is_floating_point_v<V>) return std::fabs(x);
-  else return x < V(0) ? static_cast<V>(-x) : x;
+template <class V>
+LIMN_HD inline V splat(double value) {
+  return static_cast<V>(value);
 }
-template <class V> LIMN_HD inline V pow(V x, V y) {
+template <class V, class T>
+LIMN_HD inline V splat_exact(T value) {
+  return static_cast<V>(value);
+}
+template <class V>
+LIMN_HD inline V select(bool condition, V yes, V no) {
+  return condition ? yes : no;
+}
+
+template <class V>
+LIMN_HD inline V exp(V x) {
+  return std::exp(x);
+}
+template <class V>
+LIMN_HD inline V expm1(V x) {
+  return std::expm1(x);
+}
+template <class V>
+LIMN_HD inline V log(V x) {
+  return std::log(x);
+}
+template <class V>
+LIMN_HD inline V log1p(V x) {
+  return std::log1p(x);
+}
+template <class V>
+LIMN_HD inline V tanh(V x) {
+  return std::tanh(x);
+}
+template <class V>
+LIMN_HD inline V erf(V x) {
+  return std::erf(x);
+}
+template <class V>
+LIMN_HD inline V sqrt(V x) {
+  return std::sqrt(x);
+}
+template <class V>
+LIMN_HD inline V sin(V x) {
+  return std::sin(x);
+}
+template <class V>
+LIMN_HD inline V cos(V x) {
+  return std::cos(x);
+}
+template <class V>
+LIMN_HD inline V floor(V x) {
+  return std::floor(x);
+}
+template <class V>
+LIMN_HD inline V ceil(V x) {
+  return std::ceil(x);
+}
+template <class V>
+LIMN_HD inline V round_even(V x) {
+  return std::nearbyint(x);
+}
+template <class V>
+LIMN_HD inline V abs(V x) {
+  if constexpr (std::is_floating_point_v<V>)
+    return std::fabs(x);
+  else
+    return x < V(0) ? static_cast<V>(-x) : x;
+}
+template <class V>
+LIMN_HD inline V pow(V x, V y) {
   if constexpr (std::is_floating_point_v<V>) {
     return std::pow(x, y);
   } else {  // integers: exact by squaring; a negative exponent gives 0 except for bases 1 and -1
@@ -40,7 +90,8 @@ template <class V> LIMN_HD inline V pow(V x, V y) {
   }
 }
 /// 1 / (1 + exp(-x)) without overflow; a tiny result keeps its relative precision.
-template <class V> LIMN_HD inline V sigmoid(V x) {
+template <class V>
+LIMN_HD inline V sigmoid(V x) {
   const V e = std::exp(x < V(0) ? x : -x);
   return (x < V(0) ? e : V(1)) / (V(1) + e);
 }

@@ -6,8 +6,8 @@
 
 namespace limn::inline LIMN_ABI::kernels {
 
-/// A row-major walk over `rank` <= 8 dimensions of a contiguous result and two operands with strides (in elements; 0 where an
-/// operand is broadcast; any view may be described).
+/// A row-major walk over `rank` <= 8 dimensions of a contiguous result and two operands with strides (in elements; 0
+/// where an operand is broadcast; any view may be described).
 struct BroadcastShape {
   index_t rank = 0;
   index_t extents[8] = {};
@@ -28,28 +28,37 @@ struct SelectShape {
 };
 
 namespace cpu {
-template <class F, class T, class R> void unary(index_t n, const T* x, R* y, const F& f);
-template <class F, class T, class R> void binary(const BroadcastShape& s, const T* a, const T* b, R* y, const F& f);
-template <class T> void select(const SelectShape& s, const bool* condition, const T* a, const T* b, T* y);
+template <class F, class T, class R>
+void unary(index_t n, const T* x, R* y, const F& f);
+template <class F, class T, class R>
+void binary(const BroadcastShape& s, const T* a, const T* b, R* y, const F& f);
+template <class T>
+void select(const SelectShape& s, const bool* condition, const T* a, const T* b, T* y);
 }  // namespace cpu
 namespace cuda {
-template <class F, class T, class R> void unary(index_t n, const T* x, R* y, const F& f);
-template <class F, class T, class R> void binary(const BroadcastShape& s, const T* a, const T* b, R* y, const F& f);
-template <class T> void select(const SelectShape& s, const bool* condition, const T* a, const T* b, T* y);
+template <class F, class T, class R>
+void unary(index_t n, const T* x, R* y, const F& f);
+template <class F, class T, class R>
+void binary(const BroadcastShape& s, const T* a, const T* b, R* y, const F& f);
+template <class T>
+void select(const SelectShape& s, const bool* condition, const T* a, const T* b, T* y);
 }  // namespace cuda
 
 namespace detail {
 /// The functors of functors.hpp have GPU bodies for float and double; a callable of the user's runs on the CPU alone.
 template <class F, class T, index_t arguments>
-inline constexpr bool on_gpu = std::is_floating_point_v<T> && !(arguments == 1 ? requires(const F& f, T x) { f(x); }
-                                                                               : requires(const F& f, T x) { f(x, x); });
+inline constexpr bool on_gpu =
+    std::is_floating_point_v<T> &&
+    !(arguments == 1 ? requires(const F& f, T x) { f(x); } : requires(const F& f, T x) { f(x, x); });
 }  // namespace detail
 
-/// y[i] = f(x[i]) for i < n. y may be x. Two-byte floats are computed in float. The bits of y[i] depend on x[i] alone, not on i.
+/// y[i] = f(x[i]) for i < n. y may be x. Two-byte floats are computed in float. The bits of y[i] depend on x[i] alone,
+/// not on i.
 template <class F, class T, class R = T>
 void unary(Device device, index_t n, const T* x, R* y, F f = {}) {
   if constexpr (detail::on_gpu<F, T, 1>)
-    dispatch("unary", device, [&] { cpu::unary(n, x, y, f); }, [&](auto) { cuda::unary(n, x, y, f); });
+    dispatch(
+        "unary", device, [&] { cpu::unary(n, x, y, f); }, [&](auto) { cuda::unary(n, x, y, f); });
   else
     dispatch_cpu("unary", device, [&] { cpu::unary(n, x, y, f); });
 }
@@ -58,7 +67,8 @@ void unary(Device device, index_t n, const T* x, R* y, F f = {}) {
 template <class F, class T, class R = T>
 void binary(Device device, const BroadcastShape& s, const T* a, const T* b, R* y, F f = {}) {
   if constexpr (detail::on_gpu<F, T, 2>)
-    dispatch("binary", device, [&] { cpu::binary(s, a, b, y, f); }, [&](auto) { cuda::binary(s, a, b, y, f); });
+    dispatch(
+        "binary", device, [&] { cpu::binary(s, a, b, y, f); }, [&](auto) { cuda::binary(s, a, b, y, f); });
   else
     dispatch_cpu("binary", device, [&] { cpu::binary(s, a, b, y, f); });
 }
@@ -67,8 +77,9 @@ void binary(Device device, const BroadcastShape& s, const T* a, const T* b, R* y
 template <class T>
 void select(Device device, const SelectShape& s, const bool* condition, const T* a, const T* b, T* y) {
   if constexpr (std::is_floating_point_v<T>)
-    dispatch("select", device, [&] { cpu::select(s, condition, a, b, y); },
-             [&](auto) { cuda::select(s, condition, a, b, y); });
+    dispatch(
+        "select", device, [&] { cpu::select(s, condition, a, b, y); },
+        [&](auto) { cuda::select(s, condition, a, b, y); });
   else
     dispatch_cpu("select", device, [&] { cpu::select(s, condition, a, b, y); });
 }

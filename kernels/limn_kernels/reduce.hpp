@@ -11,13 +11,14 @@ struct ReduceShape {
   index_t outer = 1, axis = 1, inner = 1;
 };
 
-/// y = x_0 (op) x_1 (op) ... along the axis. Op: Add, Mul, Maximum, Minimum; And, Or for bool. An empty axis gives the neutral
-/// element. Floating sums and products go through double beyond short blocks, in an order that depends on the shape alone.
-/// A NaN gives NaN. y must not overlap x.
+/// y = x_0 (op) x_1 (op) ... along the axis. Op: Add, Mul, Maximum, Minimum; And, Or for bool. An empty axis gives the
+/// neutral element. Floating sums and products go through double beyond short blocks, in an order that depends on the
+/// shape alone. A NaN gives NaN. y must not overlap x.
 template <class Op, class T>
 void reduce(Device device, const ReduceShape& s, const T* x, T* y);
 
-/// y = the first position of the largest (Op = Maximum) or smallest (Minimum) element along the axis; a NaN counts as that.
+/// y = the first position of the largest (Op = Maximum) or smallest (Minimum) element along the axis; a NaN counts as
+/// that.
 template <class Op, class T>
 void arg_reduce(Device device, const ReduceShape& s, const T* x, std::int64_t* y);
 

@@ -1,4 +1,5 @@
-// The vector functions against <cmath> in double, over a dense sample of all 2^32 floats, for every instruction set here.
+// The vector functions against <cmath> in double, over a dense sample of all 2^32 floats, for every instruction set
+// here.
 #include <bit>
 #include <limits>
 #include <string>
@@ -63,39 +64,43 @@ Worst measure(Run run, Reference reference) {
 bool available(Isa isa) { return isa <= kernels::isa(); }
 
 #if defined(__x86_64__)
-#define CHECK_ISA(name, T, isa, x, y, n)                                         \
-  if (isa == Isa::generic) kernels::cpu::generic::run_##name<T>(x, y, n);        \
-  else if (isa == Isa::avx2) kernels::cpu::avx2::run_##name<T>(x, y, n);         \
-  else kernels::cpu::avx512::run_##name<T>(x, y, n)
+#define CHECK_ISA(name, T, isa, x, y, n)           \
+  if (isa == Isa::generic)                         \
+    kernels::cpu::generic::run_##name<T>(x, y, n); \
+  else if (isa == Isa::avx2)                       \
+    kernels::cpu::avx2::run_##name<T>(x, y, n);    \
+  else                                             \
+    kernels::cpu::avx512::run_##name<T>(x, y, n)
 #else
 #define CHECK_ISA(name, T, isa, x, y, n) kernels::cpu::generic::run_##name<T>(x, y, n)
 #endif
 
-#define CHECK_ULP(name, reference, limit)                                                                            \
-  for (const Isa isa : {Isa::generic, Isa::avx2, Isa::avx512}) {                                                     \
-    if (!available(isa)) continue;                                                                                   \
-    const Worst worst = measure([&](const float* x, float* y, index_t n) { CHECK_ISA(name, float, isa, x, y, n); },  \
-                                [](double x) { return reference(x); });                                              \
-    CAPTURE(static_cast<int>(isa));                                                                                  \
-    CAPTURE(worst.at);                                                                                               \
-    CAPTURE(worst.wrong_at);                                                                                         \
-    CHECK(worst.wrong == 0);                                                                                         \
-    CHECK(worst.ulps <= limit);                                                                                      \
+#define CHECK_ULP(name, reference, limit)                                                                           \
+  for (const Isa isa : {Isa::generic, Isa::avx2, Isa::avx512}) {                                                    \
+    if (!available(isa)) continue;                                                                                  \
+    const Worst worst = measure([&](const float* x, float* y, index_t n) { CHECK_ISA(name, float, isa, x, y, n); }, \
+                                [](double x) { return reference(x); });                                             \
+    CAPTURE(static_cast<int>(isa));                                                                                 \
+    CAPTURE(worst.at);                                                                                              \
+    CAPTURE(worst.wrong_at);                                                                                        \
+    CHECK(worst.wrong == 0);                                                                                        \
+    CHECK(worst.ulps <= limit);                                                                                     \
   }
 }  // namespace
 
-TEST_CASE("exp is within 1 ulp for every float, subnormal results included") { CHECK_ULP(exp, std::exp, 1.0) }
-TEST_CASE("expm1 is within 1.5 ulp") { CHECK_ULP(expm1, std::expm1, 1.5) }
-TEST_CASE("log is within 1.5 ulp, also for subnormal numbers") { CHECK_ULP(log, std::log, 1.5) }
-TEST_CASE("log1p is within 2.5 ulp") { CHECK_ULP(log1p, std::log1p, 2.5) }
-TEST_CASE("tanh is within 2.5 ulp") { CHECK_ULP(tanh, std::tanh, 2.5) }
-TEST_CASE("sigmoid is within 2.5 ulp, also where it is tiny") { CHECK_ULP(sigmoid, sigmoid, 2.5) }
-TEST_CASE("erf is within 1.5 ulp") { CHECK_ULP(erf, std::erf, 1.5) }
-TEST_CASE("sqrt is rounded correctly") { CHECK_ULP(sqrt, std::sqrt, 0.5) }
+TEST_CASE("exp is within 1 ulp for every float, subnormal results included"){
+    CHECK_ULP(exp, std::exp, 1.0)} TEST_CASE("expm1 is within 1.5 ulp"){
+    CHECK_ULP(expm1, std::expm1, 1.5)} TEST_CASE("log is within 1.5 ulp, also for subnormal numbers"){
+    CHECK_ULP(log, std::log, 1.5)} TEST_CASE("log1p is within 2.5 ulp"){
+    CHECK_ULP(log1p, std::log1p, 2.5)} TEST_CASE("tanh is within 2.5 ulp"){
+    CHECK_ULP(tanh, std::tanh, 2.5)} TEST_CASE("sigmoid is within 2.5 ulp, also where it is tiny"){
+    CHECK_ULP(sigmoid, sigmoid, 2.5)} TEST_CASE("erf is within 1.5 ulp"){
+    CHECK_ULP(erf, std::erf, 1.5)} TEST_CASE("sqrt is rounded correctly"){CHECK_ULP(sqrt, std::sqrt, 0.5)}
 
 TEST_CASE("the functions keep the special values that IEEE 754 gives them") {
   const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
-  alignas(64) float x[16] = {inf, -inf, nan, 0.f, -0.f, 88.72283f, 88.72284f, -103.97f, -104.f, 1e38f, -1e38f, 1e-45f, -1.f, -2.f};
+  alignas(64) float x[16] = {inf,      -inf,   nan,   0.f,    -0.f,   88.72283f, 88.72284f,
+                             -103.97f, -104.f, 1e38f, -1e38f, 1e-45f, -1.f,      -2.f};
   alignas(64) float y[16];
   for (const Isa isa : {Isa::generic, Isa::avx2, Isa::avx512}) {
     if (!available(isa)) continue;

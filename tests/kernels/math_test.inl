@@ -1,8 +1,9 @@
 // Runs each vector function over an array, once per instruction set (see for_each_isa.hpp).
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
-#define LIMN_TEST_RUN(name)                                                                                       \
-  template <class T> void run_##name(const T* x, T* y, index_t n) {                                               \
-    for (index_t i = 0; i < n; i += lanes<T>) store<T>(y + i, name(load<T>(x + i)));                              \
+#define LIMN_TEST_RUN(name)                                                          \
+  template <class T>                                                                 \
+  void run_##name(const T* x, T* y, index_t n) {                                     \
+    for (index_t i = 0; i < n; i += lanes<T>) store<T>(y + i, name(load<T>(x + i))); \
   }
 LIMN_TEST_RUN(exp)
 LIMN_TEST_RUN(expm1)

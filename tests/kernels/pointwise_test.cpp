@@ -15,7 +15,8 @@ using namespace limn::kernels;
 template <class T>
 std::vector<T> sample(index_t n) {
   std::vector<T> x(static_cast<std::size_t>(n));
-  for (index_t i = 0; i < n; ++i) x[static_cast<std::size_t>(i)] = static_cast<T>(static_cast<float>((i * 37) % 101 - 50) / 16.f);
+  for (index_t i = 0; i < n; ++i)
+    x[static_cast<std::size_t>(i)] = static_cast<T>(static_cast<float>((i * 37) % 101 - 50) / 16.f);
   return x;
 }
 
@@ -43,24 +44,25 @@ void check_binary(const BroadcastShape& s, F f, const std::vector<T>& a, const s
       at_a += k * s.a[d];
       at_b += k * s.b[d];
     }
-    const R wanted = static_cast<R>(evaluate(f, static_cast<C>(a[static_cast<std::size_t>(at_a)]), static_cast<C>(b[static_cast<std::size_t>(at_b)])));
+    const R wanted = static_cast<R>(evaluate(f, static_cast<C>(a[static_cast<std::size_t>(at_a)]),
+                                             static_cast<C>(b[static_cast<std::size_t>(at_b)])));
     equal = equal && std::memcmp(&wanted, &y[i], sizeof(R)) == 0;
   }
   CHECK(equal);
 }
 
 const BroadcastShape shapes[] = {
-    shape_of({1000}, {1}, {1}),                          // contiguous, contiguous
-    shape_of({7}, {1}, {0}),                             // contiguous, number; less than a vector
-    shape_of({1003}, {0}, {1}),                          // number, contiguous
-    shape_of({5, 333}, {333, 1}, {0, 1}),                // a row broadcast over rows
-    shape_of({33, 5}, {5, 1}, {1, 0}),                   // a column broadcast over columns
-    shape_of({3, 4, 70}, {280, 70, 1}, {0, 1, 0}),       // bias of [C] on [N, C, L]
-    shape_of({40, 30}, {1, 40}, {30, 1}),                // transposed
-    shape_of({2, 600}, {1200, 2}, {600, 1}),             // every second element, longer than the buffer
+    shape_of({1000}, {1}, {1}),                     // contiguous, contiguous
+    shape_of({7}, {1}, {0}),                        // contiguous, number; less than a vector
+    shape_of({1003}, {0}, {1}),                     // number, contiguous
+    shape_of({5, 333}, {333, 1}, {0, 1}),           // a row broadcast over rows
+    shape_of({33, 5}, {5, 1}, {1, 0}),              // a column broadcast over columns
+    shape_of({3, 4, 70}, {280, 70, 1}, {0, 1, 0}),  // bias of [C] on [N, C, L]
+    shape_of({40, 30}, {1, 40}, {30, 1}),           // transposed
+    shape_of({2, 600}, {1200, 2}, {600, 1}),        // every second element, longer than the buffer
     shape_of({2, 3, 2, 3}, {0, 1, 0, 3}, {9, 3, 3, 1}),
-    shape_of({}, {}, {}),                                // one element
-    shape_of({3, 0, 2}, {0, 2, 1}, {0, 2, 1}),           // none
+    shape_of({}, {}, {}),                       // one element
+    shape_of({3, 0, 2}, {0, 2, 1}, {0, 2, 1}),  // none
 };
 }  // namespace
 

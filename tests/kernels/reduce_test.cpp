@@ -1,4 +1,5 @@
-// Reductions against plain loops in double, over shapes that reach every path, and the same bits for any number of threads.
+// Reductions against plain loops in double, over shapes that reach every path, and the same bits for any number of
+// threads.
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -13,12 +14,14 @@ using namespace limn::kernels;
 template <class T>
 std::vector<T> sample(index_t n) {
   std::vector<T> x(static_cast<std::size_t>(n));
-  for (index_t i = 0; i < n; ++i) x[static_cast<std::size_t>(i)] = static_cast<T>(static_cast<float>((i * 7919) % 1009 - 500) / 512.f);
+  for (index_t i = 0; i < n; ++i)
+    x[static_cast<std::size_t>(i)] = static_cast<T>(static_cast<float>((i * 7919) % 1009 - 500) / 512.f);
   return x;
 }
 
-const ReduceShape shapes[] = {{1, 1, 1}, {3, 5, 1}, {2, 64, 1}, {2, 5000, 1}, {1, 300000, 1}, {2, 3, 4}, {3, 100, 16},
-                              {2, 7, 70}, {1, 3000, 129}, {1, 140000, 3}, {2, 0, 3}, {0, 4, 2}, {4, 4, 0}};
+const ReduceShape shapes[] = {{1, 1, 1}, {3, 5, 1},    {2, 64, 1}, {2, 5000, 1},   {1, 300000, 1},
+                              {2, 3, 4}, {3, 100, 16}, {2, 7, 70}, {1, 3000, 129}, {1, 140000, 3},
+                              {2, 0, 3}, {0, 4, 2},    {4, 4, 0}};
 
 template <class Op, class T, class Join>
 void check_reduce(double start, Join join, double tolerance) {
@@ -32,7 +35,9 @@ void check_reduce(double start, Join join, double tolerance) {
     for (index_t o = 0; o < s.outer; ++o)
       for (index_t i = 0; i < s.inner; ++i) {
         double wanted = start;
-        for (index_t k = 0; k < s.axis; ++k) wanted = join(wanted, static_cast<double>(static_cast<compute_t<T>>(x[static_cast<std::size_t>((o * s.axis + k) * s.inner + i)])));
+        for (index_t k = 0; k < s.axis; ++k)
+          wanted = join(wanted, static_cast<double>(static_cast<compute_t<T>>(
+                                    x[static_cast<std::size_t>((o * s.axis + k) * s.inner + i)])));
         const double got = static_cast<double>(static_cast<compute_t<T>>(y[static_cast<std::size_t>(o * s.inner + i)]));
         if (got != wanted) worst = std::fmax(worst, std::fabs(got - wanted) / (1 + std::fabs(wanted)));
       }
@@ -42,7 +47,8 @@ void check_reduce(double start, Join join, double tolerance) {
       std::vector<T> again(y.size());
       reduce<Op>(cpu_device, s, x.data(), again.data());
       bool same = true;
-      for (std::size_t i = 0; i < y.size(); ++i) same = same && static_cast<compute_t<T>>(y[i]) == static_cast<compute_t<T>>(again[i]);
+      for (std::size_t i = 0; i < y.size(); ++i)
+        same = same && static_cast<compute_t<T>>(y[i]) == static_cast<compute_t<T>>(again[i]);
       CHECK(same);
     }
     set_thread_count(2);
@@ -56,9 +62,12 @@ TEST_CASE("sum, product and extremes equal plain loops for every shape, type and
   check_reduce<Add, float>(0, sum, 1e-6);
   check_reduce<Add, double>(0, sum, 1e-12);
   check_reduce<Add, bf16>(0, sum, 0.01);
-  check_reduce<Mul, float>(1, [](double a, double b) { return a * b; }, 1e-6);
-  check_reduce<Maximum, float>(-inf, [](double a, double b) { return a > b ? a : b; }, 0);
-  check_reduce<Minimum, double>(inf, [](double a, double b) { return a < b ? a : b; }, 0);
+  check_reduce<Mul, float>(
+      1, [](double a, double b) { return a * b; }, 1e-6);
+  check_reduce<Maximum, float>(
+      -inf, [](double a, double b) { return a > b ? a : b; }, 0);
+  check_reduce<Minimum, double>(
+      inf, [](double a, double b) { return a < b ? a : b; }, 0);
 }
 
 TEST_CASE("a float sum of a million terms is right to the last few bits") {

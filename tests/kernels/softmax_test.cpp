@@ -1,4 +1,5 @@
-// softmax and log_softmax against plain loops in double: rows and columns of every width, and the same bits for any thread count.
+// softmax and log_softmax against plain loops in double: rows and columns of every width, and the same bits for any
+// thread count.
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -14,7 +15,8 @@ using namespace limn::kernels;
 template <class T>
 std::vector<T> sample(index_t n, int salt) {
   std::vector<T> x(static_cast<std::size_t>(n));
-  for (index_t i = 0; i < n; ++i) x[static_cast<std::size_t>(i)] = static_cast<T>(static_cast<float>((i * 7919 + salt) % 1009 - 500) / 64.f);
+  for (index_t i = 0; i < n; ++i)
+    x[static_cast<std::size_t>(i)] = static_cast<T>(static_cast<float>((i * 7919 + salt) % 1009 - 500) / 64.f);
   return x;
 }
 template <class T>
@@ -24,7 +26,15 @@ double value(T x) {
 
 template <class T>
 void check(double tolerance) {
-  for (const SoftmaxShape& s : {SoftmaxShape{1, 1, 1}, {3, 5, 1}, {2, 16, 1}, {2, 1000, 1}, {1, 30001, 1}, {2, 3, 2}, {3, 7, 70}, {1, 20, 130}, {0, 3, 1}}) {
+  for (const SoftmaxShape& s : {SoftmaxShape{1, 1, 1},
+                                {3, 5, 1},
+                                {2, 16, 1},
+                                {2, 1000, 1},
+                                {1, 30001, 1},
+                                {2, 3, 2},
+                                {3, 7, 70},
+                                {1, 20, 130},
+                                {0, 3, 1}}) {
     CAPTURE(s.axis);
     CAPTURE(s.inner);
     const index_t n = s.outer * s.axis * s.inner;
@@ -53,7 +63,9 @@ void check(double tolerance) {
           dot += std::exp(value(x[at(k)]) - top) / sum * value(dy[at(k)]);
           total += value(dy[at(k)]);
         }
-        const auto compare = [&](T got, double wanted) { worst = std::fmax(worst, std::fabs(value(got) - wanted) / (1 + std::fabs(wanted))); };
+        const auto compare = [&](T got, double wanted) {
+          worst = std::fmax(worst, std::fabs(value(got) - wanted) / (1 + std::fabs(wanted)));
+        };
         for (index_t k = 0; k < s.axis; ++k) {
           const double p = std::exp(value(x[at(k)]) - top) / sum;
           compare(y[at(k)], p);

@@ -21,8 +21,10 @@ struct Options {
 
 template <class T>
 CrossEntropyOptions<T> typed(const Options& o) {
-  CrossEntropyOptions<T> options{.ignore_index = o.ignore_index, .label_smoothing = o.smoothing, .reduction = o.reduction};
-  if (!o.weight.empty()) options.weight = limn::detail::copy_as<T>(from<double>(o.weight, {static_cast<index_t>(o.weight.size())}));
+  CrossEntropyOptions<T> options{
+      .ignore_index = o.ignore_index, .label_smoothing = o.smoothing, .reduction = o.reduction};
+  if (!o.weight.empty())
+    options.weight = limn::detail::copy_as<T>(from<double>(o.weight, {static_cast<index_t>(o.weight.size())}));
   return options;
 }
 
@@ -40,7 +42,8 @@ test::Reference naive(index_t outer, index_t classes, index_t inner, Shape resul
         for (index_t c = 0; c < classes; ++c) sum += std::exp(x(c));
         if (t != o.ignore_index) {
           loss = (1 - o.smoothing) * w(t) * (std::log(sum) - x(t));
-          for (index_t c = 0; c < classes; ++c) loss += o.smoothing / static_cast<double>(classes) * w(c) * (std::log(sum) - x(c));
+          for (index_t c = 0; c < classes; ++c)
+            loss += o.smoothing / static_cast<double>(classes) * w(c) * (std::log(sum) - x(c));
           divisor += w(t);
         }
         total += loss;
@@ -55,13 +58,17 @@ void check(const char* what, const Shape& x, const Targets& target, const Option
   index_t inner = 1;
   for (index_t i = 2; i < x.rank(); ++i) inner *= x[i];
   const index_t outer = x.rank() == 1 ? 1 : x[0], classes = x.rank() == 1 ? x[0] : x[1];
-  check_op("cross_entropy", what, {x}, [&](const auto& in) {
-    using T = typename std::decay_t<decltype(in[0])>::value_type;
-    return cross_entropy(in[0], target, typed<T>(o));
-  }, naive(outer, classes, inner, target.shape(), target, o), {.low = -3, .high = 3});
+  check_op("cross_entropy", what, {x},
+           [&](const auto& in) {
+             using T = typename std::decay_t<decltype(in[0])>::value_type;
+             return cross_entropy(in[0], target, typed<T>(o));
+           },
+           naive(outer, classes, inner, target.shape(), target, o), {.low = -3, .high = 3});
 }
 
-Targets targets(std::initializer_list<std::int64_t> values, const Shape& shape) { return from<std::int64_t>(values, shape); }
+Targets targets(std::initializer_list<std::int64_t> values, const Shape& shape) {
+  return from<std::int64_t>(values, shape);
+}
 
 }  // namespace
 
@@ -71,37 +78,43 @@ TEST_CASE("cross_entropy with class indices equals its definition for every opti
   for (const Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none})
     for (const double smoothing : {0.0, 0.1})
       for (const auto& weight : {std::vector<double>{}, w5})
-        for (const std::int64_t ignore : {std::int64_t{-100}, std::int64_t{1}}) check("rows", {4, 5}, four, {weight, ignore, smoothing, reduction});
+        for (const std::int64_t ignore : {std::int64_t{-100}, std::int64_t{1}})
+          check("rows", {4, 5}, four, {weight, ignore, smoothing, reduction});
   check("more classes than a vector", {3, 37}, targets({36, 0, 17}, {3}), {});
   check("more classes than a vector, smoothed", {3, 37}, targets({36, 0, 17}, {3}), {.smoothing = 0.2});
   for (const Reduction reduction : {Reduction::mean, Reduction::none}) {
     check("class dimension 1 of three", {2, 5, 3}, targets({0, 1, 2, 3, 4, -100}, {2, 3}), {w5, -100, 0.1, reduction});
-    check("class dimension 1 of four", {2, 3, 5, 7}, [] {
-      Targets t({2, 5, 7});
-      for (index_t i = 0; i < 70; ++i) t.data()[i] = i % 3;
-      return t;
-    }(), {{}, 2, 0.0, reduction});
+    check("class dimension 1 of four", {2, 3, 5, 7},
+          [] {
+            Targets t({2, 5, 7});
+            for (index_t i = 0; i < 70; ++i) t.data()[i] = i % 3;
+            return t;
+          }(),
+          {{}, 2, 0.0, reduction});
   }
   check("one row without a batch", {5}, targets({3}, {}), {w5, -100, 0.1, Reduction::mean});
 }
 
 TEST_CASE("cross_entropy with probabilities equals its definition") {
   for (const double smoothing : {0.0, 0.3})
-    check_op("log_softmax", "probabilities", {{3, 4}, {3, 4}}, [&](const auto& in) {
-      using T = typename std::decay_t<decltype(in[0])>::value_type;
-      return cross_entropy(in[0], softmax(in[1], 1), CrossEntropyOptions<T>{.label_smoothing = smoothing});
-    }, [&](const Inputs<double>& in) {
-      double total = 0;
-      for (index_t n = 0; n < 3; ++n) {
-        double sum = 0, sum_t = 0;
-        for (index_t c = 0; c < 4; ++c) sum += std::exp(in[0].at({n, c})), sum_t += std::exp(in[1].at({n, c}));
-        for (index_t c = 0; c < 4; ++c) {
-          const double t = std::exp(in[1].at({n, c})) / sum_t * (1 - smoothing) + smoothing / 4;
-          total += t * (std::log(sum) - in[0].at({n, c}));
-        }
-      }
-      return scalar<double>(total / 3);
-    });
+    check_op(
+        "log_softmax", "probabilities", {{3, 4}, {3, 4}},
+        [&](const auto& in) {
+          using T = typename std::decay_t<decltype(in[0])>::value_type;
+          return cross_entropy(in[0], softmax(in[1], 1), CrossEntropyOptions<T>{.label_smoothing = smoothing});
+        },
+        [&](const Inputs<double>& in) {
+          double total = 0;
+          for (index_t n = 0; n < 3; ++n) {
+            double sum = 0, sum_t = 0;
+            for (index_t c = 0; c < 4; ++c) sum += std::exp(in[0].at({n, c})), sum_t += std::exp(in[1].at({n, c}));
+            for (index_t c = 0; c < 4; ++c) {
+              const double t = std::exp(in[1].at({n, c})) / sum_t * (1 - smoothing) + smoothing / 4;
+              total += t * (std::log(sum) - in[0].at({n, c}));
+            }
+          }
+          return scalar<double>(total / 3);
+        });
   check_op("log_softmax", "weights and a class dimension in the middle", {{2, 4, 3}, {2, 4, 3}}, [&](const auto& in) {
     using T = typename std::decay_t<decltype(in[0])>::value_type;
     return cross_entropy(in[0], in[1], typed<T>({.weight = {1, 2, 3, 0.5}, .reduction = Reduction::none}));
@@ -118,13 +131,17 @@ TEST_CASE("a one-hot target as probabilities gives what the index gives") {
 TEST_CASE("nll_loss is cross_entropy without the softmax") {
   const Targets t = targets({1, 2, 0, 2}, {4});
   for (const Reduction reduction : {Reduction::mean, Reduction::sum, Reduction::none})
-    check_op("gather", "nll_loss", {{4, 3}}, [&](const auto& in) {
-      using T = typename std::decay_t<decltype(in[0])>::value_type;
-      return nll_loss(log_softmax(in[0], 1), t, NllOptions<T>{.ignore_index = 0, .reduction = reduction});
-    }, naive(4, 3, 1, {4}, t, {.ignore_index = 0, .reduction = reduction}));
+    check_op(
+        "gather", "nll_loss", {{4, 3}},
+        [&](const auto& in) {
+          using T = typename std::decay_t<decltype(in[0])>::value_type;
+          return nll_loss(log_softmax(in[0], 1), t, NllOptions<T>{.ignore_index = 0, .reduction = reduction});
+        },
+        naive(4, 3, 1, {4}, t, {.ignore_index = 0, .reduction = reduction}));
   check_op("gather", "nll_loss weighted, with inner positions", {{2, 3, 2}}, [&](const auto& in) {
     using T = typename std::decay_t<decltype(in[0])>::value_type;
-    return nll_loss(in[0], targets({0, 1, 2, 1}, {2, 2}), NllOptions<T>{.weight = limn::detail::copy_as<T>(from<double>({1, 2, 3}, {3}))});
+    return nll_loss(in[0], targets({0, 1, 2, 1}, {2, 2}),
+                    NllOptions<T>{.weight = limn::detail::copy_as<T>(from<double>({1, 2, 3}, {3}))});
   });
 }
 
@@ -141,8 +158,10 @@ TEST_CASE("ignored positions do not pass on a NaN, and targets outside are refus
   const auto loss = cross_entropy(x, targets({-100, 1}, {2}));
   CHECK(loss.item() == doctest::Approx(std::log1p(std::exp(-1.0))));
   CHECK(to_vector(grad(loss, {x})[0])[0] == 0.f);
-  CHECK_THROWS_WITH_AS((void)cross_entropy(zeros({2, 3}), targets({0, 3}, {2})), "cross_entropy: target 3 at position 1 is out of range for 3 classes", Error);
-  CHECK_THROWS_WITH_AS((void)cross_entropy(zeros({2, 3}), targets({0}, {1})), "cross_entropy: target has shape [1] but must have shape [2]", Error);
+  CHECK_THROWS_WITH_AS((void)cross_entropy(zeros({2, 3}), targets({0, 3}, {2})),
+                       "cross_entropy: target 3 at position 1 is out of range for 3 classes", Error);
+  CHECK_THROWS_WITH_AS((void)cross_entropy(zeros({2, 3}), targets({0}, {1})),
+                       "cross_entropy: target has shape [1] but must have shape [2]", Error);
   CHECK_THROWS_AS((void)cross_entropy(zeros({2, 3}), targets({0, 1}, {2}), {.label_smoothing = 2}), Error);
 }
 

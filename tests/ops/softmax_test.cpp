@@ -28,16 +28,32 @@ const test::CaseOptions wide{.low = -3, .high = 3};
 }  // namespace
 
 TEST_CASE("softmax and log_softmax run along any axis") {
-  check_op("softmax", "one row", {{5}}, [](const auto& in) { return softmax(in[0]); }, naive(1, 5, 1, false), wide);
-  check_op("softmax", "last axis", {{3, 19}}, [](const auto& in) { return softmax(in[0], -1); }, naive(3, 19, 1, false), wide);
-  check_op("softmax", "first axis", {{4, 3}}, [](const auto& in) { return softmax(in[0], 0); }, naive(1, 4, 3, false), wide);
-  check_op("softmax", "middle axis", {{2, 3, 7}}, [](const auto& in) { return softmax(in[0], 1); }, naive(2, 3, 7, false), wide);
-  check_op("softmax", "axis of length 1", {{3, 1}}, [](const auto& in) { return softmax(in[0]); }, naive(3, 1, 1, false), wide);
-  check_op("softmax", "empty", {{0, 4}}, [](const auto& in) { return softmax(in[0]); }, naive(0, 4, 1, false), wide);
-  check_op("softmax", "softmin", {{3, 4}}, [](const auto& in) { return softmin(in[0]); }, naive(3, 4, 1, false, -1), wide);
-  check_op("log_softmax", "one row", {{5}}, [](const auto& in) { return log_softmax(in[0]); }, naive(1, 5, 1, true), wide);
-  check_op("log_softmax", "last axis", {{3, 19}}, [](const auto& in) { return log_softmax(in[0]); }, naive(3, 19, 1, true), wide);
-  check_op("log_softmax", "middle axis", {{2, 3, 7}}, [](const auto& in) { return log_softmax(in[0], 1); }, naive(2, 3, 7, true), wide);
-  check_op("log_softmax", "empty", {{0, 4}}, [](const auto& in) { return log_softmax(in[0]); }, naive(0, 4, 1, true), wide);
+  check_op(
+      "softmax", "one row", {{5}}, [](const auto& in) { return softmax(in[0]); }, naive(1, 5, 1, false), wide);
+  check_op(
+      "softmax", "last axis", {{3, 19}}, [](const auto& in) { return softmax(in[0], -1); }, naive(3, 19, 1, false),
+      wide);
+  check_op(
+      "softmax", "first axis", {{4, 3}}, [](const auto& in) { return softmax(in[0], 0); }, naive(1, 4, 3, false), wide);
+  check_op(
+      "softmax", "middle axis", {{2, 3, 7}}, [](const auto& in) { return softmax(in[0], 1); }, naive(2, 3, 7, false),
+      wide);
+  check_op(
+      "softmax", "axis of length 1", {{3, 1}}, [](const auto& in) { return softmax(in[0]); }, naive(3, 1, 1, false),
+      wide);
+  check_op(
+      "softmax", "empty", {{0, 4}}, [](const auto& in) { return softmax(in[0]); }, naive(0, 4, 1, false), wide);
+  check_op(
+      "softmax", "softmin", {{3, 4}}, [](const auto& in) { return softmin(in[0]); }, naive(3, 4, 1, false, -1), wide);
+  check_op(
+      "log_softmax", "one row", {{5}}, [](const auto& in) { return log_softmax(in[0]); }, naive(1, 5, 1, true), wide);
+  check_op(
+      "log_softmax", "last axis", {{3, 19}}, [](const auto& in) { return log_softmax(in[0]); }, naive(3, 19, 1, true),
+      wide);
+  check_op(
+      "log_softmax", "middle axis", {{2, 3, 7}}, [](const auto& in) { return log_softmax(in[0], 1); },
+      naive(2, 3, 7, true), wide);
+  check_op(
+      "log_softmax", "empty", {{0, 4}}, [](const auto& in) { return log_softmax(in[0]); }, naive(0, 4, 1, true), wide);
   CHECK_THROWS_WITH_AS((void)softmax(zeros({4}), 3), "softmax: axis 3 is out of range for x of shape [4]", Error);
 }

@@ -10,7 +10,8 @@ template <class T>
 [[nodiscard]] Tensor<T> relu(const Tensor<T>& x) {
   const Tensor<T> y = detail::unary_values<T>("relu", kernels::Relu{}, x);
   return record("relu", y, {x}, [y](const Tensor<T>& dy) -> Grads<T> {  // y > 0 exactly where x > 0
-    return {detail::pointwise_gradient("relu", kernels::Relu{}, y, dy, [](const Tensor<T>& v) { return detail::step<T>(greater(v, 0)); })};
+    return {detail::pointwise_gradient("relu", kernels::Relu{}, y, dy,
+                                       [](const Tensor<T>& v) { return detail::step<T>(greater(v, 0)); })};
   });
 }
 
@@ -20,7 +21,8 @@ template <class T>
   const kernels::LeakyRelu f{slope};
   const Tensor<T> y = detail::unary_values<T>("leaky_relu", f, x);
   return record("leaky_relu", y, {x}, [x, f](const Tensor<T>& dy) -> Grads<T> {
-    return {detail::pointwise_gradient("leaky_relu", f, x, dy, [f](const Tensor<T>& v) { return detail::step<T>(greater(v, 0), f.slope); })};
+    return {detail::pointwise_gradient("leaky_relu", f, x, dy,
+                                       [f](const Tensor<T>& v) { return detail::step<T>(greater(v, 0), f.slope); })};
   });
 }
 
@@ -40,7 +42,9 @@ template <class T>
 
 /// x where x > 0, else alpha (exp(x) - 1).
 template <class T>
-[[nodiscard]] Tensor<T> elu(const Tensor<T>& x, double alpha = 1) { return detail::elu(x, {.alpha = alpha}); }
+[[nodiscard]] Tensor<T> elu(const Tensor<T>& x, double alpha = 1) {
+  return detail::elu(x, {.alpha = alpha});
+}
 /// x where x > 0, else alpha (exp(x / alpha) - 1).
 template <class T>
 [[nodiscard]] Tensor<T> celu(const Tensor<T>& x, double alpha = 1) {
@@ -104,22 +108,34 @@ template <class T>
 // The rest are formulas over the functions above.
 
 template <class T>
-[[nodiscard]] Tensor<T> relu6(const Tensor<T>& x) { return hardtanh(x, 0, 6); }
+[[nodiscard]] Tensor<T> relu6(const Tensor<T>& x) {
+  return hardtanh(x, 0, 6);
+}
 /// clamp(x + 3, 0, 6) / 6; the gradient at -3 and 3 is 0.
 template <class T>
-[[nodiscard]] Tensor<T> hardsigmoid(const Tensor<T>& x) { return div(hardtanh(add(x, 3), 0, 6), 6); }
+[[nodiscard]] Tensor<T> hardsigmoid(const Tensor<T>& x) {
+  return div(hardtanh(add(x, 3), 0, 6), 6);
+}
 /// x clamp(x + 3, 0, 6) / 6.
 template <class T>
-[[nodiscard]] Tensor<T> hardswish(const Tensor<T>& x) { return mul(x, div(clamp(add(x, 3), 0, 6), 6)); }
+[[nodiscard]] Tensor<T> hardswish(const Tensor<T>& x) {
+  return mul(x, div(clamp(add(x, 3), 0, 6), 6));
+}
 /// x sigmoid(1.702 x).
 template <class T>
-[[nodiscard]] Tensor<T> quick_gelu(const Tensor<T>& x) { return mul(x, sigmoid(mul(x, 1.702))); }
+[[nodiscard]] Tensor<T> quick_gelu(const Tensor<T>& x) {
+  return mul(x, sigmoid(mul(x, 1.702)));
+}
 /// x tanh(softplus(x)).
 template <class T>
-[[nodiscard]] Tensor<T> mish(const Tensor<T>& x) { return mul(x, tanh(softplus(x))); }
+[[nodiscard]] Tensor<T> mish(const Tensor<T>& x) {
+  return mul(x, tanh(softplus(x)));
+}
 /// x / (1 + |x|).
 template <class T>
-[[nodiscard]] Tensor<T> softsign(const Tensor<T>& x) { return div(x, add(abs(x), 1)); }
+[[nodiscard]] Tensor<T> softsign(const Tensor<T>& x) {
+  return div(x, add(abs(x), 1));
+}
 /// log(sigmoid(x)).
 template <class T>
 [[nodiscard]] Tensor<T> logsigmoid(const Tensor<T>& x) {
@@ -127,10 +143,14 @@ template <class T>
 }
 /// x - tanh(x).
 template <class T>
-[[nodiscard]] Tensor<T> tanhshrink(const Tensor<T>& x) { return sub(x, tanh(x)); }
+[[nodiscard]] Tensor<T> tanhshrink(const Tensor<T>& x) {
+  return sub(x, tanh(x));
+}
 /// x moved towards 0 by lambda, and 0 where |x| <= lambda.
 template <class T>
-[[nodiscard]] Tensor<T> softshrink(const Tensor<T>& x, double lambda = 0.5) { return sub(x, clamp(x, -lambda, lambda)); }
+[[nodiscard]] Tensor<T> softshrink(const Tensor<T>& x, double lambda = 0.5) {
+  return sub(x, clamp(x, -lambda, lambda));
+}
 /// x where |x| > lambda, else 0.
 template <class T>
 [[nodiscard]] Tensor<T> hardshrink(const Tensor<T>& x, double lambda = 0.5) {
@@ -138,13 +158,19 @@ template <class T>
 }
 /// x where x > limit, else value.
 template <class T>
-[[nodiscard]] Tensor<T> threshold(const Tensor<T>& x, double limit, double value) { return where(greater(x, limit), x, value); }
+[[nodiscard]] Tensor<T> threshold(const Tensor<T>& x, double limit, double value) {
+  return where(greater(x, limit), x, value);
+}
 /// exp(min(x, limit)); the gradient beyond the limit is 0.
 template <class T>
-[[nodiscard]] Tensor<T> exp_clamped(const Tensor<T>& x, double limit = 10) { return exp(clamp_max(x, limit)); }
+[[nodiscard]] Tensor<T> exp_clamped(const Tensor<T>& x, double limit = 10) {
+  return exp(clamp_max(x, limit));
+}
 /// log(1 + |x|).
 template <class T>
-[[nodiscard]] Tensor<T> log1p_abs(const Tensor<T>& x) { return log1p(abs(x)); }
+[[nodiscard]] Tensor<T> log1p_abs(const Tensor<T>& x) {
+  return log1p(abs(x));
+}
 
 /// x where x > 0, else w * x. w: one number, shape [1], or one a channel, shape [C], C being x's dimension 1.
 template <class T>

@@ -1,63 +1,12 @@
 #pragma once
-// + - * / with NumPy broadcasting, tensor and number; minimum, maximum; comparisons; where, masked_fill, clamp.
+// + - * / with NumPy broadcasting, tensor and number; minimum, maximum; where, masked_fill.
 
 #include <limn/autograd/backward.hpp>
-#include <limn_kernels/pointwise.hpp>
+#include <limn/ops/compare.hpp>
 
 namespace limn::inline LIMN_ABI {
 
 namespace detail {
-
-[[nodiscard]] inline kernels::BroadcastShape broadcast_walk(const Shape& shape, const Strides& a, const Strides& b) {
-  kernels::BroadcastShape s;
-  s.rank = shape.rank();
-  for (index_t i = 0; i < s.rank; ++i) {
-    s.extents[i] = shape[i];
-    s.a[i] = a[i];
-    s.b[i] = b[i];
-  }
-  return s;
-}
-
-template <class T, class U>
-void check_same_device(const char* op, const Tensor<T>& a, const Tensor<U>& b) {
-  if (!a.defined() || !b.defined()) fail(op, "an input is undefined");
-  if (!(a.device() == b.device())) fail(op, "a is on ", a.device(), " but b is on ", b.device());
-}
-
-/// f(a, b) with broadcasting, as elements of R; not recorded.
-template <class R, class F, class T>
-[[nodiscard]] Tensor<R> binary_values(const char* op, const F& f, const Tensor<T>& a, const Tensor<T>& b) {
-  check_same_device(op, a, b);
-  const Shape shape = a.shape() == b.shape() ? a.shape() : broadcast_shapes(op, a.shape(), b.shape());
-  Tensor<R> y(shape, a.device());
-  const auto walk = broadcast_walk(shape, broadcast_strides(a.shape(), a.strides(), shape), broadcast_strides(b.shape(), b.strides(), shape));
-  kernels::binary(a.device(), walk, a.data(), b.data(), y.data(), f);
-  return y;
-}
-
-/// f(x) as elements of R; not recorded.
-template <class R, class F, class T>
-[[nodiscard]] Tensor<R> unary_values(const char* op, const F& f, const Tensor<T>& x) {
-  if (!x.defined()) fail(op, "x is undefined");
-  const Tensor<T> source = packed(x);
-  Tensor<R> y(x.shape(), x.device());
-  kernels::unary(x.device(), x.numel(), source.data(), y.data(), f);
-  return y;
-}
-
-/// A number that may stand beside a Tensor<T>: an integer always, a fraction where T has fractions.
-template <class S, class T>
-concept NumberFor = std::is_arithmetic_v<S> && (is_floating<T> || std::is_integral_v<S>);
-
-template <class T, class F>
-[[nodiscard]] auto with_right(F f, auto value) {
-  return kernels::WithRight<F, compute_t<T>>{f, static_cast<compute_t<T>>(value)};
-}
-template <class T, class F>
-[[nodiscard]] auto with_left(F f, auto value) {
-  return kernels::WithLeft<F, compute_t<T>>{f, static_cast<compute_t<T>>(value)};
-}
 
 /// An integer division by zero would end the program.
 template <class T>
@@ -72,12 +21,14 @@ void check_divisor([[maybe_unused]] const Tensor<T>& b) {
 }  // namespace detail
 
 // Declared here because the backwards below use each other.
-template <class T> [[nodiscard]] Tensor<T> mul(const Tensor<T>& a, const Tensor<T>& b);
-template <class T> [[nodiscard]] Tensor<T> div(const Tensor<T>& a, const Tensor<T>& b);
-template <class T> [[nodiscard]] Tensor<T> neg(const Tensor<T>& x);
-template <class T> [[nodiscard]] Tensor<T> where(const Tensor<bool>& condition, const Tensor<T>& a, const Tensor<T>& b);
-template <class T> [[nodiscard]] Tensor<bool> less(const Tensor<T>& a, const Tensor<T>& b);
-template <class T> [[nodiscard]] Tensor<bool> equal(const Tensor<T>& a, const Tensor<T>& b);
+template <class T>
+[[nodiscard]] Tensor<T> mul(const Tensor<T>& a, const Tensor<T>& b);
+template <class T>
+[[nodiscard]] Tensor<T> div(const Tensor<T>& a, const Tensor<T>& b);
+template <class T>
+[[nodiscard]] Tensor<T> neg(const Tensor<T>& x);
+template <class T>
+[[nodiscard]] Tensor<T> where(const Tensor<bool>& condition, const Tensor<T>& a, const Tensor<T>& b);
 
 /// a + b. Shapes broadcast as in NumPy: aligned at the right, extents equal or one of them 1.
 template <class T>
@@ -128,22 +79,26 @@ template <class T>
 template <class T>
 [[nodiscard]] Tensor<T> minimum(const Tensor<T>& a, const Tensor<T>& b) {
   const Tensor<T> y = detail::binary_values<T>("minimum", kernels::Minimum{}, a, b);
-  if constexpr (!is_floating<T>) return y;
-  else return record("minimum", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> {
-    const Tensor<bool> tied = equal(a, b);
-    return {detail::chosen_share(less(a, b), tied, dy), detail::chosen_share(less(b, a), tied, dy)};
-  });
+  if constexpr (!is_floating<T>)
+    return y;
+  else
+    return record("minimum", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> {
+      const Tensor<bool> tied = equal(a, b);
+      return {detail::chosen_share(less(a, b), tied, dy), detail::chosen_share(less(b, a), tied, dy)};
+    });
 }
 
 /// The larger of a and b; a NaN in either wins. Equal elements share the gradient.
 template <class T>
 [[nodiscard]] Tensor<T> maximum(const Tensor<T>& a, const Tensor<T>& b) {
   const Tensor<T> y = detail::binary_values<T>("maximum", kernels::Maximum{}, a, b);
-  if constexpr (!is_floating<T>) return y;
-  else return record("maximum", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> {
-    const Tensor<bool> tied = equal(a, b);
-    return {detail::chosen_share(less(b, a), tied, dy), detail::chosen_share(less(a, b), tied, dy)};
-  });
+  if constexpr (!is_floating<T>)
+    return y;
+  else
+    return record("maximum", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> {
+      const Tensor<bool> tied = equal(a, b);
+      return {detail::chosen_share(less(b, a), tied, dy), detail::chosen_share(less(a, b), tied, dy)};
+    });
 }
 
 /// -x.
@@ -155,77 +110,46 @@ Tensor<T> neg(const Tensor<T>& x) {
 
 // With a number on one side. The number is converted to the element type.
 
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> add(const Tensor<T>& x, S value) {
   const Tensor<T> y = detail::unary_values<T>("add_number", detail::with_right<T>(kernels::Add{}, value), x);
   return record("add_number", y, {x}, [](const Tensor<T>& dy) -> Grads<T> { return {dy}; });
 }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> mul(const Tensor<T>& x, S value) {
   const Tensor<T> y = detail::unary_values<T>("mul_number", detail::with_right<T>(kernels::Mul{}, value), x);
   return record("mul_number", y, {x}, [value](const Tensor<T>& dy) -> Grads<T> { return {mul(dy, value)}; });
 }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> sub(const Tensor<T>& x, S value) {
   const Tensor<T> y = detail::unary_values<T>("sub_number", detail::with_right<T>(kernels::Sub{}, value), x);
   return record("sub_number", y, {x}, [](const Tensor<T>& dy) -> Grads<T> { return {dy}; });
 }
 /// value - x.
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> sub(S value, const Tensor<T>& x) {
   const Tensor<T> y = detail::unary_values<T>("number_sub", detail::with_left<T>(kernels::Sub{}, value), x);
   return record("number_sub", y, {x}, [](const Tensor<T>& dy) -> Grads<T> { return {neg(dy)}; });
 }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> div(const Tensor<T>& x, S value) {
   if (std::is_integral_v<T> && value == S(0)) fail("div", "integer division by zero");
   const Tensor<T> y = detail::unary_values<T>("div_number", detail::with_right<T>(kernels::Div{}, value), x);
   return record("div_number", y, {x}, [value](const Tensor<T>& dy) -> Grads<T> { return {div(dy, value)}; });
 }
 /// value / x.
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> div(S value, const Tensor<T>& x) {
   detail::check_divisor(x);
   const Tensor<T> y = detail::unary_values<T>("number_div", detail::with_left<T>(kernels::Div{}, value), x);
-  return record("number_div", y, {x}, [x, value](const Tensor<T>& dy) -> Grads<T> {
-    return {neg(mul(dy, div(div(value, x), x)))};
-  });
-}
-
-// Comparisons: Tensor<bool>, no gradient.
-
-#define LIMN_COMPARISON(name, Functor, symbol)                                                  \
-  template <class T>                                                                                      \
-  [[nodiscard]] Tensor<bool> name(const Tensor<T>& a, const Tensor<T>& b) {                               \
-    return detail::binary_values<bool>(#name, kernels::Functor{}, a, b);                                  \
-  }                                                                                                       \
-  template <class T, class S> requires detail::NumberFor<S, T>                                            \
-  [[nodiscard]] Tensor<bool> name(const Tensor<T>& x, S value) {                                          \
-    return detail::unary_values<bool>(#name, detail::with_right<T>(kernels::Functor{}, value), x);        \
-  }                                                                                                       \
-  template <class T> [[nodiscard]] Tensor<bool> operator symbol(const Tensor<T>& a, const Tensor<T>& b) { \
-    return name(a, b);                                                                                    \
-  }                                                                                                       \
-  template <class T, class S> requires detail::NumberFor<S, T>                                            \
-  [[nodiscard]] Tensor<bool> operator symbol(const Tensor<T>& x, S value) {                               \
-    return name(x, value);                                                                                \
-  }
-LIMN_COMPARISON(equal, Equal, ==)
-LIMN_COMPARISON(not_equal, NotEqual, !=)
-LIMN_COMPARISON(less, Less, <)
-LIMN_COMPARISON(less_equal, LessEqual, <=)
-LIMN_COMPARISON(greater, Greater, >)
-LIMN_COMPARISON(greater_equal, GreaterEqual, >=)
-#undef LIMN_COMPARISON
-
-[[nodiscard]] inline Tensor<bool> logical_and(const Tensor<bool>& a, const Tensor<bool>& b) {
-  return detail::binary_values<bool>("logical_and", kernels::And{}, a, b);
-}
-[[nodiscard]] inline Tensor<bool> logical_or(const Tensor<bool>& a, const Tensor<bool>& b) {
-  return detail::binary_values<bool>("logical_or", kernels::Or{}, a, b);
-}
-[[nodiscard]] inline Tensor<bool> logical_not(const Tensor<bool>& x) {
-  return detail::unary_values<bool>("logical_not", detail::with_right<bool>(kernels::Equal{}, false), x);
+  return record("number_div", y, {x},
+                [x, value](const Tensor<T>& dy) -> Grads<T> { return {neg(mul(dy, div(div(value, x), x)))}; });
 }
 
 /// condition ? a : b, element by element; all three broadcast.
@@ -249,49 +173,79 @@ Tensor<T> where(const Tensor<bool>& condition, const Tensor<T>& a, const Tensor<
   Tensor<T> y(shape, a.device());
   kernels::select(a.device(), s, condition.data(), a.data(), b.data(), y.data());
 
-  if constexpr (!is_floating<T>) return y;
-  else return record("where", y, {a, b}, [condition, from_a = a.requires_grad(), from_b = b.requires_grad()](const Tensor<T>& dy) -> Grads<T> {
-    const Tensor<T> zero = scalar<T>(T(0.f), dy.device());
-    return {from_a ? where(condition, dy, zero) : Tensor<T>(), from_b ? where(condition, zero, dy) : Tensor<T>()};
-  });
+  if constexpr (!is_floating<T>)
+    return y;
+  else
+    return record(
+        "where", y, {a, b},
+        [condition, from_a = a.requires_grad(), from_b = b.requires_grad()](const Tensor<T>& dy) -> Grads<T> {
+          const Tensor<T> zero = scalar<T>(T(0.f), dy.device());
+          return {from_a ? where(condition, dy, zero) : Tensor<T>(), from_b ? where(condition, zero, dy) : Tensor<T>()};
+        });
 }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> where(const Tensor<bool>& condition, const Tensor<T>& a, S b) {
   return where(condition, a, scalar<T>(static_cast<T>(static_cast<compute_t<T>>(b)), a.device()));
 }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> where(const Tensor<bool>& condition, S a, const Tensor<T>& b) {
   return where(condition, scalar<T>(static_cast<T>(static_cast<compute_t<T>>(a)), b.device()), b);
 }
 
 /// x with `value` wherever the mask (which broadcasts to x's shape) is true.
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> masked_fill(const Tensor<T>& x, const Tensor<bool>& mask, S value) {
   if (!(broadcast_shapes("masked_fill", x.shape(), mask.shape()) == x.shape()))
     fail("masked_fill", "mask of shape ", mask.shape(), " does not broadcast to x of shape ", x.shape());
   return where(mask, value, x);
 }
 
-template <class T> [[nodiscard]] Tensor<T> operator+(const Tensor<T>& a, const Tensor<T>& b) { return add(a, b); }
-template <class T> [[nodiscard]] Tensor<T> operator-(const Tensor<T>& a, const Tensor<T>& b) { return sub(a, b); }
-template <class T> [[nodiscard]] Tensor<T> operator*(const Tensor<T>& a, const Tensor<T>& b) { return mul(a, b); }
-template <class T> [[nodiscard]] Tensor<T> operator/(const Tensor<T>& a, const Tensor<T>& b) { return div(a, b); }
-template <class T> [[nodiscard]] Tensor<T> operator-(const Tensor<T>& x) { return neg(x); }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T>
+[[nodiscard]] Tensor<T> operator+(const Tensor<T>& a, const Tensor<T>& b) {
+  return add(a, b);
+}
+template <class T>
+[[nodiscard]] Tensor<T> operator-(const Tensor<T>& a, const Tensor<T>& b) {
+  return sub(a, b);
+}
+template <class T>
+[[nodiscard]] Tensor<T> operator*(const Tensor<T>& a, const Tensor<T>& b) {
+  return mul(a, b);
+}
+template <class T>
+[[nodiscard]] Tensor<T> operator/(const Tensor<T>& a, const Tensor<T>& b) {
+  return div(a, b);
+}
+template <class T>
+[[nodiscard]] Tensor<T> operator-(const Tensor<T>& x) {
+  return neg(x);
+}
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> operator+(const Tensor<T>& x, S value) { return add(x, value); }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> operator+(S value, const Tensor<T>& x) { return add(x, value); }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> operator-(const Tensor<T>& x, S value) { return sub(x, value); }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> operator-(S value, const Tensor<T>& x) { return sub(value, x); }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> operator*(const Tensor<T>& x, S value) { return mul(x, value); }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> operator*(S value, const Tensor<T>& x) { return mul(x, value); }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> operator/(const Tensor<T>& x, S value) { return div(x, value); }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> operator/(S value, const Tensor<T>& x) { return div(value, x); }
 
 }  // namespace limn::inline LIMN_ABI

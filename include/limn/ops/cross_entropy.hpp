@@ -12,10 +12,11 @@ enum class Reduction { none, mean, sum };
 
 template <class T>
 struct CrossEntropyOptions {
-  Tensor<T> weight = {};            ///< [C]: how much each class counts; undefined: all 1
+  Tensor<T> weight = {};             ///< [C]: how much each class counts; undefined: all 1
   std::int64_t ignore_index = -100;  ///< positions with this target count nothing
-  double label_smoothing = 0;       ///< this much of each target is spread evenly over all classes
-  Reduction reduction = Reduction::mean;  ///< mean divides by the weights of the targets that count (by positions for probabilities)
+  double label_smoothing = 0;        ///< this much of each target is spread evenly over all classes
+  Reduction reduction =
+      Reduction::mean;  ///< mean divides by the weights of the targets that count (by positions for probabilities)
 };
 
 namespace detail {
@@ -36,16 +37,20 @@ struct ClassShape {
   const index_t axis = x.rank() == 1 ? 0 : 1;
   ClassShape c;
   for (index_t i = 0; i < x.rank(); ++i) {
-    if (i < axis) c.kernel.outer *= x[i];
-    else if (i == axis) c.kernel.classes = x[i];
-    else c.kernel.inner *= x[i];
+    if (i < axis)
+      c.kernel.outer *= x[i];
+    else if (i == axis)
+      c.kernel.classes = x[i];
+    else
+      c.kernel.inner *= x[i];
     if (i != axis) c.target.push_back(x[i]);
   }
   return c;
 }
 
 template <class T>
-void check_classes(const char* op, const ClassShape& c, const Tensor<std::int64_t>& target, const Tensor<T>& weight, std::int64_t ignore_index) {
+void check_classes(const char* op, const ClassShape& c, const Tensor<std::int64_t>& target, const Tensor<T>& weight,
+                   std::int64_t ignore_index) {
   check_shape(op, "target", target.shape(), c.target);
   if (weight.defined()) check_shape(op, "weight", weight.shape(), {c.kernel.classes});
   for (index_t i = 0; i < target.numel(); ++i) {
@@ -57,7 +62,8 @@ void check_classes(const char* op, const ClassShape& c, const Tensor<std::int64_
 
 /// The weights of the targets, 0 where ignored, in the shape of the targets.
 template <class T>
-[[nodiscard]] Tensor<T> target_weights(const Tensor<std::int64_t>& target, const Tensor<T>& weight, std::int64_t ignore_index) {
+[[nodiscard]] Tensor<T> target_weights(const Tensor<std::int64_t>& target, const Tensor<T>& weight,
+                                       std::int64_t ignore_index) {
   Tensor<T> w(target.shape());
   const Tensor<T> of_class = weight.defined() ? packed(weight) : weight;
   for (index_t i = 0; i < target.numel(); ++i) {
@@ -69,7 +75,8 @@ template <class T>
 
 /// -w_t log_p[t] for each position, 0 where ignored. log_p [N, C, d], w [N, d].
 template <class T>
-[[nodiscard]] Tensor<T> picked(const Tensor<T>& log_p, const Tensor<std::int64_t>& target, const Tensor<T>& w, std::int64_t ignore_index) {
+[[nodiscard]] Tensor<T> picked(const Tensor<T>& log_p, const Tensor<std::int64_t>& target, const Tensor<T>& w,
+                               std::int64_t ignore_index) {
   const Tensor<std::int64_t> inside = where(equal(target, ignore_index), 0, target);
   const Tensor<T> chosen = reshape(gather(log_p, 1, reshape(inside, {log_p.size(0), 1, log_p.size(2)})), w.shape());
   return where(equal(target, ignore_index), 0, neg(mul(chosen, w)));
@@ -77,41 +84,50 @@ template <class T>
 
 /// Every position's loss; log-softmax and gradient fused.
 template <class T>
-[[nodiscard]] Tensor<T> cross_entropy_positions(const Tensor<T>& x, const ClassShape& c, const Tensor<std::int64_t>& target,
+[[nodiscard]] Tensor<T> cross_entropy_positions(const Tensor<T>& x, const ClassShape& c,
+                                                const Tensor<std::int64_t>& target,
                                                 const CrossEntropyOptions<T>& options) {
   const Tensor<T> source = packed(x), weight = options.weight.defined() ? packed(options.weight) : options.weight;
   const kernels::CrossEntropyParameters<T> parameters{weight.data(), options.ignore_index, options.label_smoothing};
   Tensor<T> y(c.target), normaliser({y.numel(), 2});
-  kernels::cross_entropy_forward(x.device(), c.kernel, parameters, source.data(), target.data(), y.data(), normaliser.data());
+  kernels::cross_entropy_forward(x.device(), c.kernel, parameters, source.data(), target.data(), y.data(),
+                                 normaliser.data());
 
-  return record("cross_entropy", y, {x}, [x, source, c, target, weight, parameters, options, normaliser](const Tensor<T>& dy) -> Grads<T> {
-    if (!grad_enabled()) {
-      Tensor<T> dx(x.shape());
-      kernels::cross_entropy_backward(x.device(), c.kernel, parameters, source.data(), target.data(), normaliser.data(), packed(dy).data(), dx.data());
-      return {dx};
-    }
-    return composite_backward([&](const std::vector<Tensor<T>>& in) {
-      const auto [outer, classes, inner] = c.kernel;
-      const Tensor<T> log_p = log_softmax(reshape(in[0], {outer, classes, inner}), 1);
-      const Tensor<std::int64_t> t = reshape(target, {outer, inner});
-      const Tensor<T> hard = picked(log_p, t, target_weights(t, weight, options.ignore_index), options.ignore_index);
-      const Tensor<T> w = weight.defined() ? reshape(weight, {classes, 1}) : ones<T>({classes, 1});
-      const Tensor<T> even = where(equal(t, options.ignore_index), 0, neg(sum(mul(log_p, w), 1)));
-      const double e = options.label_smoothing;
-      return reshape(add(mul(hard, 1 - e), mul(even, e / static_cast<double>(classes))), c.target);
-    }, {x}, dy);
-  });
+  return record("cross_entropy", y, {x},
+                [x, source, c, target, weight, parameters, options, normaliser](const Tensor<T>& dy) -> Grads<T> {
+                  if (!grad_enabled()) {
+                    Tensor<T> dx(x.shape());
+                    kernels::cross_entropy_backward(x.device(), c.kernel, parameters, source.data(), target.data(),
+                                                    normaliser.data(), packed(dy).data(), dx.data());
+                    return {dx};
+                  }
+                  return composite_backward(
+                      [&](const std::vector<Tensor<T>>& in) {
+                        const auto [outer, classes, inner] = c.kernel;
+                        const Tensor<T> log_p = log_softmax(reshape(in[0], {outer, classes, inner}), 1);
+                        const Tensor<std::int64_t> t = reshape(target, {outer, inner});
+                        const Tensor<T> hard =
+                            picked(log_p, t, target_weights(t, weight, options.ignore_index), options.ignore_index);
+                        const Tensor<T> w = weight.defined() ? reshape(weight, {classes, 1}) : ones<T>({classes, 1});
+                        const Tensor<T> even = where(equal(t, options.ignore_index), 0, neg(sum(mul(log_p, w), 1)));
+                        const double e = options.label_smoothing;
+                        return reshape(add(mul(hard, 1 - e), mul(even, e / static_cast<double>(classes))), c.target);
+                      },
+                      {x}, dy);
+                });
 }
 
 }  // namespace detail
 
-/// The cross-entropy of softmax(x) against class indices. x [N, C, d...] or [C]: logits; target [N, d...] or []: indices.
-/// With Reduction::none the result has the shape of target.
+/// The cross-entropy of softmax(x) against class indices. x [N, C, d...] or [C]: logits; target [N, d...] or []:
+/// indices. With Reduction::none the result has the shape of target.
 template <class T>
-[[nodiscard]] Tensor<T> cross_entropy(const Tensor<T>& x, const Tensor<std::int64_t>& target, const CrossEntropyOptions<T>& options = {}) {
+[[nodiscard]] Tensor<T> cross_entropy(const Tensor<T>& x, const Tensor<std::int64_t>& target,
+                                      const CrossEntropyOptions<T>& options = {}) {
   if constexpr (is_half<T>) {
-    return cast<T>(cross_entropy(cast<float>(x), target, {options.weight.defined() ? cast<float>(options.weight) : Tensor<float>(),
-                                                          options.ignore_index, options.label_smoothing, options.reduction}));
+    return cast<T>(cross_entropy(cast<float>(x), target,
+                                 {options.weight.defined() ? cast<float>(options.weight) : Tensor<float>(),
+                                  options.ignore_index, options.label_smoothing, options.reduction}));
   } else {
     const detail::ClassShape c = detail::class_shape("cross_entropy", x.shape());
     const Tensor<std::int64_t> t = detail::packed(target);
@@ -128,7 +144,8 @@ template <class T>
 
 /// The same against class probabilities: target has the shape of x and may carry a gradient.
 template <class T>
-[[nodiscard]] Tensor<T> cross_entropy(const Tensor<T>& x, const Tensor<T>& target, const CrossEntropyOptions<T>& options = {}) {
+[[nodiscard]] Tensor<T> cross_entropy(const Tensor<T>& x, const Tensor<T>& target,
+                                      const CrossEntropyOptions<T>& options = {}) {
   const detail::ClassShape c = detail::class_shape("cross_entropy", x.shape());
   check_shape("cross_entropy", "target", target.shape(), x.shape());
   const index_t axis = x.rank() == 1 ? 0 : 1;
@@ -153,14 +170,16 @@ struct NllOptions {
 
 /// -w_t log_p[t]: cross_entropy without the softmax. log_p [N, C, d...] or [C].
 template <class T>
-[[nodiscard]] Tensor<T> nll_loss(const Tensor<T>& log_p, const Tensor<std::int64_t>& target, const NllOptions<T>& options = {}) {
+[[nodiscard]] Tensor<T> nll_loss(const Tensor<T>& log_p, const Tensor<std::int64_t>& target,
+                                 const NllOptions<T>& options = {}) {
   const detail::ClassShape c = detail::class_shape("nll_loss", log_p.shape());
   const Tensor<std::int64_t> packed = detail::packed(target);
   detail::check_classes("nll_loss", c, packed, options.weight, options.ignore_index);
   const Tensor<std::int64_t> t = reshape(packed, {c.kernel.outer, c.kernel.inner});
   const Tensor<T> w = detail::target_weights(t, options.weight, options.ignore_index);
 
-  const Tensor<T> loss = detail::picked(reshape(log_p, {c.kernel.outer, c.kernel.classes, c.kernel.inner}), t, w, options.ignore_index);
+  const Tensor<T> loss =
+      detail::picked(reshape(log_p, {c.kernel.outer, c.kernel.classes, c.kernel.inner}), t, w, options.ignore_index);
 
   if (options.reduction == Reduction::none) return reshape(loss, c.target);
   return options.reduction == Reduction::sum ? sum(loss) : div(sum(loss), sum(w));

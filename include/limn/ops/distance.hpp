@@ -1,9 +1,45 @@
 #pragma once
-// normalize, cosine_similarity, pairwise_distance.
+// norm, normalize, cosine_similarity, pairwise_distance.
+
+#include <cmath>
 
 #include <limn/ops/reduce.hpp>
 
 namespace limn::inline LIMN_ABI {
+
+struct NormOptions {
+  double p = 2;  ///< 1, 2, any positive number, or infinity
+  bool keepdim = false;
+};
+
+/// (sum |x|^p)^(1/p) over `axes` (empty: all). The gradient of the 2-norm of 0 is 0.
+template <class T>
+[[nodiscard]] Tensor<T> norm(const Tensor<T>& x, const Dims& axes, NormOptions options = {}) {
+  const ReduceOptions reduce{.keepdim = options.keepdim};
+  if (options.p == 1) return sum(abs(x), axes, reduce);
+  if (std::isinf(options.p)) return max(abs(x), axes, reduce);
+  if (options.p != 2) return pow(sum(pow(abs(x), options.p), axes, reduce), 1 / options.p);
+  const detail::ReducedAxes r = detail::reduced_axes("norm", x.shape(), axes, reduce);
+
+  const Tensor<T> y = detail::unary_values<T>(
+      "norm", kernels::Sqrt{},
+      detail::reduce_values<kernels::Add>(detail::unary_values<T>("norm", kernels::Square{}, x), r));
+
+  return record("norm", y, {x}, [x, y, r, axes, options](const Tensor<T>& dy) -> Grads<T> {
+    const Tensor<T> length = grad_enabled() ? norm(x, axes, options) : y;
+    const Tensor<T> share = where(equal(length, 0), 0, div(dy, where(equal(length, 0), 1, length)));
+    return {mul(reshape(share, r.kept_as_one), x)};
+  });
+}
+
+template <class T>
+[[nodiscard]] Tensor<T> norm(const Tensor<T>& x, index_t axis, NormOptions options = {}) {
+  return norm(x, Dims{axis}, options);
+}
+template <class T>
+[[nodiscard]] Tensor<T> norm(const Tensor<T>& x) {
+  return norm(x, Dims{});
+}
 
 struct NormalizeOptions {
   double p = 2;
@@ -23,8 +59,8 @@ struct CosineOptions {
   double eps = 1e-8;
 };
 
-/// sum(a b) along the axis, a and b each divided by max(its 2-norm, eps). a and b broadcast; the axis is one of the result's
-/// and disappears.
+/// sum(a b) along the axis, a and b each divided by max(its 2-norm, eps). a and b broadcast; the axis is one of the
+/// result's and disappears.
 template <class T>
 [[nodiscard]] Tensor<T> cosine_similarity(const Tensor<T>& a, const Tensor<T>& b, CosineOptions options = {}) {
   const Shape shape = broadcast_shapes("cosine_similarity", a.shape(), b.shape());

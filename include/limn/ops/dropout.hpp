@@ -14,7 +14,8 @@ template <class T>
   const auto limit = static_cast<std::uint64_t>(p * 0x1p32);  // a 32-bit word below it: dropped
   Tensor<T> mask(shape);
   T* data = mask.data();
-  detail::for_random(mask.numel(), generator, [&](index_t i, std::uint32_t word, std::uint32_t) { data[i] = word < limit ? T(0.f) : kept; });
+  detail::for_random(mask.numel(), generator,
+                     [&](index_t i, std::uint32_t word, std::uint32_t) { data[i] = word < limit ? T(0.f) : kept; });
   if (device == cpu_device) return mask;
   Tensor<T> moved(shape, device);
   kernels::copy_bytes(moved.data(), device, data, cpu_device, static_cast<std::size_t>(mask.numel()) * sizeof(T));

@@ -48,7 +48,8 @@ template <class T>
 [[nodiscard]] Tensor<T> huber_loss(const Tensor<T>& x, const Tensor<T>& target, HuberOptions options = {}) {
   if (options.delta <= 0) fail("huber_loss", "delta = ", options.delta, " is not positive");
   const Tensor<T> d = abs(sub(x, target));
-  const Tensor<T> loss = where(less_equal(d, options.delta), mul(square(d), 0.5), mul(sub(d, options.delta / 2), options.delta));
+  const Tensor<T> loss =
+      where(less_equal(d, options.delta), mul(square(d), 0.5), mul(sub(d, options.delta / 2), options.delta));
   return detail::reduce_loss(loss, options.reduction);
 }
 
@@ -77,7 +78,8 @@ struct GaussianOptions {
 };
 /// (log(variance) + (x - target)^2 / variance) / 2.
 template <class T>
-[[nodiscard]] Tensor<T> gaussian_nll_loss(const Tensor<T>& x, const Tensor<T>& target, const Tensor<T>& variance, GaussianOptions options = {}) {
+[[nodiscard]] Tensor<T> gaussian_nll_loss(const Tensor<T>& x, const Tensor<T>& target, const Tensor<T>& variance,
+                                          GaussianOptions options = {}) {
   // The clamp is a constant shift: like PyTorch's, it does not stop the gradient.
   const Tensor<T> v = add(variance, sub(clamp_min(variance.detach(), options.eps), variance.detach()));
   const Tensor<T> loss = mul(add(log(v), div(square(sub(x, target)), v)), 0.5);
@@ -94,11 +96,14 @@ struct BinaryOptions {
 
 /// -(t log x + (1 - t) log(1 - x)) of probabilities x in [0, 1], the logarithms no smaller than -100.
 template <class T>
-[[nodiscard]] Tensor<T> binary_cross_entropy(const Tensor<T>& x, const Tensor<T>& target, const BinaryOptions<T>& options = {}) {
+[[nodiscard]] Tensor<T> binary_cross_entropy(const Tensor<T>& x, const Tensor<T>& target,
+                                             const BinaryOptions<T>& options = {}) {
   check_shape("binary_cross_entropy", "target", target.shape(), x.shape());
   if (x.device() == cpu_device)
     for (const T v : to_vector(x.detach()))
-      if (v < T(0.f) || v > T(1.f)) fail("binary_cross_entropy", "x holds ", static_cast<double>(v), ", which is not a probability; binary_cross_entropy_with_logits takes any number");
+      if (v < T(0.f) || v > T(1.f))
+        fail("binary_cross_entropy", "x holds ", static_cast<double>(v),
+             ", which is not a probability; binary_cross_entropy_with_logits takes any number");
   Tensor<T> y;
   {
     NoGradGuard no_grad;
@@ -122,7 +127,8 @@ struct LogitsOptions {
 
 /// binary_cross_entropy of sigmoid(x), stable for any x.
 template <class T>
-[[nodiscard]] Tensor<T> binary_cross_entropy_with_logits(const Tensor<T>& x, const Tensor<T>& target, const LogitsOptions<T>& options = {}) {
+[[nodiscard]] Tensor<T> binary_cross_entropy_with_logits(const Tensor<T>& x, const Tensor<T>& target,
+                                                         const LogitsOptions<T>& options = {}) {
   check_shape("binary_cross_entropy_with_logits", "target", target.shape(), x.shape());
   Tensor<T> soft = neg(logsigmoid(x));
   if (options.pos_weight.defined()) soft = mul(soft, add(mul(sub(options.pos_weight, 1), target), 1));
@@ -138,8 +144,10 @@ template <class T>
 
 /// The mean over classes of binary_cross_entropy_with_logits. x, target [N, C]; weight [C].
 template <class T>
-[[nodiscard]] Tensor<T> multilabel_soft_margin_loss(const Tensor<T>& x, const Tensor<T>& target, const BinaryOptions<T>& options = {}) {
-  const Tensor<T> each = binary_cross_entropy_with_logits(x, target, LogitsOptions<T>{.weight = options.weight, .reduction = Reduction::none});
+[[nodiscard]] Tensor<T> multilabel_soft_margin_loss(const Tensor<T>& x, const Tensor<T>& target,
+                                                    const BinaryOptions<T>& options = {}) {
+  const Tensor<T> each = binary_cross_entropy_with_logits(
+      x, target, LogitsOptions<T>{.weight = options.weight, .reduction = Reduction::none});
   return detail::reduce_loss(mean(each, -1), options.reduction);
 }
 
@@ -163,7 +171,9 @@ template <class T>
     loss = sub(where(positive, mul(t, log(t)), 0), mul(target, log_x));
   }
   if (options.reduction != KlReduction::batchmean)
-    return detail::reduce_loss(loss, options.reduction == KlReduction::none ? Reduction::none : options.reduction == KlReduction::sum ? Reduction::sum : Reduction::mean);
+    return detail::reduce_loss(loss, options.reduction == KlReduction::none  ? Reduction::none
+                                     : options.reduction == KlReduction::sum ? Reduction::sum
+                                                                             : Reduction::mean);
   if (log_x.rank() == 0) fail("kl_div", "batchmean wants a batch dimension");
   return div(sum(loss), log_x.size(0));
 }
@@ -176,24 +186,28 @@ struct MarginOptions {
 };
 /// max(0, margin - target (a - b)), target 1 or -1.
 template <class T>
-[[nodiscard]] Tensor<T> margin_ranking_loss(const Tensor<T>& a, const Tensor<T>& b, const Tensor<T>& target, MarginOptions options = {}) {
+[[nodiscard]] Tensor<T> margin_ranking_loss(const Tensor<T>& a, const Tensor<T>& b, const Tensor<T>& target,
+                                            MarginOptions options = {}) {
   return detail::reduce_loss(clamp_min(sub(options.margin, mul(target, sub(a, b))), 0), options.reduction);
 }
 
 /// x where target is 1, max(0, margin - x) where it is -1.
 template <class T>
-[[nodiscard]] Tensor<T> hinge_embedding_loss(const Tensor<T>& x, const Tensor<T>& target, MarginOptions options = {.margin = 1}) {
+[[nodiscard]] Tensor<T> hinge_embedding_loss(const Tensor<T>& x, const Tensor<T>& target,
+                                             MarginOptions options = {.margin = 1}) {
   const Tensor<T> apart = where(equal(target, 1), 0, clamp_min(sub(options.margin, x), 0));
   return detail::reduce_loss(add(apart, where(equal(target, -1), 0, x)), options.reduction);
 }
 
 /// 1 - cos(a, b) where target is 1, max(0, cos(a, b) - margin) where it is -1. a, b [N, D] or [D]; target [N] or [].
 template <class T>
-[[nodiscard]] Tensor<T> cosine_embedding_loss(const Tensor<T>& a, const Tensor<T>& b, const Tensor<T>& target, MarginOptions options = {}) {
+[[nodiscard]] Tensor<T> cosine_embedding_loss(const Tensor<T>& a, const Tensor<T>& b, const Tensor<T>& target,
+                                              MarginOptions options = {}) {
   const Tensor<T> squares = mul(add(sum(square(a), -1), 1e-12), add(sum(square(b), -1), 1e-12));
   const Tensor<T> cosine = div(sum(mul(a, b), -1), sqrt(squares));
   const Tensor<T> together = where(equal(target, 1), sub(1, cosine), 0);
-  return detail::reduce_loss(add(together, where(equal(target, -1), clamp_min(sub(cosine, options.margin), 0), 0)), options.reduction);
+  return detail::reduce_loss(add(together, where(equal(target, -1), clamp_min(sub(cosine, options.margin), 0), 0)),
+                             options.reduction);
 }
 
 struct TripletOptions {
@@ -205,11 +219,13 @@ struct TripletOptions {
 };
 /// max(0, d(anchor, positive) - d(anchor, negative) + margin), d the pairwise_distance. All [N, D].
 template <class T>
-[[nodiscard]] Tensor<T> triplet_margin_loss(const Tensor<T>& anchor, const Tensor<T>& positive, const Tensor<T>& negative, TripletOptions options = {}) {
+[[nodiscard]] Tensor<T> triplet_margin_loss(const Tensor<T>& anchor, const Tensor<T>& positive,
+                                            const Tensor<T>& negative, TripletOptions options = {}) {
   const DistanceOptions distance{.p = options.p, .eps = options.eps};
   Tensor<T> far = pairwise_distance(anchor, negative, distance);
   if (options.swap) far = minimum(far, pairwise_distance(positive, negative, distance));
-  return detail::reduce_loss(clamp_min(add(sub(pairwise_distance(anchor, positive, distance), far), options.margin), 0), options.reduction);
+  return detail::reduce_loss(clamp_min(add(sub(pairwise_distance(anchor, positive, distance), far), options.margin), 0),
+                             options.reduction);
 }
 
 template <class T>
@@ -221,7 +237,8 @@ struct MultiMarginOptions {
 };
 /// sum_{c != t} max(0, margin - x_t + x_c)^p / C for each row. x [N, C], target [N].
 template <class T>
-[[nodiscard]] Tensor<T> multi_margin_loss(const Tensor<T>& x, const Tensor<std::int64_t>& target, const MultiMarginOptions<T>& options = {}) {
+[[nodiscard]] Tensor<T> multi_margin_loss(const Tensor<T>& x, const Tensor<std::int64_t>& target,
+                                          const MultiMarginOptions<T>& options = {}) {
   check_rank("multi_margin_loss", "x", x.shape(), 2);
   check_shape("multi_margin_loss", "target", target.shape(), {x.size(0)});
   const Tensor<std::int64_t> t = reshape(target, {-1, 1});

@@ -12,7 +12,8 @@ namespace detail {
 
 /// f'(x) dy by the fused kernel, or, when the gradient itself is recorded, dy * slope(x) in differentiable operations.
 template <class F, class T, class Slope>
-[[nodiscard]] Tensor<T> pointwise_gradient(const char* op, const F& f, const Tensor<T>& x, const Tensor<T>& dy, Slope&& slope) {
+[[nodiscard]] Tensor<T> pointwise_gradient(const char* op, const F& f, const Tensor<T>& x, const Tensor<T>& dy,
+                                           Slope&& slope) {
   if (grad_enabled()) return mul(dy, slope(x));
   return binary_values<T>(op, kernels::Gradient<F>{f}, x, dy);
 }
@@ -42,9 +43,8 @@ template <class T>
 template <class T>
 [[nodiscard]] Tensor<T> sqrt(const Tensor<T>& x) {
   const Tensor<T> y = detail::unary_values<T>("sqrt", kernels::Sqrt{}, x);
-  return record("sqrt", y, {x}, [x, y](const Tensor<T>& dy) -> Grads<T> {
-    return {div(dy, mul(grad_enabled() ? sqrt(x) : y, 2))};
-  });
+  return record("sqrt", y, {x},
+                [x, y](const Tensor<T>& dy) -> Grads<T> { return {div(dy, mul(grad_enabled() ? sqrt(x) : y, 2))}; });
 }
 
 /// 1 / sqrt(x). Gradient: -dy y^3 / 2.
@@ -61,7 +61,8 @@ template <class T>
 template <class T>
 [[nodiscard]] Tensor<T> exp(const Tensor<T>& x) {
   const Tensor<T> y = detail::unary_values<T>("exp", kernels::Exp{}, x);
-  return record("exp", y, {x}, [x, y](const Tensor<T>& dy) -> Grads<T> { return {mul(dy, grad_enabled() ? exp(x) : y)}; });
+  return record("exp", y, {x},
+                [x, y](const Tensor<T>& dy) -> Grads<T> { return {mul(dy, grad_enabled() ? exp(x) : y)}; });
 }
 
 /// e^x - 1, exact near 0.
@@ -78,9 +79,13 @@ template <class T>
   return record("log", y, {x}, [x](const Tensor<T>& dy) -> Grads<T> { return {div(dy, x)}; });
 }
 template <class T>
-[[nodiscard]] Tensor<T> log2(const Tensor<T>& x) { return mul(log(x), 1.4426950408889634); }
+[[nodiscard]] Tensor<T> log2(const Tensor<T>& x) {
+  return mul(log(x), 1.4426950408889634);
+}
 template <class T>
-[[nodiscard]] Tensor<T> log10(const Tensor<T>& x) { return mul(log(x), 0.43429448190325182); }
+[[nodiscard]] Tensor<T> log10(const Tensor<T>& x) {
+  return mul(log(x), 0.43429448190325182);
+}
 
 /// log(1 + x), exact near 0.
 template <class T>
@@ -103,78 +108,105 @@ Tensor<T> cos(const Tensor<T>& x) {
 }
 
 /// x^p for a number p. Gradient: p x^(p-1) dy, and 0 for p = 0.
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> pow(const Tensor<T>& x, S p) {
   if (p == S(2)) return square(x);
   const Tensor<T> y = detail::unary_values<T>("pow_number", detail::with_right<T>(kernels::Pow{}, p), x);
-  if constexpr (!is_floating<T>) return y;
-  else return record("pow_number", y, {x}, [x, p](const Tensor<T>& dy) -> Grads<T> {
-    if (p == S(0)) return {mul(dy, 0)};
-    return {mul(mul(dy, pow(x, p - S(1))), p)};
-  });
+  if constexpr (!is_floating<T>)
+    return y;
+  else
+    return record("pow_number", y, {x}, [x, p](const Tensor<T>& dy) -> Grads<T> {
+      if (p == S(0)) return {mul(dy, 0)};
+      return {mul(mul(dy, pow(x, p - S(1))), p)};
+    });
 }
 /// a^b, with broadcasting. The gradient of b is 0 where a is 0 and b >= 0.
 template <class T>
 [[nodiscard]] Tensor<T> pow(const Tensor<T>& a, const Tensor<T>& b) {
   const Tensor<T> y = detail::binary_values<T>("pow", kernels::Pow{}, a, b);
-  if constexpr (!is_floating<T>) return y;
-  else return record("pow", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> {
-    Tensor<T> da, db;
-    if (a.requires_grad()) da = mul(dy, where(equal(b, 0), 0, mul(b, pow(a, sub(b, 1)))));
-    if (b.requires_grad()) {
-      const Tensor<bool> flat = logical_and(equal(a, 0), greater_equal(b, 0));
-      db = mul(dy, where(flat, 0, mul(pow(a, b), log(where(flat, 1, a)))));
-    }
-    return {da, db};
-  });
+  if constexpr (!is_floating<T>)
+    return y;
+  else
+    return record("pow", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> {
+      Tensor<T> da, db;
+      if (a.requires_grad()) da = mul(dy, where(equal(b, 0), 0, mul(b, pow(a, sub(b, 1)))));
+      if (b.requires_grad()) {
+        const Tensor<bool> flat = logical_and(equal(a, 0), greater_equal(b, 0));
+        db = mul(dy, where(flat, 0, mul(pow(a, b), log(where(flat, 1, a)))));
+      }
+      return {da, db};
+    });
 }
 
 /// |x|; the gradient at 0 is 0.
 template <class T>
 [[nodiscard]] Tensor<T> abs(const Tensor<T>& x) {
   const Tensor<T> y = detail::unary_values<T>("abs", kernels::Abs{}, x);
-  if constexpr (!is_floating<T>) return y;
-  else return record("abs", y, {x}, [x](const Tensor<T>& dy) -> Grads<T> {
-    return {detail::pointwise_gradient("abs", kernels::Abs{}, x, dy, [](const Tensor<T>& v) { return sign(v.detach()); })};
-  });
+  if constexpr (!is_floating<T>)
+    return y;
+  else
+    return record("abs", y, {x}, [x](const Tensor<T>& dy) -> Grads<T> {
+      return {detail::pointwise_gradient("abs", kernels::Abs{}, x, dy,
+                                         [](const Tensor<T>& v) { return sign(v.detach()); })};
+    });
 }
 
 /// -1, 0 or 1; no gradient. So too floor, ceil and round (ties to even).
 template <class T>
-[[nodiscard]] Tensor<T> sign(const Tensor<T>& x) { return detail::unary_values<T>("sign", kernels::Sign{}, x); }
+[[nodiscard]] Tensor<T> sign(const Tensor<T>& x) {
+  return detail::unary_values<T>("sign", kernels::Sign{}, x);
+}
 template <class T>
-[[nodiscard]] Tensor<T> floor(const Tensor<T>& x) { return detail::unary_values<T>("floor", kernels::Floor{}, x); }
+[[nodiscard]] Tensor<T> floor(const Tensor<T>& x) {
+  return detail::unary_values<T>("floor", kernels::Floor{}, x);
+}
 template <class T>
-[[nodiscard]] Tensor<T> ceil(const Tensor<T>& x) { return detail::unary_values<T>("ceil", kernels::Ceil{}, x); }
+[[nodiscard]] Tensor<T> ceil(const Tensor<T>& x) {
+  return detail::unary_values<T>("ceil", kernels::Ceil{}, x);
+}
 template <class T>
-[[nodiscard]] Tensor<T> round(const Tensor<T>& x) { return detail::unary_values<T>("round", kernels::Round{}, x); }
+[[nodiscard]] Tensor<T> round(const Tensor<T>& x) {
+  return detail::unary_values<T>("round", kernels::Round{}, x);
+}
 template <class T>
-[[nodiscard]] Tensor<bool> isnan(const Tensor<T>& x) { return not_equal(x, x); }
+[[nodiscard]] Tensor<bool> isnan(const Tensor<T>& x) {
+  return not_equal(x, x);
+}
 
 /// min(max(x, low), high). The gradient passes where low <= x <= high, bounds included.
-template <class T, class L, class H> requires detail::NumberFor<L, T> && detail::NumberFor<H, T>
+template <class T, class L, class H>
+requires detail::NumberFor<L, T> && detail::NumberFor<H, T>
 [[nodiscard]] Tensor<T> clamp(const Tensor<T>& x, L low, H high) {
   using C = compute_t<T>;
   const kernels::Clamp<C> f{static_cast<C>(low), static_cast<C>(high)};
   const Tensor<T> y = detail::unary_values<T>("clamp", f, x);
-  if constexpr (!is_floating<T>) return y;
-  else return record("clamp", y, {x}, [x, f](const Tensor<T>& dy) -> Grads<T> {
-    return {detail::pointwise_gradient("clamp", f, x, dy, [f](const Tensor<T>& v) {
-      return detail::step<T>(logical_and(greater_equal(v, f.low), less_equal(v, f.high)));
-    })};
-  });
+  if constexpr (!is_floating<T>)
+    return y;
+  else
+    return record("clamp", y, {x}, [x, f](const Tensor<T>& dy) -> Grads<T> {
+      return {detail::pointwise_gradient("clamp", f, x, dy, [f](const Tensor<T>& v) {
+        return detail::step<T>(logical_and(greater_equal(v, f.low), less_equal(v, f.high)));
+      })};
+    });
 }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> clamp_min(const Tensor<T>& x, S low) {
   using C = compute_t<T>;
-  if constexpr (is_floating<T>) return clamp(x, low, std::numeric_limits<C>::infinity());
-  else return clamp(x, low, std::numeric_limits<C>::max());
+  if constexpr (is_floating<T>)
+    return clamp(x, low, std::numeric_limits<C>::infinity());
+  else
+    return clamp(x, low, std::numeric_limits<C>::max());
 }
-template <class T, class S> requires detail::NumberFor<S, T>
+template <class T, class S>
+requires detail::NumberFor<S, T>
 [[nodiscard]] Tensor<T> clamp_max(const Tensor<T>& x, S high) {
   using C = compute_t<T>;
-  if constexpr (is_floating<T>) return clamp(x, -std::numeric_limits<C>::infinity(), high);
-  else return clamp(x, std::numeric_limits<C>::lowest(), high);
+  if constexpr (is_floating<T>)
+    return clamp(x, -std::numeric_limits<C>::infinity(), high);
+  else
+    return clamp(x, std::numeric_limits<C>::lowest(), high);
 }
 
 /// The error function 2/sqrt(pi) int_0^x exp(-t^2) dt.

@@ -1,7 +1,5 @@
 #pragma once
-// Reductions: sum, mean, prod, max, min, var, norms, logsumexp, any, all, argmax, argmin, cumsum.
-
-#include <cmath>
+// Reductions: sum, mean, prod, max, min, var, logsumexp, any, all, argmax, argmin, cumsum.
 
 #include <limn/ops/cast.hpp>
 #include <limn/ops/concat.hpp>
@@ -19,12 +17,13 @@ namespace detail {
 /// Which axes a call reduces; an empty list means all.
 struct ReducedAxes {
   bool reduced[max_rank] = {};
-  Shape kept_as_one;      // x's shape with reduced extents 1
-  Shape result;           // with options applied
-  index_t count = 1;      // elements a result
+  Shape kept_as_one;  // x's shape with reduced extents 1
+  Shape result;       // with options applied
+  index_t count = 1;  // elements a result
 };
 
-[[nodiscard]] inline ReducedAxes reduced_axes(const char* op, const Shape& shape, const Dims& axes, ReduceOptions options) {
+[[nodiscard]] inline ReducedAxes reduced_axes(const char* op, const Shape& shape, const Dims& axes,
+                                              ReduceOptions options) {
   ReducedAxes r;
   for (const index_t axis : axes) {
     bool& mark = r.reduced[check_axis(op, axis, shape)];
@@ -35,8 +34,10 @@ struct ReducedAxes {
     if (axes.empty()) r.reduced[i] = true;
     if (r.reduced[i]) r.count *= shape[i];
     r.kept_as_one.push_back(r.reduced[i] ? 1 : shape[i]);
-    if (!r.reduced[i]) r.result.push_back(shape[i]);
-    else if (options.keepdim) r.result.push_back(1);
+    if (!r.reduced[i])
+      r.result.push_back(shape[i]);
+    else if (options.keepdim)
+      r.result.push_back(1);
   }
   return r;
 }
@@ -54,9 +55,12 @@ template <class Op, class T>
     kernels::ReduceShape s;
     Shape shape = y.shape();
     for (index_t i = 0; i < x.rank(); ++i) {
-      if (i < first) s.outer *= shape[i];
-      else if (i > last) s.inner *= shape[i];
-      else s.axis *= shape[i], shape[i] = 1, waiting[i] = false;
+      if (i < first)
+        s.outer *= shape[i];
+      else if (i > last)
+        s.inner *= shape[i];
+      else
+        s.axis *= shape[i], shape[i] = 1, waiting[i] = false;
     }
     Tensor<T> next(shape, x.device());
     kernels::reduce<Op>(x.device(), s, y.data(), next.data());
@@ -69,9 +73,12 @@ template <class Op, class T>
 [[nodiscard]] inline kernels::ReduceShape split_at(const Shape& shape, index_t axis) {
   kernels::ReduceShape s;
   for (index_t i = 0; i < shape.rank(); ++i) {
-    if (i < axis) s.outer *= shape[i];
-    else if (i == axis) s.axis = shape[i];
-    else s.inner *= shape[i];
+    if (i < axis)
+      s.outer *= shape[i];
+    else if (i == axis)
+      s.axis = shape[i];
+    else
+      s.inner *= shape[i];
   }
   return s;
 }
@@ -81,8 +88,10 @@ template <class Op, class T>
   axis = check_axis(op, axis, x.shape());
   if (x.size(axis) == 0) fail(op, "axis ", axis, " of x ", x.shape(), " is empty");
   Shape shape = x.shape();
-  if (options.keepdim) shape[axis] = 1;
-  else shape.erase(axis);
+  if (options.keepdim)
+    shape[axis] = 1;
+  else
+    shape.erase(axis);
   Tensor<std::int64_t> y(shape, x.device());
   kernels::arg_reduce<Op>(x.device(), split_at(x.shape(), axis), packed(x).data(), y.data());
   return y;
@@ -95,7 +104,8 @@ template <class Op, class T>
   return reduce_values<Op>(x, r);
 }
 template <class T>
-[[nodiscard]] Tensor<T> extreme_gradient(const Tensor<T>& x, const Tensor<T>& y, const ReducedAxes& r, const Tensor<T>& dy) {
+[[nodiscard]] Tensor<T> extreme_gradient(const Tensor<T>& x, const Tensor<T>& y, const ReducedAxes& r,
+                                         const Tensor<T>& dy) {
   const Tensor<T> ones_there = step<T>(equal(x.detach(), reshape(y, r.kept_as_one)));
   const Tensor<T> ties = reduce_values<kernels::Add>(ones_there, r);
   return mul(reshape(div(dy, ties), r.kept_as_one), ones_there);
@@ -124,8 +134,12 @@ template <class T>
 template <class T>
 [[nodiscard]] Tensor<T> mean(const Tensor<T>& x, const Dims& axes, ReduceOptions options = {}) {
   static_assert(is_floating<T>, "mean wants fractions: cast<float>(x) first");
-  const index_t count = detail::reduced_axes("mean", x.shape(), axes, options).count;
-  return div(sum(x, axes, options), count);
+  if constexpr (is_half<T>) {
+    return cast<T>(mean(cast<float>(x), axes, options));  // the sum alone may be beyond the range of f16
+  } else {
+    const index_t count = detail::reduced_axes("mean", x.shape(), axes, options).count;
+    return div(sum(x, axes, options), count);
+  }
 }
 
 namespace detail {
@@ -149,10 +163,13 @@ template <class T>
 
   const Tensor<T> y = detail::reduce_values<kernels::Mul>(x, r);
 
-  if constexpr (!is_floating<T>) return y;
-  else return record("prod", y, {x}, [x, r](const Tensor<T>& dy) -> Grads<T> {
-    return composite_backward([&](const std::vector<Tensor<T>>& in) { return detail::product_tree(in[0], r); }, {x}, dy);
-  });
+  if constexpr (!is_floating<T>)
+    return y;
+  else
+    return record("prod", y, {x}, [x, r](const Tensor<T>& dy) -> Grads<T> {
+      return composite_backward([&](const std::vector<Tensor<T>>& in) { return detail::product_tree(in[0], r); }, {x},
+                                dy);
+    });
 }
 
 /// The largest element over `axes` (empty: all). Equal maxima share the gradient. NaN wins.
@@ -162,8 +179,11 @@ template <class T>
 
   const Tensor<T> y = detail::extreme_values<kernels::Maximum>("max", x, r);
 
-  if constexpr (!is_floating<T>) return y;
-  else return record("max", y, {x}, [x, y, r](const Tensor<T>& dy) -> Grads<T> { return {detail::extreme_gradient(x, y, r, dy)}; });
+  if constexpr (!is_floating<T>)
+    return y;
+  else
+    return record("max", y, {x},
+                  [x, y, r](const Tensor<T>& dy) -> Grads<T> { return {detail::extreme_gradient(x, y, r, dy)}; });
 }
 
 /// The smallest element over `axes` (empty: all). Equal minima share the gradient. NaN wins.
@@ -173,8 +193,11 @@ template <class T>
 
   const Tensor<T> y = detail::extreme_values<kernels::Minimum>("min", x, r);
 
-  if constexpr (!is_floating<T>) return y;
-  else return record("min", y, {x}, [x, y, r](const Tensor<T>& dy) -> Grads<T> { return {detail::extreme_gradient(x, y, r, dy)}; });
+  if constexpr (!is_floating<T>)
+    return y;
+  else
+    return record("min", y, {x},
+                  [x, y, r](const Tensor<T>& dy) -> Grads<T> { return {detail::extreme_gradient(x, y, r, dy)}; });
 }
 
 /// Whether any (all) of the elements over `axes` are true.
@@ -203,29 +226,6 @@ template <class T>
   return sqrt(var(x, axes, options));
 }
 
-struct NormOptions {
-  double p = 2;  ///< 1, 2, any positive number, or infinity
-  bool keepdim = false;
-};
-
-/// (sum |x|^p)^(1/p) over `axes` (empty: all). The gradient of the 2-norm of 0 is 0.
-template <class T>
-[[nodiscard]] Tensor<T> norm(const Tensor<T>& x, const Dims& axes, NormOptions options = {}) {
-  const ReduceOptions reduce{.keepdim = options.keepdim};
-  if (options.p == 1) return sum(abs(x), axes, reduce);
-  if (std::isinf(options.p)) return max(abs(x), axes, reduce);
-  if (options.p != 2) return pow(sum(pow(abs(x), options.p), axes, reduce), 1 / options.p);
-  const detail::ReducedAxes r = detail::reduced_axes("norm", x.shape(), axes, reduce);
-
-  const Tensor<T> y = detail::unary_values<T>("norm", kernels::Sqrt{}, detail::reduce_values<kernels::Add>(detail::unary_values<T>("norm", kernels::Square{}, x), r));
-
-  return record("norm", y, {x}, [x, y, r, axes, options](const Tensor<T>& dy) -> Grads<T> {
-    const Tensor<T> length = grad_enabled() ? norm(x, axes, options) : y;
-    const Tensor<T> share = where(equal(length, 0), 0, div(dy, where(equal(length, 0), 1, length)));
-    return {mul(reshape(share, r.kept_as_one), x)};
-  });
-}
-
 /// log(sum(exp(x))) over `axes` (empty: all), without overflow; -infinity where every x is.
 template <class T>
 [[nodiscard]] Tensor<T> logsumexp(const Tensor<T>& x, const Dims& axes, ReduceOptions options = {}) {
@@ -246,9 +246,13 @@ template <class T>
 }
 /// ... among all elements, in row-major order.
 template <class T>
-[[nodiscard]] Tensor<std::int64_t> argmax(const Tensor<T>& x) { return argmax(reshape(x.detach(), {-1}), 0); }
+[[nodiscard]] Tensor<std::int64_t> argmax(const Tensor<T>& x) {
+  return argmax(reshape(x.detach(), {-1}), 0);
+}
 template <class T>
-[[nodiscard]] Tensor<std::int64_t> argmin(const Tensor<T>& x) { return argmin(reshape(x.detach(), {-1}), 0); }
+[[nodiscard]] Tensor<std::int64_t> argmin(const Tensor<T>& x) {
+  return argmin(reshape(x.detach(), {-1}), 0);
+}
 
 /// Running sums along an axis.
 template <class T>
@@ -258,15 +262,20 @@ template <class T>
   Tensor<T> y(x.shape(), x.device());
   kernels::running_sum(x.device(), detail::split_at(x.shape(), axis), detail::packed(x).data(), y.data());
 
-  return record("cumsum", y, {x}, [axis](const Tensor<T>& dy) -> Grads<T> { return {flip(cumsum(flip(dy, axis), axis), axis)}; });
+  return record("cumsum", y, {x},
+                [axis](const Tensor<T>& dy) -> Grads<T> { return {flip(cumsum(flip(dy, axis), axis), axis)}; });
 }
 
 // One axis, and all.
-#define LIMN_REDUCTION(name, Options)                                                        \
-  template <class T> [[nodiscard]] auto name(const Tensor<T>& x, index_t axis, Options options = {}) { \
-    return name(x, Dims{axis}, options);                                                     \
-  }                                                                                          \
-  template <class T> [[nodiscard]] auto name(const Tensor<T>& x) { return name(x, Dims{}); }
+#define LIMN_REDUCTION(name, Options)                                               \
+  template <class T>                                                                \
+  [[nodiscard]] auto name(const Tensor<T>& x, index_t axis, Options options = {}) { \
+    return name(x, Dims{axis}, options);                                            \
+  }                                                                                 \
+  template <class T>                                                                \
+  [[nodiscard]] auto name(const Tensor<T>& x) {                                     \
+    return name(x, Dims{});                                                         \
+  }
 LIMN_REDUCTION(sum, ReduceOptions)
 LIMN_REDUCTION(mean, ReduceOptions)
 LIMN_REDUCTION(prod, ReduceOptions)
@@ -275,7 +284,6 @@ LIMN_REDUCTION(min, ReduceOptions)
 LIMN_REDUCTION(logsumexp, ReduceOptions)
 LIMN_REDUCTION(var, VarOptions)
 LIMN_REDUCTION(stddev, VarOptions)
-LIMN_REDUCTION(norm, NormOptions)
 #undef LIMN_REDUCTION
 
 }  // namespace limn::inline LIMN_ABI

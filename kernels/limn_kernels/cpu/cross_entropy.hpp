@@ -53,7 +53,8 @@ void cross_entropy_backward(Device device, const CrossEntropyShape& s, const Cro
   dispatch_cpu("cross_entropy_backward", device, [&] {
     cpu::for_each_strip({s.outer, s.classes, s.inner}, [&](index_t at, index_t columns) {
       const index_t position = at / (s.classes * s.inner) * s.inner + at % s.inner;
-      const cpu::CrossEntropyRowGradient<T> row{x + at, target + position, normaliser + 2 * position, dloss + position, dx + at};
+      const cpu::CrossEntropyRowGradient<T> row{x + at, target + position, normaliser + 2 * position, dloss + position,
+                                                dx + at};
       LIMN_CALL_ISA(cross_entropy_strip_gradient, s, p, total_weight, row, columns);
     });
   });

@@ -1,5 +1,5 @@
-// The loops of cross_entropy.hpp for one instruction set. With inner = 1 the classes of a row lie side by side; otherwise each
-// vector lane is a column of its own.
+// The loops of cross_entropy.hpp for one instruction set. With inner = 1 the classes of a row lie side by side;
+// otherwise each vector lane is a column of its own.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -17,16 +17,19 @@ double smoothing_sum(const CrossEntropyShape& s, const T* weight, const T* x, T 
 }
 
 template <class T>
-T position_loss(const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const T* x, std::int64_t target, T top, T log_sum) {
+T position_loss(const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const T* x, std::int64_t target, T top,
+                T log_sum) {
   if (target == p.ignore_index) return T(0);
   const double nll = static_cast<double>(log_sum) - static_cast<double>(x[target * s.inner] - top);
   double loss = (1 - p.smoothing) * (p.weight ? static_cast<double>(p.weight[target]) * nll : nll);
-  if (p.smoothing > 0) loss += p.smoothing / static_cast<double>(s.classes) * smoothing_sum(s, p.weight, x, top, log_sum);
+  if (p.smoothing > 0)
+    loss += p.smoothing / static_cast<double>(s.classes) * smoothing_sum(s, p.weight, x, top, log_sum);
   return static_cast<T>(loss);
 }
 
 template <class T>
-void cross_entropy_strip(const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const CrossEntropyRow<T>& row, index_t columns) {
+void cross_entropy_strip(const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const CrossEntropyRow<T>& row,
+                         index_t columns) {
   if (s.inner == 1) {
     const T top = row_maximum(s.classes, row.x);
     row.normaliser[0] = top;
@@ -63,13 +66,15 @@ void cross_entropy_strip_gradient(const CrossEntropyShape& s, const CrossEntropy
       top[k] = row.normaliser[2 * (i + k)];
       log_sum[k] = row.normaliser[2 * (i + k) + 1];
       if (t == p.ignore_index) continue;
-      const double d = static_cast<double>(row.dloss[i + k]), w = (1 - p.smoothing) * (p.weight ? static_cast<double>(p.weight[t]) : 1.0);
+      const double d = static_cast<double>(row.dloss[i + k]),
+                   w = (1 - p.smoothing) * (p.weight ? static_cast<double>(p.weight[t]) : 1.0);
       share[k] = static_cast<T>(d * (w + even * total_weight));
       even_share[k] = static_cast<T>(d * even);
       at_target[k] = static_cast<T>(d * w);
     }
     if (s.inner == 1) {
-      const Vec<T> tops = broadcast<T>(top[0]), log_sums = broadcast<T>(log_sum[0]), shares = broadcast<T>(share[0]), evens = broadcast<T>(even_share[0]);
+      const Vec<T> tops = broadcast<T>(top[0]), log_sums = broadcast<T>(log_sum[0]), shares = broadcast<T>(share[0]),
+                   evens = broadcast<T>(even_share[0]);
       for (index_t c = 0; c < s.classes; c += lanes<T>) {
         const index_t count = s.classes - c < lanes<T> ? s.classes - c : lanes<T>;
         const Vec<T> w = p.weight ? load_some<T>(p.weight + c, count) : broadcast<T>(T(1));
@@ -85,7 +90,8 @@ void cross_entropy_strip_gradient(const CrossEntropyShape& s, const CrossEntropy
     }
     for (index_t k = 0; k < width; ++k) {
       const std::int64_t t = row.target[i + k];
-      if (t != p.ignore_index) row.dx[i + k + t * s.inner] -= at_target[k];
+      if (t != p.ignore_index)
+        row.dx[i + k + t * s.inner] -= at_target[k];
       else  // not 0 * NaN
         for (index_t c = 0; c < s.classes; ++c) row.dx[i + k + c * s.inner] = T(0);
     }

@@ -1,7 +1,7 @@
 // Elementary functions on one vector, for one instruction set. Largest errors in units in the last place of the float
-// result, measured by tests/kernels/math_test.cpp: exp 1, expm1 1.5, log 1.5, log1p 2.5, tanh 2.5, sigmoid 2.5, erf 1.5.
-// Infinities, NaN, signed zeros and subnormal numbers are right.
-// The polynomials are minimax fits (Remez) on the reduced interval. double is computed lane by lane with <cmath>.
+// result, measured by tests/kernels/math_test.cpp: exp 1, expm1 1.5, log 1.5, log1p 2.5, tanh 2.5, sigmoid 2.5,
+// erf 1.5. Infinities, NaN, signed zeros and subnormal numbers are right. The polynomials are minimax fits (Remez) on
+// the reduced interval. double is computed lane by lane with <cmath>.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"  // every function here is inlined: no vector crosses a call
 
@@ -11,10 +11,26 @@ namespace lane_math {
 typedef Vec<float> F;
 typedef Vec<std::int32_t> I;
 typedef Vec<std::uint32_t> U;
-LIMN_INLINE U bits(F x) { U v; std::memcpy(&v, &x, sizeof v); return v; }
-LIMN_INLINE F value(U n) { F v; std::memcpy(&v, &n, sizeof v); return v; }
-LIMN_INLINE U u32(I n) { U v; std::memcpy(&v, &n, sizeof v); return v; }
-LIMN_INLINE I i32(U n) { I v; std::memcpy(&v, &n, sizeof v); return v; }
+LIMN_INLINE U bits(F x) {
+  U v;
+  std::memcpy(&v, &x, sizeof v);
+  return v;
+}
+LIMN_INLINE F value(U n) {
+  F v;
+  std::memcpy(&v, &n, sizeof v);
+  return v;
+}
+LIMN_INLINE U u32(I n) {
+  U v;
+  std::memcpy(&v, &n, sizeof v);
+  return v;
+}
+LIMN_INLINE I i32(U n) {
+  I v;
+  std::memcpy(&v, &n, sizeof v);
+  return v;
+}
 LIMN_INLINE F f(float c) { return broadcast<float>(c); }
 LIMN_INLINE I i(std::int32_t c) { return broadcast<std::int32_t>(c); }
 LIMN_INLINE U u(std::uint32_t c) { return broadcast<std::uint32_t>(c); }
@@ -126,7 +142,7 @@ LIMN_INLINE Vec<float> erf(Vec<float> x) {
   p = p * s + f(1.283791666e-1f);
   const F small = p * x + x;
   const F t = a > f(4.f) ? f(4.f) : a;  // erf(4) rounds to 1
-  F q = f(1.043344624e-5f);  // beyond: 1 - exp(-|x| Q(|x|))
+  F q = f(1.043344624e-5f);             // beyond: 1 - exp(-|x| Q(|x|))
   q = q * t + f(-3.148612289e-4f);
   q = q * t + f(3.610353777e-3f);
   q = q * t + f(-2.369458912e-2f);
@@ -140,14 +156,14 @@ LIMN_INLINE Vec<float> erf(Vec<float> x) {
 LIMN_INLINE Vec<float> abs(Vec<float> x) { return lane_math::magnitude(x); }
 
 // Lane by lane with <cmath>: every function for double, the rare ones for float.
-#define LIMN_LANEWISE(T, name, call)                                   \
-  LIMN_INLINE Vec<T> name(Vec<T> x) {                                  \
-    Vec<T> y{};                                                        \
-    for (index_t k = 0; k < lanes<T>; ++k) {                           \
-      const T v = x[k];                                                \
-      y[k] = call;                                                     \
-    }                                                                  \
-    return y;                                                          \
+#define LIMN_LANEWISE(T, name, call)         \
+  LIMN_INLINE Vec<T> name(Vec<T> x) {        \
+    Vec<T> y{};                              \
+    for (index_t k = 0; k < lanes<T>; ++k) { \
+      const T v = x[k];                      \
+      y[k] = call;                           \
+    }                                        \
+    return y;                                \
   }
 LIMN_LANEWISE(float, sqrt, std::sqrt(v))
 LIMN_LANEWISE(float, sin, std::sin(v))
@@ -171,21 +187,27 @@ LIMN_LANEWISE(double, ceil, std::ceil(v))
 LIMN_LANEWISE(double, round_even, std::nearbyint(v))
 #undef LIMN_LANEWISE
 
-template <class V> LIMN_INLINE V pow(V x, V y) {
+template <class V>
+LIMN_INLINE V pow(V x, V y) {
   V z{};
   for (index_t k = 0; k < static_cast<index_t>(sizeof(V) / sizeof(x[0])); ++k) z[k] = std::pow(x[k], y[k]);
   return z;
 }
 
-template <class V> LIMN_INLINE V splat(double value) {
+template <class V>
+LIMN_INLINE V splat(double value) {
   using T = std::remove_cvref_t<decltype(V{}[0])>;
   return broadcast<T>(static_cast<T>(value));
 }
-template <class V, class T> LIMN_INLINE V splat_exact(T value) {
+template <class V, class T>
+LIMN_INLINE V splat_exact(T value) {
   using U = std::remove_cvref_t<decltype(V{}[0])>;
   return broadcast<U>(static_cast<U>(value));
 }
-template <class M, class V> LIMN_INLINE V select(M mask, V yes, V no) { return mask ? yes : no; }
+template <class M, class V>
+LIMN_INLINE V select(M mask, V yes, V no) {
+  return mask ? yes : no;
+}
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
 #pragma GCC diagnostic pop

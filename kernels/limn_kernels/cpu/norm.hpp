@@ -15,12 +15,15 @@ namespace cpu {
 [[nodiscard]] inline double reciprocal_deviation(double variance, double eps) { return 1 / std::sqrt(variance + eps); }
 
 template <class T>
-void layer_norm_backward(const RowNormShape& s, const T* x, const T* w, const double* mean, const double* rstd, const T* dy, T* dx, T* dw, T* db) {
+void layer_norm_backward(const RowNormShape& s, const T* x, const T* w, const double* mean, const double* rstd,
+                         const T* dy, T* dx, T* dw, T* db) {
   // Parameter gradients: one partial sum for each chunk of rows, joined in order. At most 64 chunks.
   index_t grain = 1 + 16384 / (s.length + 1);
   if (grain < (s.rows + 63) / 64) grain = (s.rows + 63) / 64;
   const index_t chunks = (s.rows + grain - 1) / grain, size = s.length;
-  const auto zeros_of = [&](bool wanted) { return std::unique_ptr<T[]>(wanted ? new T[static_cast<std::size_t>(chunks * size)]() : nullptr); };
+  const auto zeros_of = [&](bool wanted) {
+    return std::unique_ptr<T[]>(wanted ? new T[static_cast<std::size_t>(chunks * size)]() : nullptr);
+  };
   const auto partial_w = zeros_of(dw), partial_b = zeros_of(db);
   parallel_for(s.rows, grain, [&](index_t begin, index_t end) {
     T* const of_w = dw ? partial_w.get() + begin / grain * size : nullptr;
@@ -30,7 +33,8 @@ void layer_norm_backward(const RowNormShape& s, const T* x, const T* w, const do
       double sum = 0, dot = 0;
       LIMN_CALL_ISA(add_span_gradients, size, from, w, mean[r], rstd[r], d, of_w, of_b, sum, dot);
       const double count = static_cast<double>(size);
-      LIMN_CALL_ISA(span_gradient, size, from, w, mean[r], rstd[r], d, rstd[r], sum / count, dot / count, dx + r * size);
+      LIMN_CALL_ISA(span_gradient, size, from, w, mean[r], rstd[r], d, rstd[r], sum / count, dot / count,
+                    dx + r * size);
     }
   });
   for (index_t i = 0; i < size; ++i) {
@@ -60,13 +64,15 @@ void channel_moments(const ChannelNormShape& s, const T* x, double* mean, double
     double sum = 0, squares = 0;
     for (index_t n = 0; n < s.batch; ++n) LIMN_CALL_ISA(add_span<T>, s.inner, x + n * step + c * s.inner, sum);
     mean[c] = sum / count;
-    for (index_t n = 0; n < s.batch; ++n) LIMN_CALL_ISA(add_span_squares<T>, s.inner, x + n * step + c * s.inner, mean[c], squares);
+    for (index_t n = 0; n < s.batch; ++n)
+      LIMN_CALL_ISA(add_span_squares<T>, s.inner, x + n * step + c * s.inner, mean[c], squares);
     variance[c] = squares / count;
   });
 }
 
 template <class T, bool constant>
-void batch_norm_backward(const ChannelNormShape& s, const T* x, const double* mean, const double* rstd, const T* w, const T* dy, T* dx, T* dw, T* db) {
+void batch_norm_backward(const ChannelNormShape& s, const T* x, const double* mean, const double* rstd, const T* w,
+                         const T* dy, T* dx, T* dw, T* db) {
   const index_t step = s.channels * s.inner;
   const double count = static_cast<double>(s.batch * s.inner);
   const T* const no_weight = nullptr;
@@ -75,7 +81,8 @@ void batch_norm_backward(const ChannelNormShape& s, const T* x, const double* me
     double sum = 0, dot = 0;
     for (index_t n = 0; n < s.batch; ++n) {
       const index_t at = n * step + c * s.inner;
-      LIMN_CALL_ISA(add_span_gradients, s.inner, x + at, no_weight, mean[c], rstd[c], dy + at, no_gradient, no_gradient, sum, dot);
+      LIMN_CALL_ISA(add_span_gradients, s.inner, x + at, no_weight, mean[c], rstd[c], dy + at, no_gradient, no_gradient,
+                    sum, dot);
     }
     if (dw) dw[c] = static_cast<T>(dot);
     if (db) db[c] = static_cast<T>(sum);
@@ -83,7 +90,8 @@ void batch_norm_backward(const ChannelNormShape& s, const T* x, const double* me
     const double mean_g = constant ? 0 : sum / count, mean_dot = constant ? 0 : dot / count;
     for (index_t n = 0; n < s.batch; ++n) {
       const index_t at = n * step + c * s.inner;
-      LIMN_CALL_ISA(span_gradient, s.inner, x + at, no_weight, mean[c], rstd[c], dy + at, factor, mean_g, mean_dot, dx + at);
+      LIMN_CALL_ISA(span_gradient, s.inner, x + at, no_weight, mean[c], rstd[c], dy + at, factor, mean_g, mean_dot,
+                    dx + at);
     }
   });
 }
@@ -91,7 +99,8 @@ void batch_norm_backward(const ChannelNormShape& s, const T* x, const double* me
 }  // namespace cpu
 
 template <class T>
-void layer_norm_forward(Device device, const RowNormShape& s, double eps, const T* x, const T* w, const T* b, T* y, double* mean, double* rstd) {
+void layer_norm_forward(Device device, const RowNormShape& s, double eps, const T* x, const T* w, const T* b, T* y,
+                        double* mean, double* rstd) {
   dispatch_cpu("layer_norm_forward", device, [&] {
     parallel_for(s.rows, 1 + 16384 / (s.length + 1), [&](index_t begin, index_t end) {
       for (index_t r = begin; r < end; ++r) {
@@ -108,8 +117,8 @@ void layer_norm_forward(Device device, const RowNormShape& s, double eps, const 
 }
 
 template <class T>
-void layer_norm_backward(Device device, const RowNormShape& s, const T* x, const T* w, const double* mean, const double* rstd, const T* dy,
-                         T* dx, T* dw, T* db) {
+void layer_norm_backward(Device device, const RowNormShape& s, const T* x, const T* w, const double* mean,
+                         const double* rstd, const T* dy, T* dx, T* dw, T* db) {
   dispatch_cpu("layer_norm_backward", device, [&] { cpu::layer_norm_backward(s, x, w, mean, rstd, dy, dx, dw, db); });
 }
 
@@ -119,12 +128,14 @@ void channel_moments(Device device, const ChannelNormShape& s, const T* x, doubl
 }
 
 template <class T>
-void batch_norm_forward(Device device, const ChannelNormShape& s, const T* x, const double* mean, const double* rstd, const T* w, const T* b, T* y) {
+void batch_norm_forward(Device device, const ChannelNormShape& s, const T* x, const double* mean, const double* rstd,
+                        const T* w, const T* b, T* y) {
   dispatch_cpu("batch_norm_forward", device, [&] {
     parallel_for(s.batch * s.channels, 1 + 16384 / (s.inner + 1), [&](index_t begin, index_t end) {
       for (index_t i = begin; i < end; ++i) {
         const index_t c = i % s.channels;
-        const double scale = rstd[c] * (w ? static_cast<double>(w[c]) : 1.0), shift = b ? static_cast<double>(b[c]) : 0.0;
+        const double scale = rstd[c] * (w ? static_cast<double>(w[c]) : 1.0),
+                     shift = b ? static_cast<double>(b[c]) : 0.0;
         LIMN_CALL_ISA(affine_span, s.inner, x + i * s.inner, mean[c], scale, shift, y + i * s.inner);
       }
     });
@@ -132,15 +143,17 @@ void batch_norm_forward(Device device, const ChannelNormShape& s, const T* x, co
 }
 
 template <class T>
-void batch_norm_backward(Device device, const ChannelNormShape& s, const T* x, const double* mean, const double* rstd, const T* w, const T* dy,
-                         T* dx, T* dw, T* db) {
-  dispatch_cpu("batch_norm_backward", device, [&] { cpu::batch_norm_backward<T, false>(s, x, mean, rstd, w, dy, dx, dw, db); });
+void batch_norm_backward(Device device, const ChannelNormShape& s, const T* x, const double* mean, const double* rstd,
+                         const T* w, const T* dy, T* dx, T* dw, T* db) {
+  dispatch_cpu("batch_norm_backward", device,
+               [&] { cpu::batch_norm_backward<T, false>(s, x, mean, rstd, w, dy, dx, dw, db); });
 }
 
 template <class T>
-void batch_norm_backward_constant(Device device, const ChannelNormShape& s, const T* x, const double* mean, const double* rstd, const T* w,
-                                  const T* dy, T* dx, T* dw, T* db) {
-  dispatch_cpu("batch_norm_backward_constant", device, [&] { cpu::batch_norm_backward<T, true>(s, x, mean, rstd, w, dy, dx, dw, db); });
+void batch_norm_backward_constant(Device device, const ChannelNormShape& s, const T* x, const double* mean,
+                                  const double* rstd, const T* w, const T* dy, T* dx, T* dw, T* db) {
+  dispatch_cpu("batch_norm_backward_constant", device,
+               [&] { cpu::batch_norm_backward<T, true>(s, x, mean, rstd, w, dy, dx, dw, db); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

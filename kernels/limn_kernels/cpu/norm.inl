@@ -1,4 +1,5 @@
-// The loops of norm.hpp for one instruction set. Sums run in short blocks of T, joined in double (LongSum of softmax.inl).
+// The loops of norm.hpp for one instruction set. Sums run in short blocks of T, joined in double (LongSum of
+// softmax.inl).
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -76,9 +77,11 @@ void affine_span(index_t n, const T* x, double mean, double scale, double shift,
   }
 }
 
-/// Adds g and g * xhat to the two sums, g = dy w (w null: dy); where given, also dy xhat to dw and dy to db, element by element.
+/// Adds g and g * xhat to the two sums, g = dy w (w null: dy); where given, also dy xhat to dw and dy to db, element by
+/// element.
 template <class T>
-void add_span_gradients(index_t n, const T* x, const T* w, double mean, double rstd, const T* dy, T* dw, T* db, double& sum, double& dot) {
+void add_span_gradients(index_t n, const T* x, const T* w, double mean, double rstd, const T* dy, T* dw, T* db,
+                        double& sum, double& dot) {
   const Centre<T> centre(mean);
   const Vec<T> scale = broadcast<T>(static_cast<T>(rstd));
   LongSum<T> sums, dots;
@@ -100,7 +103,8 @@ void add_span_gradients(index_t n, const T* x, const T* w, double mean, double r
 
 /// dx = factor (dy w - mean_g - xhat mean_dot).
 template <class T>
-void span_gradient(index_t n, const T* x, const T* w, double mean, double rstd, const T* dy, double factor, double mean_g, double mean_dot, T* dx) {
+void span_gradient(index_t n, const T* x, const T* w, double mean, double rstd, const T* dy, double factor,
+                   double mean_g, double mean_dot, T* dx) {
   const Centre<T> centre(mean);
   const Vec<T> scale = broadcast<T>(static_cast<T>(rstd)), factors = broadcast<T>(static_cast<T>(factor));
   const Vec<T> shift = broadcast<T>(static_cast<T>(mean_g)), slope = broadcast<T>(static_cast<T>(mean_dot));

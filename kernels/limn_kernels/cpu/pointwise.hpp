@@ -9,11 +9,14 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 
 template <class T, class U>
 U convert_to(T value) {
-  if constexpr (is_half<T> || is_half<U>) return static_cast<U>(static_cast<compute_t<U>>(static_cast<compute_t<T>>(value)));
-  else return static_cast<U>(value);
+  if constexpr (is_half<T> || is_half<U>)
+    return static_cast<U>(static_cast<compute_t<U>>(static_cast<compute_t<T>>(value)));
+  else
+    return static_cast<U>(value);
 }
 
-inline constexpr index_t pointwise_grain = 16384;  // elements a chunk: long enough to pay for a thread, short enough to share
+inline constexpr index_t pointwise_grain =
+    16384;  // elements a chunk: long enough to pay for a thread, short enough to share
 
 /// A walk over up to three operands; operand k of dimension d steps by strides[k][d].
 template <index_t operands>
@@ -78,9 +81,8 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 
 template <class F, class T, class R>
 void unary(index_t n, const T* x, R* y, const F& f) {
-  parallel_for(n, pointwise_grain, [&](index_t begin, index_t end) {
-    LIMN_CALL_ISA(unary_block, f, end - begin, x + begin, y + begin);
-  });
+  parallel_for(n, pointwise_grain,
+               [&](index_t begin, index_t end) { LIMN_CALL_ISA(unary_block, f, end - begin, x + begin, y + begin); });
 }
 
 template <class F, class T, class R>
@@ -97,9 +99,8 @@ void binary(const BroadcastShape& s, const T* a, const T* b, R* y, const F& f) {
     });
     return;
   }
-  parallel_for(rows, 1 + pointwise_grain / length, [&](index_t begin, index_t end) {
-    LIMN_CALL_ISA(binary_rows, f, walk, begin, end, a, b, y);
-  });
+  parallel_for(rows, 1 + pointwise_grain / length,
+               [&](index_t begin, index_t end) { LIMN_CALL_ISA(binary_rows, f, walk, begin, end, a, b, y); });
 }
 
 template <class T>

@@ -1,5 +1,5 @@
-// The loops of pointwise.hpp for one instruction set. Every element, also at the end of a row and of a strided operand, goes
-// through the same vector code (one out-of-line function), so that equal inputs give equal bits wherever they lie.
+// The loops of pointwise.hpp for one instruction set. Every element, also at the end of a row and of a strided operand,
+// goes through the same vector code (one out-of-line function), so that equal inputs give equal bits wherever they lie.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 #ifndef LIMN_NOINLINE
@@ -18,9 +18,13 @@ inline constexpr index_t buffer_length = 256;  // elements of a strided or conve
 
 /// Whether f has a body for vectors of T that gives vectors of T.
 template <class F, class T>
-inline constexpr bool vectorised_unary = requires(const F& f, Vec<T> v) { v = apply(f, v); };
+inline constexpr bool vectorised_unary = requires(const F& f, Vec<T> v) {
+  v = apply(f, v);
+};
 template <class F, class T>
-inline constexpr bool vectorised_binary = requires(const F& f, Vec<T> v) { v = apply(f, v, v); };
+inline constexpr bool vectorised_binary = requires(const F& f, Vec<T> v) {
+  v = apply(f, v, v);
+};
 
 template <class F, class C>
 LIMN_NOINLINE void unary_vectors(const F& f, index_t vectors, const C* x, C* y) {
@@ -29,7 +33,8 @@ LIMN_NOINLINE void unary_vectors(const F& f, index_t vectors, const C* x, C* y) 
 
 /// step_a and step_b are lanes (a contiguous operand) or 0 (one vector for all).
 template <class F, class C>
-LIMN_NOINLINE void binary_vectors(const F& f, index_t vectors, const C* a, index_t step_a, const C* b, index_t step_b, C* y) {
+LIMN_NOINLINE void binary_vectors(const F& f, index_t vectors, const C* a, index_t step_a, const C* b, index_t step_b,
+                                  C* y) {
   for (index_t i = 0; i < vectors; ++i)
     store<C>(y + i * lanes<C>, apply(f, load<C>(a + i * step_a), load<C>(b + i * step_b)));
 }
@@ -38,7 +43,8 @@ template <class F, class T, class R>
 void unary_block(const F& f, index_t n, const T* x, R* y) {
   using C = compute_t<T>;
   if constexpr (!std::is_same_v<T, R> || !std::is_floating_point_v<C>) {
-    for (index_t i = 0; i < n; ++i) y[i] = convert_to<decltype(scalar::apply(f, C{})), R>(scalar::apply(f, static_cast<C>(x[i])));
+    for (index_t i = 0; i < n; ++i)
+      y[i] = convert_to<decltype(scalar::apply(f, C{})), R>(scalar::apply(f, static_cast<C>(x[i])));
   } else if constexpr (!vectorised_unary<F, C>) {
     for (index_t i = 0; i < n; ++i) y[i] = static_cast<R>(static_cast<C>(scalar::apply(f, static_cast<C>(x[i]))));
   } else {
@@ -78,7 +84,8 @@ void binary_row(const F& f, index_t n, const T* a, index_t step_a, const T* b, i
           scalar::apply(f, static_cast<C>(a[i * step_a]), static_cast<C>(b[i * step_b])));
   } else if constexpr (!vectorised_binary<F, C>) {
     for (index_t i = 0; i < n; ++i)
-      y[i] = static_cast<R>(static_cast<C>(scalar::apply(f, static_cast<C>(a[i * step_a]), static_cast<C>(b[i * step_b]))));
+      y[i] = static_cast<R>(
+          static_cast<C>(scalar::apply(f, static_cast<C>(a[i * step_a]), static_cast<C>(b[i * step_b]))));
   } else {
     alignas(LIMN_VECTOR_BYTES) C a_buffer[buffer_length], b_buffer[buffer_length], y_buffer[buffer_length];
     if (step_a == 0) operand<T, C>(a, 0, lanes<C>, a_buffer);
@@ -87,8 +94,10 @@ void binary_row(const F& f, index_t n, const T* a, index_t step_a, const T* b, i
     index_t done = 0;
     while (done < n) {
       index_t count = n - done;
-      if (in_place && count >= lanes<C>) count = count / lanes<C> * lanes<C>;
-      else if (count > buffer_length) count = buffer_length;
+      if (in_place && count >= lanes<C>)
+        count = count / lanes<C> * lanes<C>;
+      else if (count > buffer_length)
+        count = buffer_length;
       const C* p = step_a == 0 ? a_buffer : operand<T, C>(a + done * step_a, step_a, count, a_buffer);
       const C* q = step_b == 0 ? b_buffer : operand<T, C>(b + done * step_b, step_b, count, b_buffer);
       const index_t vectors = (count + lanes<C> - 1) / lanes<C>;

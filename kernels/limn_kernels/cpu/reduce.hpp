@@ -9,21 +9,42 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-/// What a reduction accumulates in: double for sums and products of fractions, 64 bits for integers, T itself for the rest.
-template <class Op, class T> struct Accumulator { using type = compute_t<T>; };
-template <class T> requires(std::is_floating_point_v<compute_t<T>>) struct Accumulator<Add, T> { using type = double; };
-template <class T> requires(std::is_floating_point_v<compute_t<T>>) struct Accumulator<Mul, T> { using type = double; };
-template <class T> requires(std::is_integral_v<T>) struct Accumulator<Add, T> { using type = std::int64_t; };
-template <class T> requires(std::is_integral_v<T>) struct Accumulator<Mul, T> { using type = std::int64_t; };
-template <class Op, class T> using accumulator_t = typename Accumulator<Op, T>::type;
+/// What a reduction accumulates in: double for sums and products of fractions, 64 bits for integers, T itself for the
+/// rest.
+template <class Op, class T>
+struct Accumulator {
+  using type = compute_t<T>;
+};
+template <class T>
+requires(std::is_floating_point_v<compute_t<T>>) struct Accumulator<Add, T> {
+  using type = double;
+};
+template <class T>
+requires(std::is_floating_point_v<compute_t<T>>) struct Accumulator<Mul, T> {
+  using type = double;
+};
+template <class T>
+requires(std::is_integral_v<T>) struct Accumulator<Add, T> {
+  using type = std::int64_t;
+};
+template <class T>
+requires(std::is_integral_v<T>) struct Accumulator<Mul, T> {
+  using type = std::int64_t;
+};
+template <class Op, class T>
+using accumulator_t = typename Accumulator<Op, T>::type;
 
 template <class Op, class A>
 constexpr A neutral() {
   using Limits = std::numeric_limits<A>;
-  if constexpr (std::is_same_v<Op, Mul> || std::is_same_v<Op, And>) return A(1);
-  else if constexpr (std::is_same_v<Op, Maximum>) return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
-  else if constexpr (std::is_same_v<Op, Minimum>) return Limits::has_infinity ? Limits::infinity() : Limits::max();
-  else return A(0);
+  if constexpr (std::is_same_v<Op, Mul> || std::is_same_v<Op, And>)
+    return A(1);
+  else if constexpr (std::is_same_v<Op, Maximum>)
+    return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
+  else if constexpr (std::is_same_v<Op, Minimum>)
+    return Limits::has_infinity ? Limits::infinity() : Limits::max();
+  else
+    return A(0);
 }
 
 inline constexpr index_t reduce_tile = 64;      // neighbouring results computed together where inner > 1
@@ -39,13 +60,16 @@ namespace cpu {
 
 template <class A, class T>
 T from_accumulator(A value) {
-  if constexpr (is_half<T>) return static_cast<T>(static_cast<float>(value));
-  else return static_cast<T>(value);
+  if constexpr (is_half<T>)
+    return static_cast<T>(static_cast<float>(value));
+  else
+    return static_cast<T>(value);
 }
 
 /// Reduces axis positions [first, last) of the results [column, column + width) of one outer index into out.
 template <class Op, class T>
-void reduce_part(const ReduceShape& s, const T* x, index_t first, index_t last, index_t column, index_t width, accumulator_t<Op, T>* out) {
+void reduce_part(const ReduceShape& s, const T* x, index_t first, index_t last, index_t column, index_t width,
+                 accumulator_t<Op, T>* out) {
   if (s.inner == 1) {
     out[0] = LIMN_CALL_ISA(reduce_row<Op>, last - first, x + first);
     return;
@@ -62,7 +86,8 @@ void reduce(const ReduceShape& s, const T* x, T* y) {
   const index_t chunks = s.axis <= 2 * chunk ? 1 : (s.axis + chunk - 1) / chunk;
   const index_t work = (s.axis < chunk ? s.axis : chunk) * tile, items = s.outer * tiles * chunks;
 
-  const std::unique_ptr<A[]> partial(chunks > 1 ? new A[static_cast<std::size_t>(s.outer * s.inner * chunks)] : nullptr);
+  const std::unique_ptr<A[]> partial(chunks > 1 ? new A[static_cast<std::size_t>(s.outer * s.inner * chunks)]
+                                                : nullptr);
   parallel_for(items, 1 + 16384 / (work + 1), [&](index_t begin, index_t end) {
     for (index_t item = begin; item < end; ++item) {
       const index_t part = item % chunks, t = item / chunks % tiles, o = item / chunks / tiles;
@@ -72,8 +97,10 @@ void reduce(const ReduceShape& s, const T* x, T* y) {
       reduce_part<Op>(s, x + o * s.axis * s.inner, first, last, column, width, out);
       for (index_t i = 0; i < width; ++i) {
         const index_t result = o * s.inner + column + i;
-        if (chunks == 1) y[result] = from_accumulator<A, T>(out[i]);
-        else partial.get()[result * chunks + part] = out[i];
+        if (chunks == 1)
+          y[result] = from_accumulator<A, T>(out[i]);
+        else
+          partial.get()[result * chunks + part] = out[i];
       }
     }
   });

@@ -52,7 +52,8 @@ void reduce_columns(index_t n, index_t stride, index_t width, const T* x, accumu
         for (index_t k = first; k < last; ++k) sum = apply(Op{}, sum, load<T>(x + k * stride + column));
         alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
         store<T>(lane, sum);
-        for (index_t i = 0; i < lanes<T>; ++i) out[column + i] = scalar::apply(Op{}, out[column + i], static_cast<A>(lane[i]));
+        for (index_t i = 0; i < lanes<T>; ++i)
+          out[column + i] = scalar::apply(Op{}, out[column + i], static_cast<A>(lane[i]));
       }
   }
   for (index_t k = 0; k < n && column < width; ++k)

@@ -42,30 +42,31 @@ void narrow_strip(const SoftmaxShape& s, index_t columns, const float* wide, T* 
     for (index_t i = 0; i < columns; ++i) y[k * s.inner + i] = static_cast<T>(wide[k * columns + i]);
 }
 
-#define LIMN_SOFTMAX_BODIES(name)                                                                            \
-  template <class T>                                                                                         \
-  void name##_forward(const SoftmaxShape& s, const T* x, T* y) {                                             \
-    for_each_strip(s, [&](index_t at, index_t columns) {                                                     \
-      if constexpr (is_half<T>) {                                                                            \
-        const auto wide = widen_strip(s, columns, x + at);                                                   \
-        LIMN_CALL_ISA(name##_strip<float>, s.axis, columns, columns, wide.get(), wide.get());                \
-        narrow_strip(s, columns, wide.get(), y + at);                                                        \
-      } else {                                                                                               \
-        LIMN_CALL_ISA(name##_strip<T>, s.axis, s.inner, columns, x + at, y + at);                            \
-      }                                                                                                      \
-    });                                                                                                      \
-  }                                                                                                          \
-  template <class T>                                                                                         \
-  void name##_backward(const SoftmaxShape& s, const T* y, const T* dy, T* dx) {                              \
-    for_each_strip(s, [&](index_t at, index_t columns) {                                                     \
-      if constexpr (is_half<T>) {                                                                            \
-        const auto wide_y = widen_strip(s, columns, y + at), wide_dy = widen_strip(s, columns, dy + at);     \
-        LIMN_CALL_ISA(name##_strip_gradient<float>, s.axis, columns, columns, wide_y.get(), wide_dy.get(), wide_dy.get()); \
-        narrow_strip(s, columns, wide_dy.get(), dx + at);                                                    \
-      } else {                                                                                               \
-        LIMN_CALL_ISA(name##_strip_gradient<T>, s.axis, s.inner, columns, y + at, dy + at, dx + at);         \
-      }                                                                                                      \
-    });                                                                                                      \
+#define LIMN_SOFTMAX_BODIES(name)                                                                          \
+  template <class T>                                                                                       \
+  void name##_forward(const SoftmaxShape& s, const T* x, T* y) {                                           \
+    for_each_strip(s, [&](index_t at, index_t columns) {                                                   \
+      if constexpr (is_half<T>) {                                                                          \
+        const auto wide = widen_strip(s, columns, x + at);                                                 \
+        LIMN_CALL_ISA(name##_strip<float>, s.axis, columns, columns, wide.get(), wide.get());              \
+        narrow_strip(s, columns, wide.get(), y + at);                                                      \
+      } else {                                                                                             \
+        LIMN_CALL_ISA(name##_strip<T>, s.axis, s.inner, columns, x + at, y + at);                          \
+      }                                                                                                    \
+    });                                                                                                    \
+  }                                                                                                        \
+  template <class T>                                                                                       \
+  void name##_backward(const SoftmaxShape& s, const T* y, const T* dy, T* dx) {                            \
+    for_each_strip(s, [&](index_t at, index_t columns) {                                                   \
+      if constexpr (is_half<T>) {                                                                          \
+        const auto wide_y = widen_strip(s, columns, y + at), wide_dy = widen_strip(s, columns, dy + at);   \
+        LIMN_CALL_ISA(name##_strip_gradient<float>, s.axis, columns, columns, wide_y.get(), wide_dy.get(), \
+                      wide_dy.get());                                                                      \
+        narrow_strip(s, columns, wide_dy.get(), dx + at);                                                  \
+      } else {                                                                                             \
+        LIMN_CALL_ISA(name##_strip_gradient<T>, s.axis, s.inner, columns, y + at, dy + at, dx + at);       \
+      }                                                                                                    \
+    });                                                                                                    \
   }
 LIMN_SOFTMAX_BODIES(softmax)
 LIMN_SOFTMAX_BODIES(log_softmax)

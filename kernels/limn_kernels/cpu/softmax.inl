@@ -1,5 +1,5 @@
-// The loops of softmax.hpp for one instruction set. A strip is [axis, columns] with `stride` elements between rows; a strip of
-// one column with stride 1 is a plain row. Sums run in short blocks of T, joined in double.
+// The loops of softmax.hpp for one instruction set. A strip is [axis, columns] with `stride` elements between rows; a
+// strip of one column with stride 1 is a plain row. Sums run in short blocks of T, joined in double.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -77,7 +77,8 @@ void softmax_row(index_t n, const T* x, T* y) {
 template <class T>
 void log_softmax_row(index_t n, const T* x, T* y) {
   const T top = row_maximum(n, x);
-  const Vec<T> shift = broadcast<T>(static_cast<T>(std::log(exp_row<T, false>(n, x, top, nullptr)))), tops = broadcast<T>(top);
+  const Vec<T> shift = broadcast<T>(static_cast<T>(std::log(exp_row<T, false>(n, x, top, nullptr)))),
+               tops = broadcast<T>(top);
   index_t i = 0;
   for (; i + lanes<T> <= n; i += lanes<T>) store<T>(y + i, (load<T>(x + i) - tops) - shift);
   if (i < n) store_first<T>(y + i, (load_first<T>(x + i, n - i) - tops) - shift, n - i);
@@ -109,8 +110,14 @@ void log_softmax_row_gradient(index_t n, const T* y, const T* dy, T* dx) {
 
 // Strips of several columns: each vector lane is a column of its own; the sum of a column runs down the axis.
 
-template <class T> LIMN_INLINE Vec<T> load_some(const T* p, index_t n) { return n == lanes<T> ? load<T>(p) : load_first<T>(p, n); }
-template <class T> LIMN_INLINE void store_some(T* p, Vec<T> v, index_t n) { n == lanes<T> ? store<T>(p, v) : store_first<T>(p, v, n); }
+template <class T>
+LIMN_INLINE Vec<T> load_some(const T* p, index_t n) {
+  return n == lanes<T> ? load<T>(p) : load_first<T>(p, n);
+}
+template <class T>
+LIMN_INLINE void store_some(T* p, Vec<T> v, index_t n) {
+  n == lanes<T> ? store<T>(p, v) : store_first<T>(p, v, n);
+}
 
 template <class T>
 void softmax_columns_of(index_t axis, index_t stride, index_t width, const T* x, T* y) {
@@ -130,15 +137,18 @@ void log_softmax_columns_of(index_t axis, index_t stride, index_t width, const T
   for (index_t k = 1; k < axis; ++k) top = vmax(top, load_some<T>(x + k * stride, width));
   for (index_t k = 0; k < axis; ++k) sum = sum + exp(load_some<T>(x + k * stride, width) - top);
   const Vec<T> shift = log(sum);
-  for (index_t k = 0; k < axis; ++k) store_some<T>(y + k * stride, (load_some<T>(x + k * stride, width) - top) - shift, width);
+  for (index_t k = 0; k < axis; ++k)
+    store_some<T>(y + k * stride, (load_some<T>(x + k * stride, width) - top) - shift, width);
 }
 
 template <class T>
 void softmax_columns_gradient(index_t axis, index_t stride, index_t width, const T* y, const T* dy, T* dx) {
   Vec<T> dot{};
-  for (index_t k = 0; k < axis; ++k) dot = dot + load_some<T>(y + k * stride, width) * load_some<T>(dy + k * stride, width);
   for (index_t k = 0; k < axis; ++k)
-    store_some<T>(dx + k * stride, load_some<T>(y + k * stride, width) * (load_some<T>(dy + k * stride, width) - dot), width);
+    dot = dot + load_some<T>(y + k * stride, width) * load_some<T>(dy + k * stride, width);
+  for (index_t k = 0; k < axis; ++k)
+    store_some<T>(dx + k * stride, load_some<T>(y + k * stride, width) * (load_some<T>(dy + k * stride, width) - dot),
+                  width);
 }
 
 template <class T>
@@ -146,21 +156,23 @@ void log_softmax_columns_gradient(index_t axis, index_t stride, index_t width, c
   Vec<T> sum{};
   for (index_t k = 0; k < axis; ++k) sum = sum + load_some<T>(dy + k * stride, width);
   for (index_t k = 0; k < axis; ++k)
-    store_some<T>(dx + k * stride, load_some<T>(dy + k * stride, width) - exp(load_some<T>(y + k * stride, width)) * sum, width);
+    store_some<T>(dx + k * stride,
+                  load_some<T>(dy + k * stride, width) - exp(load_some<T>(y + k * stride, width)) * sum, width);
 }
 
-#define LIMN_SOFTMAX_STRIPS(name)                                                                                     \
-  template <class T>                                                                                                  \
-  void name##_strip(index_t axis, index_t stride, index_t columns, const T* x, T* y) {                                \
-    if (stride == 1) return name##_row<T>(axis, x, y);                                                                \
-    for (index_t i = 0; i < columns; i += lanes<T>)                                                                   \
-      name##_columns_of<T>(axis, stride, columns - i < lanes<T> ? columns - i : lanes<T>, x + i, y + i);              \
-  }                                                                                                                   \
-  template <class T>                                                                                                  \
-  void name##_strip_gradient(index_t axis, index_t stride, index_t columns, const T* y, const T* dy, T* dx) {         \
-    if (stride == 1) return name##_row_gradient<T>(axis, y, dy, dx);                                                  \
-    for (index_t i = 0; i < columns; i += lanes<T>)                                                                   \
-      name##_columns_gradient<T>(axis, stride, columns - i < lanes<T> ? columns - i : lanes<T>, y + i, dy + i, dx + i); \
+#define LIMN_SOFTMAX_STRIPS(name)                                                                              \
+  template <class T>                                                                                           \
+  void name##_strip(index_t axis, index_t stride, index_t columns, const T* x, T* y) {                         \
+    if (stride == 1) return name##_row<T>(axis, x, y);                                                         \
+    for (index_t i = 0; i < columns; i += lanes<T>)                                                            \
+      name##_columns_of<T>(axis, stride, columns - i < lanes<T> ? columns - i : lanes<T>, x + i, y + i);       \
+  }                                                                                                            \
+  template <class T>                                                                                           \
+  void name##_strip_gradient(index_t axis, index_t stride, index_t columns, const T* y, const T* dy, T* dx) {  \
+    if (stride == 1) return name##_row_gradient<T>(axis, y, dy, dx);                                           \
+    for (index_t i = 0; i < columns; i += lanes<T>)                                                            \
+      name##_columns_gradient<T>(axis, stride, columns - i < lanes<T> ? columns - i : lanes<T>, y + i, dy + i, \
+                                 dx + i);                                                                      \
   }
 LIMN_SOFTMAX_STRIPS(softmax)
 LIMN_SOFTMAX_STRIPS(log_softmax)
