@@ -16,6 +16,11 @@ void check_preproc(const std::filesystem::path& folder, Report& report);
 void check_recurrent(const std::filesystem::path& folder, Report& report);
 void check_schedulers(const std::filesystem::path& folder, Report& report);
 void check_ops_conv(const std::filesystem::path& folder, Report& report);
+void check_vgg(const std::filesystem::path& folder, Report& report);
+void check_merge_captioner(const std::filesystem::path& folder, Report& report);
+void check_ops_attention(const std::filesystem::path& folder, Report& report);
+void check_ops_activation_interp(const std::filesystem::path& folder, Report& report);
+void check_ops_norm_loss(const std::filesystem::path& folder, Report& report);
 
 struct Kind {
   const char* name;
@@ -34,6 +39,11 @@ inline constexpr Kind kinds[] = {
     {"rnn", check_recurrent},
     {"schedulers", check_schedulers},
     {"ops-conv", check_ops_conv},
+    {"vgg", check_vgg},
+    {"merge-captioner", check_merge_captioner},
+    {"ops-attention", check_ops_attention},
+    {"ops-activation-interp", check_ops_activation_interp},
+    {"ops-norm-loss", check_ops_norm_loss},
 };
 
 }  // namespace limn::golden

@@ -77,26 +77,12 @@ struct VGG {
     visit("classifier.6", fc3);
   }
 
-  /// x [N, 3, H, W] -> [N, C, H / 32, W / 32]. `pooled(index, y)`, if given, sees the output of each pool by its index.
-  [[nodiscard]] Tensor<T> features(const Tensor<T>& x, const std::function<void(index_t, const Tensor<T>&)>& pooled = nullptr) const {
-    Tensor<T> y = x;
-    std::size_t next = 0;
-    index_t index = 0;
-    for (const index_t width : config.widths) {
-      if (width == 0) {
-        y = max_pool2d(y, 2);
-        if (pooled) pooled(index, y);
-        ++index;
-        continue;
-      }
-      const Layer& layer = layers[next++];
-      y = layer.conv(y);
-      if (config.batch_norm) y = layer.norm(y);
-      y = relu(y);
-      index += config.batch_norm ? 3 : 2;
-    }
-    return y;
-  }
+  /// Sees the output of each pool and its index in torchvision's `features`.
+  using Pooled = std::function<void(index_t index, const Tensor<T>& y)>;
+  /// x [N, 3, H, W] -> [N, C, H / 32, W / 32]. Batch norm reads its running statistics.
+  [[nodiscard]] Tensor<T> features(const Tensor<T>& x, const Pooled& pooled = nullptr) const { return walk(*this, x, pooled); }
+  /// The same, but in training batch norm uses the batch's statistics and updates the running ones.
+  [[nodiscard]] Tensor<T> features(const Tensor<T>& x, const Pooled& pooled = nullptr) { return walk(*this, x, pooled); }
   /// The classifier's input: [N, C, H, W] -> [N, C, grid, grid].
   [[nodiscard]] Tensor<T> pool(const Tensor<T>& features) const { return adaptive_avg_pool2d(features, config.grid); }
   /// The second hidden layer after its ReLU ("fc2" in Keras): what captioners read. grid [N, C, grid, grid] -> [N, hidden].
@@ -108,8 +94,32 @@ struct VGG {
     return relu(fc2(y));
   }
   /// x [N, 3, H, W] -> logits [N, classes].
-  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x, Generator* generator = nullptr) const {
-    Tensor<T> y = hidden(pool(features(x)), generator);
+  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x, Generator* generator = nullptr) const { return classify(features(x), generator); }
+  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x, Generator* generator = nullptr) { return classify(features(x), generator); }
+
+ private:
+  template <class Self>
+  [[nodiscard]] static Tensor<T> walk(Self& self, const Tensor<T>& x, const Pooled& pooled) {
+    Tensor<T> y = x;
+    std::size_t next = 0;
+    index_t index = 0;
+    for (const index_t width : self.config.widths) {
+      if (width == 0) {
+        y = max_pool2d(y, 2);
+        if (pooled) pooled(index, y);
+        ++index;
+        continue;
+      }
+      auto& layer = self.layers[next++];
+      y = layer.conv(y);
+      if (self.config.batch_norm) y = layer.norm(y);
+      y = relu(y);
+      index += self.config.batch_norm ? 3 : 2;
+    }
+    return y;
+  }
+  [[nodiscard]] Tensor<T> classify(const Tensor<T>& features, Generator* generator) const {
+    Tensor<T> y = hidden(pool(features), generator);
     if (training && generator && config.dropout > 0) y = dropout(y, config.dropout, *generator);
     return fc3(y);
   }
