@@ -1,7 +1,9 @@
 // captioner: features, train, eval and caption.
 #include <CLI/CLI.hpp>
 
+#include "captioner/caption.hpp"
 #include "captioner/encoder.hpp"
+#include "captioner/evaluate.hpp"
 #include "captioner/features.hpp"
 #include "captioner/training.hpp"
 #include "shared/errors.hpp"
@@ -52,6 +54,38 @@ int main(int argc, char** argv) {
     train->add_flag("--resume", t.resume, "go on with the run in --out");
     train->add_flag("--quiet", t.quiet, "no progress");
     train->callback([&] { status = captioner::train(t); });
+
+    captioner::EvaluateOptions e;
+    CLI::App* evaluate = program.add_subcommand("eval", "Caption a split by beam search and score it: BLEU-1..4, ROUGE-L, CIDEr-D, METEOR (exact + stem)");
+    evaluate->add_option("--data", e.data, "dataset folder (Flickr8k's files or Kaggle's captions.txt), or: scenes")->required();
+    evaluate->add_option("--split", e.split, "train, dev or test")->capture_default_str();
+    evaluate->add_option("--checkpoint", e.checkpoint, "captioner to use (default: the one that comes with the program)");
+    evaluate->add_option("--weights", e.weights, "weights file of each encoder, in order (default: those named in training)");
+    evaluate->add_option("--features", e.features, "features file of the dataset; without it they are computed from the images");
+    evaluate->add_option("--beam", e.beams, "width of the search; several with commas, each scored (1: greedy)")->delimiter(',')->capture_default_str()->check(CLI::Range(1, 100));
+    evaluate->add_option("--length-exponent", e.length_exponent, "captions are ranked by log-probability / length^this")->capture_default_str()->check(CLI::Range(0.0, 10.0));
+    evaluate->add_option("--max-length", e.longest, "words of the longest caption")->capture_default_str()->check(CLI::Range(1, 1000));
+    evaluate->add_option("--limit", e.limit, "at most so many images (0: all; scenes: 1000)")->check(CLI::NonNegativeNumber);
+    evaluate->add_option("--ratio", e.split_ratio, "train/dev/test in percent, where the dataset has no lists; as in training")->capture_default_str();
+    evaluate->add_option("--seed", e.seed, "of that split; as in training")->capture_default_str();
+    evaluate->add_flag("--seed-protocol", e.seed_protocol, "also BLEU against references that keep startseq and endseq, as the Keras project computed it");
+    evaluate->add_flag("--json", e.json, "one line of JSON for each beam, all but CIDEr-D (0 to 10, as in the COCO evaluation) as fractions of 1");
+    evaluate->add_flag("--quiet", e.quiet, "no progress");
+    evaluate->callback([&] { status = captioner::evaluate(e); });
+
+    captioner::CaptionOptions c;
+    CLI::App* caption = program.add_subcommand("caption", "Caption images. Prints a line for each: its name, the caption and its log-probability, with tabs between");
+    caption->add_option("images", c.inputs, "image files, folders of images, or - for standard input: one image, or paths one a line")->required();
+    caption->add_option("--checkpoint", c.checkpoint, "captioner to use (default: the one that comes with the program)");
+    caption->add_option("--weights", c.weights, "weights file of each encoder, in order (default: those named in training)");
+    caption->add_option("--beam", c.beam, "width of the search (1: greedy)")->capture_default_str()->check(CLI::Range(1, 100));
+    caption->add_option("--nbest", c.nbest, "captions for each image, best first, a line each; at most --beam")->capture_default_str()->check(CLI::Range(1, 100));
+    caption->add_option("--length-exponent", c.length_exponent, "captions are ranked by log-probability / length^this")->capture_default_str()->check(CLI::Range(0.0, 10.0));
+    caption->add_option("--max-length", c.longest, "words of the longest caption")->capture_default_str()->check(CLI::Range(1, 1000));
+    caption->add_option("--limit", c.limit, "at most so many images (0: all)")->check(CLI::NonNegativeNumber);
+    caption->add_flag("--json", c.json, "one line of JSON for each image: {\"image\", \"captions\": [{\"caption\", \"log_probability\"}]}");
+    caption->add_option("--html", c.html, "HTML sheet to write: images, captions, and where an attention captioner looked");
+    caption->callback([&] { status = captioner::caption(c); });
 
     try {
       program.parse(argc, argv);
