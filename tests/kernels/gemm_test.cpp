@@ -22,12 +22,14 @@ std::vector<double> random_values(index_t count, Generator& generator) {
 }
 
 /// The reference: three loops in double.
-std::vector<double> naive(const kernels::GemmShape& s, double alpha, const std::vector<double>& a, const std::vector<double>& b, double beta, std::vector<double> c) {
+std::vector<double> naive(const kernels::GemmShape& s, double alpha, const std::vector<double>& a,
+                          const std::vector<double>& b, double beta, std::vector<double> c) {
   for (index_t i = 0; i < s.m; ++i)
     for (index_t j = 0; j < s.n; ++j) {
       double sum = 0;
       for (index_t p = 0; p < s.k; ++p)
-        sum += a[static_cast<std::size_t>(s.transpose_a ? p * s.lda + i : i * s.lda + p)] * b[static_cast<std::size_t>(s.transpose_b ? j * s.ldb + p : p * s.ldb + j)];
+        sum += a[static_cast<std::size_t>(s.transpose_a ? p * s.lda + i : i * s.lda + p)] *
+               b[static_cast<std::size_t>(s.transpose_b ? j * s.ldb + p : p * s.ldb + j)];
       double& y = c[static_cast<std::size_t>(i * s.ldc + j)];
       y = beta == 0 ? alpha * sum : alpha * sum + beta * y;
     }
@@ -39,7 +41,8 @@ void check(kernels::GemmShape s, double alpha, double beta, Generator& generator
   s.lda = (s.transpose_a ? s.m : s.k) + generator.below(3);
   s.ldb = (s.transpose_b ? s.k : s.n) + generator.below(3);
   s.ldc = s.n + generator.below(3);
-  const auto a = random_values((s.transpose_a ? s.k : s.m) * s.lda, generator), b = random_values((s.transpose_b ? s.n : s.k) * s.ldb, generator);
+  const auto a = random_values((s.transpose_a ? s.k : s.m) * s.lda, generator),
+             b = random_values((s.transpose_b ? s.n : s.k) * s.ldb, generator);
   auto c = random_values(s.m * s.ldc, generator);
   if (beta == 0)
     for (index_t i = 0; i < s.m; ++i)
@@ -53,12 +56,17 @@ void check(kernels::GemmShape s, double alpha, double beta, Generator& generator
     kernels::gemm<T>(cpu_device, s, static_cast<T>(alpha), ta.data(), tb.data(), static_cast<T>(beta), result.data());
     results.push_back(result);
   }
-  INFO("m " << s.m << " n " << s.n << " k " << s.k << " ta " << s.transpose_a << " tb " << s.transpose_b << " alpha " << alpha << " beta " << beta);
+  INFO("m " << s.m << " n " << s.n << " k " << s.k << " ta " << s.transpose_a << " tb " << s.transpose_b << " alpha "
+            << alpha << " beta " << beta);
   double largest = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const bool gap = static_cast<index_t>(i) % s.ldc >= s.n;
-    if (gap && results[0][i] != start[i]) largest = 1e9;  // wrote between the rows
-    else if (!gap) largest = std::fmax(largest, std::isfinite(static_cast<double>(results[0][i])) ? std::abs(static_cast<double>(results[0][i]) - expected[i]) : 1e9);
+    if (gap && results[0][i] != start[i])
+      largest = 1e9;  // wrote between the rows
+    else if (!gap)
+      largest = std::fmax(largest, std::isfinite(static_cast<double>(results[0][i]))
+                                       ? std::abs(static_cast<double>(results[0][i]) - expected[i])
+                                       : 1e9);
   }
   // |a|, |b| < 1: each of the k steps rounds a product (without FMA) and a sum.
   CHECK(largest <= unit * static_cast<double>(s.k + 1));
@@ -71,7 +79,8 @@ void check(kernels::GemmShape s, double alpha, double beta, Generator& generator
 TEST_CASE("gemm agrees with three loops in double over random shapes, gaps and transpositions") {
   Generator generator(5);
   for (int trial = 0; trial < 150; ++trial) {
-    const kernels::GemmShape s{1 + generator.below(70), 1 + generator.below(70), generator.below(71), generator.below(2) == 1, generator.below(2) == 1};
+    const kernels::GemmShape s{1 + generator.below(70), 1 + generator.below(70), generator.below(71),
+                               generator.below(2) == 1, generator.below(2) == 1};
     const double alpha = trial % 3 ? 1 : -0.5, beta = trial % 2 ? 0 : trial % 4 ? 1 : 0.25;
     check<float>(s, alpha, beta, generator, 1.2e-7);
     check<double>(s, alpha, beta, generator, 2.3e-16);
@@ -80,8 +89,16 @@ TEST_CASE("gemm agrees with three loops in double over random shapes, gaps and t
 
 TEST_CASE("gemm agrees over several blocks of every dimension") {
   Generator generator(6);
-  for (const auto& s : {kernels::GemmShape{200, 100, 1100}, {3, 4200, 600, false, true}, {1, 300, 2000, false, true}, {400, 33, 520, true, false},
-                        {2, 64, 700, false, false}, {14, 320, 513, true, true}, {800, 17, 3}})
+  for (const auto& s : {kernels::GemmShape{200, 100, 1100},
+                        {3, 4200, 600, false, true},
+                        {1, 300, 2000, false, true},
+                        {5, 37, 200, false, true},
+                        {37, 5, 1100, false, true},
+                        {32, 33, 1031, false, true},
+                        {400, 33, 520, true, false},
+                        {2, 64, 700, false, false},
+                        {14, 320, 513, true, true},
+                        {800, 17, 3}})
     check<float>(s, 1, 0.5, generator, 1.2e-7);
 }
 

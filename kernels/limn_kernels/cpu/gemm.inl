@@ -1,4 +1,5 @@
-// The inner loops of gemm.hpp for one instruction set: a register tile of up to gemm_rows x gemm_columns, packing, dot rows.
+// The inner loops of gemm.hpp for one instruction set: a register tile of up to gemm_rows x gemm_columns, packing, dot
+// products.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -6,7 +7,8 @@ namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
 /// Rows of the register tile: with two vectors a row they fill 28 of 32 registers (AVX-512) or 12 of 16.
 inline constexpr index_t gemm_rows = LIMN_VECTOR_BYTES == 64 ? 14 : 6;
-template <class T> inline constexpr index_t gemm_columns = 2 * lanes<T>;
+template <class T>
+inline constexpr index_t gemm_columns = 2 * lanes<T>;
 
 /// The tile's operands: a(i, p) = a[i * a_row + p * a_step], b(p, j) = b[p * b_step + j] for j < gemm_columns.
 template <class T>
@@ -21,7 +23,8 @@ struct GemmTile {
   T alpha, beta;
 };
 
-/// C tile = alpha A B + beta C. `Rows` rows are computed, t.rows <= Rows of them stored: a(i, p) must be readable for all.
+/// C tile = alpha A B + beta C. `Rows` rows are computed, t.rows <= Rows of them stored: a(i, p) must be readable for
+/// all.
 template <index_t Rows, class T>
 void gemm_tile_of(const GemmTile<T>& t) {
   Vec<T> sum[Rows][2];
@@ -72,88 +75,137 @@ LIMN_INLINE index_t gemm_tile_height(index_t rows) {
 template <class T>
 void gemm_tile(const GemmTile<T>& t) {
   switch (gemm_tile_height(t.rows)) {
-    case 1: return gemm_tile_of<1, T>(t);
-    case 2: return gemm_tile_of<2, T>(t);
-    case 4: return gemm_tile_of<4, T>(t);
-    case 6: return gemm_tile_of<6, T>(t);
+    case 1:
+      return gemm_tile_of<1, T>(t);
+    case 2:
+      return gemm_tile_of<2, T>(t);
+    case 4:
+      return gemm_tile_of<4, T>(t);
+    case 6:
+      return gemm_tile_of<6, T>(t);
 #if LIMN_VECTOR_BYTES == 64
-    case 8: return gemm_tile_of<8, T>(t);
-    case 10: return gemm_tile_of<10, T>(t);
-    case 12: return gemm_tile_of<12, T>(t);
-    default: return gemm_tile_of<14, T>(t);
+    case 8:
+      return gemm_tile_of<8, T>(t);
+    case 10:
+      return gemm_tile_of<10, T>(t);
+    case 12:
+      return gemm_tile_of<12, T>(t);
+    default:
+      return gemm_tile_of<14, T>(t);
 #endif
   }
 }
 
-/// y [k, height] = rows 0..rows-1 of op(A), rows up to height filled with zeros; a(i, p) = a[i * row + p * step].
+/// Four neighbouring elements, and a block of 4 x 4 turned over in registers.
 template <class T>
-void gemm_pack_a(index_t k, index_t rows, index_t height, const T* a, index_t row, index_t step, T* y) {
-  if (step == 1) {
-    for (index_t i = 0; i < height; ++i) {
-      const T* x = a + i * row;
-      T* to = y + i;
-      if (i < rows)
-        for (index_t p = 0; p < k; ++p) to[p * height] = x[p];
-      else
-        for (index_t p = 0; p < k; ++p) to[p * height] = T(0);
-    }
-    return;
-  }
-  for (index_t p = 0; p < k; ++p)
-    for (index_t i = 0; i < height; ++i) y[p * height + i] = i < rows ? a[i * row + p * step] : T(0);
+struct QuadOf;
+template <>
+struct QuadOf<float> {
+  typedef float type __attribute__((vector_size(16)));
+};
+template <>
+struct QuadOf<double> {
+  typedef double type __attribute__((vector_size(32)));
+};
+template <class T>
+using Quad = typename QuadOf<T>::type;
+
+template <class T>
+LIMN_INLINE Quad<T> load_quad(const T* p) {
+  Quad<T> v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+template <class T>
+LIMN_INLINE void store_quad(T* p, Quad<T> v) {
+  std::memcpy(p, &v, sizeof v);
 }
 
-/// y [k, gemm_columns] = columns 0..columns-1 of op(B), the rest zeros; b(p, j) = b[p * step + j * column].
 template <class T>
-void gemm_pack_b(index_t k, index_t columns, const T* b, index_t step, index_t column, T* y) {
-  constexpr index_t width = gemm_columns<T>;
-  if (column == 1) {
-    for (index_t p = 0; p < k; ++p) {
-      const T* x = b + p * step;
-      T* to = y + p * width;
-      if (columns == width) {
-        store<T>(to, load<T>(x));
-        store<T>(to + lanes<T>, load<T>(x + lanes<T>));
-      } else {
-        for (index_t j = 0; j < width; ++j) to[j] = j < columns ? x[j] : T(0);
-      }
-    }
-    return;
-  }
-  constexpr index_t strip = 16;  // so many steps of all columns stay in the first-level cache
+LIMN_INLINE void store_transposed(Quad<T> a, Quad<T> b, Quad<T> c, Quad<T> d, T* y, index_t stride) {
+  const Quad<T> ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const Quad<T> cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  store_quad<T>(y, __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5));
+  store_quad<T>(y + stride, __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7));
+  store_quad<T>(y + 2 * stride, __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5));
+  store_quad<T>(y + 3 * stride, __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7));
+}
+
+/// y[p * width + i] = x[i * row + p] for p < k, i < count <= width; the columns from `count` on are zero.
+template <class T>
+void gemm_pack_transposed(index_t k, index_t count, index_t width, const T* x, index_t row, T* y) {
+  constexpr index_t strip = 64;  // so many steps of all columns stay in the first-level cache
   for (index_t from = 0; from < k; from += strip) {
     const index_t until = from + strip < k ? from + strip : k;
-    for (index_t j = 0; j < width; ++j) {
-      const T* x = b + j * column;
-      if (j < columns)
-        for (index_t p = from; p < until; ++p) y[p * width + j] = x[p * step];
-      else
-        for (index_t p = from; p < until; ++p) y[p * width + j] = T(0);
+    index_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+      const T* r = x + i * row;
+      index_t p = from;
+      for (; p + 4 <= until; p += 4)
+        store_transposed<T>(load_quad(r + p), load_quad(r + row + p), load_quad(r + 2 * row + p),
+                            load_quad(r + 3 * row + p), y + p * width + i, width);
+      for (; p < until; ++p)
+        for (index_t q = 0; q < 4; ++q) y[p * width + i + q] = r[q * row + p];
     }
+    for (; i < count; ++i)
+      for (index_t p = from; p < until; ++p) y[p * width + i] = x[i * row + p];
+    for (; i < width; ++i)
+      for (index_t p = from; p < until; ++p) y[p * width + i] = T(0);
   }
+}
+
+/// y[p * width + i] = x[p * step + i] for p < k, i < count <= width; the columns from `count` on are zero.
+template <class T>
+void gemm_pack_rows(index_t k, index_t count, index_t width, const T* x, index_t step, T* y) {
+  for (index_t p = 0; p < k; ++p) {
+    const T* from = x + p * step;
+    T* to = y + p * width;
+    index_t i = 0;
+    for (; i + lanes<T> <= count; i += lanes<T>) store<T>(to + i, load<T>(from + i));
+    for (; i + 4 <= count; i += 4) store_quad<T>(to + i, load_quad<T>(from + i));
+    for (; i < count; ++i) to[i] = from[i];
+    for (; i < width; ++i) to[i] = T(0);
+  }
+}
+
+/// y [k, width] = columns 0..columns-1 of op(B), the rest zeros; b(p, j) = b[p * step + j * column], one of the
+/// strides 1. The same packs `columns` rows of op(A): a(j, p) = b[p * step + j * column].
+template <class T>
+void gemm_pack(index_t k, index_t columns, index_t width, const T* b, index_t step, index_t column, T* y) {
+  if (column == 1)
+    gemm_pack_rows<T>(k, columns, width, b, step, y);
+  else
+    gemm_pack_transposed<T>(k, columns, width, b, column, y);
+}
+template <class T>
+void gemm_pack_b(index_t k, index_t columns, const T* b, index_t step, index_t column, T* y) {
+  gemm_pack<T>(k, columns, gemm_columns<T>, b, step, column, y);
 }
 
 /// Packs `rows` rows of op(A) for gemm_block: (rows + 2 gemm_rows) k elements at most.
 template <class T>
 void gemm_pack_block(index_t rows, index_t k, const T* a, index_t a_row, index_t a_step, T* packed) {
-  const index_t parts = (rows + gemm_rows - 1) / gemm_rows, base = rows / parts, extra = rows % parts;  // nearly equal heights
+  const index_t parts = (rows + gemm_rows - 1) / gemm_rows, base = rows / parts,
+                extra = rows % parts;  // nearly equal heights
   for (index_t part = 0, first = 0; part < parts; ++part) {
     const index_t height = base + (part < extra ? 1 : 0), tall = gemm_tile_height(height);
-    gemm_pack_a<T>(k, height, tall, a + first * a_row, a_row, a_step, packed);
+    gemm_pack<T>(k, height, tall, a + first * a_row, a_step, a_row, packed);
     first += height;
     packed += tall * k;
   }
 }
 
-/// `rows` rows of C = alpha A B + beta C. A was packed by gemm_pack_block; panel q of B is at b + q * b_panel, its rows b_step apart.
+/// `rows` rows of C = alpha A B + beta C. A was packed by gemm_pack_block; panel q of B is at b + q * b_panel, its rows
+/// b_step apart.
 template <class T>
-void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* packed, const T* b, index_t b_panel, index_t b_step, T beta, T* c, index_t ldc) {
+void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* packed, const T* b, index_t b_panel,
+                index_t b_step, T beta, T* c, index_t ldc) {
   const index_t parts = (rows + gemm_rows - 1) / gemm_rows, base = rows / parts, extra = rows % parts;
   for (index_t j = 0; j < n; j += gemm_columns<T>)
     for (index_t part = 0, first = 0, offset = 0; part < parts; ++part) {
       const index_t height = base + (part < extra ? 1 : 0), tall = gemm_tile_height(height);
-      gemm_tile<T>({k, packed + offset, 1, tall, b + j / gemm_columns<T> * b_panel, b_step, c + first * ldc + j, ldc, height,
-                    n - j < gemm_columns<T> ? n - j : gemm_columns<T>, alpha, beta});
+      gemm_tile<T>({k, packed + offset, 1, tall, b + j / gemm_columns<T> * b_panel, b_step, c + first * ldc + j, ldc,
+                    height, n - j < gemm_columns<T> ? n - j : gemm_columns<T>, alpha, beta});
       first += height;
       offset += tall * k;
     }
@@ -164,24 +216,81 @@ cpu::GemmGeometry gemm_geometry() {
   return {gemm_rows, gemm_columns<T>};
 }
 
-/// c[j] = alpha (x . row j of b) + beta c[j] for n rows of k elements: a product with one row, bounded by the reading of b.
+/// The lanes of a vector added up to four, and four such added up to one number each: always in the same order.
 template <class T>
-void gemm_dot_rows(index_t n, index_t k, T alpha, const T* x, const T* b, index_t ldb, T beta, T* c) {
-  constexpr index_t step = 4 * lanes<T>;
-  for (index_t j = 0; j < n; ++j) {
-    const T* row = b + j * ldb;
-    Vec<T> s0{}, s1{}, s2{}, s3{};
-    index_t p = 0;
-    for (; p + step <= k; p += step) {
-      s0 += load<T>(x + p) * load<T>(row + p);
-      s1 += load<T>(x + p + lanes<T>) * load<T>(row + p + lanes<T>);
-      s2 += load<T>(x + p + 2 * lanes<T>) * load<T>(row + p + 2 * lanes<T>);
-      s3 += load<T>(x + p + 3 * lanes<T>) * load<T>(row + p + 3 * lanes<T>);
+LIMN_INLINE Quad<T> fold_quad(Vec<T> v) {
+  alignas(LIMN_VECTOR_BYTES) T lane[lanes<T> < 4 ? 4 : lanes<T>] = {};
+  store<T>(lane, v);
+  Quad<T> sum = load_quad<T>(lane);
+  LIMN_UNROLL for (index_t i = 4; i < lanes<T>; i += 4) sum += load_quad<T>(lane + i);
+  return sum;
+}
+template <class T>
+LIMN_INLINE Quad<T> reduce_quads(Quad<T> a, Quad<T> b, Quad<T> c, Quad<T> d) {
+  const Quad<T> ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const Quad<T> cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
+}
+
+/// c(i, j) = alpha (row i of a . row j of b) + beta c(i, j) for Rows x Columns rows of k elements, c(i, j) = c[i *
+/// c_row + j * c_column].
+template <index_t Rows, index_t Columns, class T>
+void gemm_dot_tile(index_t k, T alpha, const T* a, index_t lda, const T* b, index_t ldb, T beta, T* c, index_t c_row,
+                   index_t c_column) {
+  Vec<T> sum[Rows][Columns];
+  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) LIMN_UNROLL for (index_t j = 0; j < Columns; ++j) sum[i][j] = Vec<T>{};
+  index_t p = 0;
+  for (; p + lanes<T> <= k; p += lanes<T>) {
+    Vec<T> row[Columns];
+    LIMN_UNROLL for (index_t j = 0; j < Columns; ++j) row[j] = load<T>(b + j * ldb + p);
+    LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
+      const Vec<T> x = load<T>(a + i * lda + p);
+      LIMN_UNROLL for (index_t j = 0; j < Columns; ++j) sum[i][j] += x * row[j];
     }
-    for (; p + lanes<T> <= k; p += lanes<T>) s0 += load<T>(x + p) * load<T>(row + p);
-    T sum = reduce_add<T>((s0 + s1) + (s2 + s3));
-    for (; p < k; ++p) sum += x[p] * row[p];
-    c[j] = beta == T(0) ? alpha * sum : alpha * sum + beta * c[j];
+  }
+  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
+    T total[4];
+    if constexpr (Columns == 4)
+      store_quad<T>(total, reduce_quads<T>(fold_quad<T>(sum[i][0]), fold_quad<T>(sum[i][1]), fold_quad<T>(sum[i][2]),
+                                           fold_quad<T>(sum[i][3])));
+    else
+      total[0] = reduce_add<T>(sum[i][0]);
+    for (index_t j = 0; j < Columns; ++j) {
+      for (index_t q = p; q < k; ++q) total[j] += a[i * lda + q] * b[j * ldb + q];
+      T& y = c[i * c_row + j * c_column];
+      y = beta == T(0) ? alpha * total[j] : alpha * total[j] + beta * y;
+    }
+  }
+}
+
+/// The same for m x n rows: a product whose operands both lie along k, few rows of which do not pay for packing.
+template <class T>
+void gemm_dot(index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda, const T* b, index_t ldb, T beta, T* c,
+              index_t c_row, index_t c_column) {
+  constexpr index_t most = LIMN_VECTOR_BYTES == 64 ? 4 : 2;  // rows of the tile
+  const index_t depth = m <= 8 ? k : 1024;                   // of more rows, so much stays in the second-level cache
+  for (index_t first = 0; first < k; first += depth) {
+    const index_t count = first + depth < k ? depth : k - first;
+    const T* x = a + first;
+    const T* w = b + first;
+    const T old = first == 0 ? beta : T(1);
+    for (index_t j = 0; j < n;) {
+      const index_t columns = j + 4 <= n ? 4 : 1;
+      for (index_t i = 0; i < m;) {
+        const index_t rows = i + most <= m ? most : 1;
+        T* y = c + i * c_row + j * c_column;
+        if (rows == most && columns == 4)
+          gemm_dot_tile<most, 4, T>(count, alpha, x + i * lda, lda, w + j * ldb, ldb, old, y, c_row, c_column);
+        else if (rows == most)
+          gemm_dot_tile<most, 1, T>(count, alpha, x + i * lda, lda, w + j * ldb, ldb, old, y, c_row, c_column);
+        else if (columns == 4)
+          gemm_dot_tile<1, 4, T>(count, alpha, x + i * lda, lda, w + j * ldb, ldb, old, y, c_row, c_column);
+        else
+          gemm_dot_tile<1, 1, T>(count, alpha, x + i * lda, lda, w + j * ldb, ldb, old, y, c_row, c_column);
+        i += rows;
+      }
+      j += columns;
+    }
   }
 }
 
