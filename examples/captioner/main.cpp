@@ -53,7 +53,22 @@ int main(int argc, char** argv) {
     train->add_option("--save-every", t.save_every, "steps between saves of the run's state")->capture_default_str()->check(CLI::PositiveNumber);
     train->add_flag("--resume", t.resume, "go on with the run in --out");
     train->add_flag("--quiet", t.quiet, "no progress");
-    train->callback([&] { status = captioner::train(t); });
+    train->callback([&] {
+      if (t.data == "scenes") {  // what the committed checkpoint was trained with, where nothing else is asked for
+        const auto unless_given = [&](const char* option, auto& value, auto usual) {
+          if (train->count(option) == 0) value = usual;
+        };
+        unless_given("--model", t.model, "attention");
+        unless_given("--units", t.units, 192);
+        unless_given("--embedding", t.embedding, 128);
+        unless_given("--batch", t.batch, 32);
+        unless_given("--epochs", t.epochs, 6);
+        unless_given("--lr", t.lr, 3e-3);
+        unless_given("--dropout", t.dropout, 0.1);
+        unless_given("--min-count", t.min_count, 1);
+      }
+      status = captioner::train(t);
+    });
 
     captioner::EvaluateOptions e;
     CLI::App* evaluate = program.add_subcommand("eval", "Caption a split by beam search and score it: BLEU-1..4, ROUGE-L, CIDEr-D, METEOR (exact + stem)");
