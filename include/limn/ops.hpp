@@ -15,6 +15,7 @@
 #include <limn/ops/dropout.hpp>
 #include <limn/ops/gather.hpp>
 #include <limn/ops/gru.hpp>
+#include <limn/ops/interpolate.hpp>
 #include <limn/ops/loss.hpp>
 #include <limn/ops/lstm.hpp>
 #include <limn/ops/matmul.hpp>
