@@ -23,6 +23,7 @@ int main() {
   const Tensor<float> x = reshape(arange<float>(12), {3, 4});
   std::cout << "x = " << x << '\n';
 
+  // [views]
   // Views share the elements: nothing is copied, whatever the strides.
   const Tensor<float> column = select(x, 1, 2);                    // [3]
   const Tensor<float> corner = slice(slice(x, 0, 0, 2), 1, 0, 2);  // [2, 2]
@@ -30,6 +31,7 @@ int main() {
   const Tensor<float> turned = transpose(x);                       // [4, 3]
   column.at({0}) = 100;
   expect(x.at({0, 2}) == 100 && turned.at({2, 0}) == 100 && mirrored.at({0, 1}) == 100, "views share elements");
+  // [/views]
   std::cout << "its upper left corner = " << corner << '\n';
 
   // Copying a Tensor copies the handle; clone() copies the elements.
@@ -37,9 +39,11 @@ int main() {
   x.at({0, 0}) = -1;
   expect(alias.at({0, 0}) == -1 && copy.at({0, 0}) == 0, "a clone is apart");
 
+  // [broadcast]
   // Broadcasting follows NumPy: [3, 1] and [4] give [3, 4]. No copy is made of either.
   const Tensor<float> rows = from<float>({10, 20, 30}, {3, 1}), columns = from<float>({1, 2, 3, 4}, {4});
   const Tensor<float> table = rows + columns;
+  // [/broadcast]
   std::cout << "table = " << table << '\n';
   expect(table.shape() == Shape{3, 4} && table.at({2, 3}) == 34, "broadcasting");
 

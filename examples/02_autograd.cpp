@@ -21,12 +21,14 @@ bool near(double a, double b) { return std::abs(a - b) < 1e-9; }
 }  // namespace
 
 int main() {
+  // [leaf]
   // A leaf asks for a gradient; operations on it are recorded; backward fills leaf.grad().
   Tensor<double> x = from<double>({1, 2, 3}, {3});
   x.requires_grad_();
   const Tensor<double> y = sum(x * x * x);
   backward(y);
   std::cout << "d sum(x^3) / dx = " << x.grad() << '\n';  // 3 x^2
+  // [/leaf]
   expect(near(x.grad().at({1}), 12), "3 * 2^2");
 
   // Gradients add up, as in PyTorch, until they are cleared.
@@ -34,9 +36,11 @@ int main() {
   expect(near(x.grad().at({1}), 13), "12 + 1");
   x.zero_grad();
 
+  // [second]
   // grad() returns gradients instead of storing them, and with create_graph they can be differentiated again.
   const auto first = grad(sum(exp(x) * x), {x}, {.create_graph = true})[0];  // (1 + x) e^x
   const auto second = grad(sum(first), {x})[0];                              // (2 + x) e^x
+  // [/second]
   expect(near(second.at({0}), 3 * std::exp(1.0)), "the second derivative");
 
   // A gradient penalty is just such a gradient in the loss.

@@ -38,6 +38,7 @@ Batch draw(index_t count, Generator& generator) {
   return batch;
 }
 
+// [net]
 struct Net {
   nn::Conv2d<> conv1, conv2;
   nn::Linear<> hidden, out;
@@ -63,6 +64,7 @@ struct Net {
     const auto quarter = max_pool2d(relu(conv2(half)), 2);  // [N, 16, 4, 4]
     return out(relu(hidden(flatten(quarter, 1))));
   }
+  // [/net]
 };
 
 double accuracy(const Net& net, const Batch& batch) {
@@ -79,6 +81,7 @@ int main() {
   std::cout << nn::parameter_count(net) << " parameters, accuracy before training " << accuracy(net, test) << '\n';
 
   constexpr int steps = 400;
+  // [loop]
   optim::Adam adam(nn::parameters(net), {.lr = 5e-3});
   optim::Scheduler schedule(adam, optim::cosine_annealing_lr(steps));
   for (int step = 1; step <= steps; ++step) {
@@ -88,6 +91,7 @@ int main() {
     backward(loss);
     adam.step();
     schedule.step();
+    // [/loop]
     if (step % 100 == 0) std::cout << "step " << step << ": loss " << loss.item() << '\n';
   }
   const double after = accuracy(net, test);

@@ -12,7 +12,8 @@ set(count 0)
 
 # The lines of `text` without their common indentation; `;` and brackets are kept apart from CMake's own meaning.
 function(dedent text result)
-  string(REGEX MATCHALL "(^|\n)( *)[^ \n]" starts "${text}")
+  set(text "\n${text}")  # CMake's ^ matches wherever a search begins
+  string(REGEX MATCHALL "\n *[^ \n]" starts "${text}")
   set(least 1000)
   foreach(start ${starts})
     string(REGEX REPLACE "[^ ]" "" spaces "${start}")
@@ -23,7 +24,7 @@ function(dedent text result)
   endforeach()
   if(least GREATER 0)
     string(REPEAT " " ${least} indent)
-    string(REGEX REPLACE "(^|\n)${indent}" "\\1" text "${text}")
+    string(REPLACE "\n${indent}" "\n" text "${text}")
   endif()
   string(STRIP "${text}" text)
   set(${result} "${text}" PARENT_SCOPE)
