@@ -21,6 +21,7 @@ void check_merge_captioner(const std::filesystem::path& folder, Report& report);
 void check_ops_attention(const std::filesystem::path& folder, Report& report);
 void check_ops_activation_interp(const std::filesystem::path& folder, Report& report);
 void check_ops_norm_loss(const std::filesystem::path& folder, Report& report);
+void check_keras_h5(const std::filesystem::path& folder, Report& report);
 
 struct Kind {
   const char* name;
@@ -44,6 +45,7 @@ inline constexpr Kind kinds[] = {
     {"ops-attention", check_ops_attention},
     {"ops-activation-interp", check_ops_activation_interp},
     {"ops-norm-loss", check_ops_norm_loss},
+    {"keras-h5", check_keras_h5},
 };
 
 }  // namespace limn::golden

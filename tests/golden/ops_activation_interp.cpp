@@ -2,6 +2,7 @@
 
 #include <limn/ops/activation.hpp>
 #include <limn/ops/interpolate.hpp>
+#include <limn/ops/pool2d.hpp>
 #include <limn/ops/softmax.hpp>
 
 #include "kinds.hpp"
@@ -33,6 +34,11 @@ Interpolation mode_of(const std::string& name, index_t rank, const std::string& 
 Tensor<float> interpolate_as_configured(const Tensor<float>& x, Options& o) {
   o.ignore("use");
   const auto axes = static_cast<std::size_t>(x.rank() - 2);
+  if (o.get<std::string>("mode", "nearest") == "area" && x.rank() == 4 && o.has("size")) {
+    for (const char* key : {"align_corners", "antialias", "recompute_scale_factor", "scale_factor"}) o.ignore(key);
+    const std::vector<index_t> size = o.list("size", axes, 0);
+    return adaptive_avg_pool2d(x, {size[0], size[1]});
+  }
   InterpolateOptions options;
   options.mode = mode_of(o.get<std::string>("mode", "nearest"), x.rank(), o.where());
   options.align_corners = o.get("align_corners", false);

@@ -52,9 +52,14 @@ CaseOutputs run_conv1d(Options& o, CaseInputs& in) {
 
 CaseOutputs run_conv2d(Options& o, CaseInputs& in) {
   const PaddingKind kind = padding_kind(o);
-  return {{{"y", conv2d(in("x"), in("weight"), in.optional("bias"),
+  const Pair padding = kind.numbers ? pair_of(o, "padding", 0) : Pair(0);
+  const PadMode mode = pad_mode(o.get<std::string>("padding_mode", "zeros"), o.where());
+  const bool bordered = mode != PadMode::constant;
+  if (bordered && kind.same) fail(o.where(), "padding 'same' with a padding_mode is not understood");
+  const Tensor<float> x = bordered ? pad(in("x"), {padding.w, padding.w, padding.h, padding.h}, mode) : in("x");
+  return {{{"y", conv2d(x, in("weight"), in.optional("bias"),
                         {.stride = pair_of(o, "stride", 1),
-                         .padding = kind.numbers ? pair_of(o, "padding", 0) : Pair(0),
+                         .padding = bordered ? Pair(0) : padding,
                          .dilation = pair_of(o, "dilation", 1),
                          .groups = o.get<index_t>("groups", 1),
                          .same = kind.same})}}};
