@@ -22,6 +22,8 @@ io::Json Architecture::to_json() const {
 Architecture Architecture::from_json(const io::Json& json, const std::string& where) {
   Architecture a;
   a.model = io::json_value<std::string>(json, "model", where);
+  if (a.model != "merge-add" && a.model != "merge-concat" && a.model != "attention")
+    fail(where, "its model ", io::in_quotes(a.model), " is unknown; name a checkpoint that 'captioner train' has written");
   a.units = io::json_value<index_t>(json, "units", where);
   a.dropout = io::json_value<double>(json, "dropout", where);
   a.encoder = io::json_value<std::string>(json, "encoder", where);
@@ -32,6 +34,12 @@ Architecture Architecture::from_json(const io::Json& json, const std::string& wh
     a.cnn.widths = io::json_value<std::vector<index_t>>(json, "cnn_widths", where);
     a.cnn.strides = io::json_value<std::vector<index_t>>(json, "cnn_strides", where);
     a.picture = io::json_value<index_t>(json, "picture", where);
+    if (a.cnn.widths.empty() || a.cnn.widths.size() != a.cnn.strides.size()) fail(where, "its architecture names no network that reads pictures; the file is damaged");
+    for (const index_t size : a.cnn.widths)
+      if (size < 1 || size > 4096) fail(where, "its architecture names a layer ", size, " wide; the file is damaged");
+    for (const index_t stride : a.cnn.strides)
+      if (stride < 1 || stride > 8) fail(where, "its architecture names a stride of ", stride, "; the file is damaged");
+    if (a.picture < 16 || a.picture > 4096) fail(where, "its architecture reads pictures of side ", a.picture, "; the file is damaged");
   }
   for (const index_t size : {a.units, a.features, a.vocabulary, a.embedding, a.picture})
     if (size < 1 || size > 1000000) fail(where, "its architecture names a size of ", size, "; the file is damaged");
@@ -55,12 +63,31 @@ Captioner::Captioner(const Architecture& architecture, text::Vocabulary vocabula
     fail("--model", "there is no model '", a.model, "'; known are merge-add, merge-concat and attention");
 }
 
+namespace {
+
+/// Throws when a checkpoint holds fewer numbers than the largest layers of its architecture need: one that lies about its sizes is
+/// refused before memory is asked for.
+void check_sizes(const Architecture& a, const io::Checkpoint& checkpoint, const std::string& file) {
+  index_t held = 0, needed = 4 * a.units * a.units + a.vocabulary * a.units + a.vocabulary * (a.attends() ? a.embedding : a.units), channels = 3;
+  if (a.encoder != "cnn") needed += a.features * a.units;
+  if (a.encoder == "cnn")
+    for (const index_t width : a.cnn.widths) {
+      needed += 9 * channels * width;
+      channels = width;
+    }
+  for (const std::string& name : checkpoint.names()) held += checkpoint.info(name).numel();
+  if (held < needed) fail(file, "holds ", held, " numbers but its architecture needs ", needed, " and more; the file is damaged, train or fetch it again");
+}
+
+}  // namespace
+
 Captioner Captioner::load(const std::string& file) {
   const io::Checkpoint checkpoint(file);
   const io::Json& stored = checkpoint.architecture();
   const Architecture architecture = Architecture::from_json(stored.contains("model") && stored["model"].is_object() ? stored["model"] : stored, file);
   text::Vocabulary vocabulary = text::Vocabulary::from_text(io::json_value<std::string>(checkpoint.extra(), "vocabulary", file), file);
   if (vocabulary.size() != architecture.vocabulary) fail(file, "has ", vocabulary.size(), " words but a model of ", architecture.vocabulary, "; the file is damaged");
+  check_sizes(architecture, checkpoint, file);
   Captioner captioner(architecture, std::move(vocabulary), 0);
   if (checkpoint.contains("decoder.feature_mean"))
     captioner.set_feature_scaling(zeros({architecture.features}), ones({architecture.features}));
