@@ -23,7 +23,8 @@ struct VGGConfig {
   /// The published configurations: depth 11, 13, 16 or 19.
   [[nodiscard]] static VGGConfig of_depth(index_t depth, bool batch_norm = false) {
     const index_t first = depth == 11 ? 1 : 2, later = depth == 16 ? 3 : depth == 19 ? 4 : 2;
-    if (depth != 11 && depth != 13 && depth != 16 && depth != 19) fail("VGG", "depth ", depth, " is none of 11, 13, 16 and 19");
+    if (depth != 11 && depth != 13 && depth != 16 && depth != 19)
+      fail("VGG", "depth ", depth, " is none of 11, 13, 16 and 19");
     VGGConfig config;
     config.batch_norm = batch_norm;
     const index_t repeats[5] = {first, first, later, later, later}, widths[5] = {64, 128, 256, 512, 512};
@@ -35,7 +36,8 @@ struct VGGConfig {
   }
 };
 
-/// features: convolutions (+ batch norm), ReLU, pools; adaptive average pool; classifier: two hidden layers and the output.
+/// features: convolutions (+ batch norm), ReLU, pools; adaptive average pool; classifier: two hidden layers and the
+/// output.
 template <class T = float>
 struct VGG {
   struct Layer {
@@ -80,13 +82,17 @@ struct VGG {
   /// Sees the output of each pool and its index in torchvision's `features`.
   using Pooled = std::function<void(index_t index, const Tensor<T>& y)>;
   /// x [N, 3, H, W] -> [N, C, H / 32, W / 32]. Batch norm reads its running statistics.
-  [[nodiscard]] Tensor<T> features(const Tensor<T>& x, const Pooled& pooled = nullptr) const { return walk(*this, x, pooled); }
+  [[nodiscard]] Tensor<T> features(const Tensor<T>& x, const Pooled& pooled = nullptr) const {
+    return walk(*this, x, pooled);
+  }
   /// The same, but in training batch norm uses the batch's statistics and updates the running ones.
-  [[nodiscard]] Tensor<T> features(const Tensor<T>& x, const Pooled& pooled = nullptr) { return walk(*this, x, pooled); }
+  [[nodiscard]] Tensor<T> features(const Tensor<T>& x, const Pooled& pooled = nullptr) {
+    return walk(*this, x, pooled);
+  }
   /// The classifier's input: [N, C, H, W] -> [N, C, grid, grid].
   [[nodiscard]] Tensor<T> pool(const Tensor<T>& features) const { return adaptive_avg_pool2d(features, config.grid); }
-  /// The second hidden layer after its ReLU ("fc2" in Keras): what captioners read. grid [N, C, grid, grid] -> [N, hidden].
-  /// A generator makes dropout drop, in training.
+  /// The second hidden layer after its ReLU ("fc2" in Keras): what captioners read. grid [N, C, grid, grid] -> [N,
+  /// hidden]. A generator makes dropout drop, in training.
   [[nodiscard]] Tensor<T> hidden(const Tensor<T>& grid, Generator* generator = nullptr) const {
     const bool drop = training && generator && config.dropout > 0;
     Tensor<T> y = relu(fc1(flatten(grid, 1)));
@@ -94,8 +100,12 @@ struct VGG {
     return relu(fc2(y));
   }
   /// x [N, 3, H, W] -> logits [N, classes].
-  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x, Generator* generator = nullptr) const { return classify(features(x), generator); }
-  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x, Generator* generator = nullptr) { return classify(features(x), generator); }
+  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x, Generator* generator = nullptr) const {
+    return classify(features(x), generator);
+  }
+  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x, Generator* generator = nullptr) {
+    return classify(features(x), generator);
+  }
 
  private:
   template <class Self>
