@@ -124,7 +124,7 @@ models::ImageFeatures<float> Captioner::look(const std::vector<image::Image>& pi
     places.at({0, p, 1}) = static_cast<float>(2 * (p % w) + 1) / static_cast<float>(w) - 1;
   }
   const Tensor<float> grid = concat<float>({transpose(flatten(planes, 2), 1, 2), expand(places, {count, h * w, 2})}, 2);
-  return {mean(grid, {1}), grid};
+  return {mean(grid, 1), grid};
 }
 
 Tensor<float> Captioner::logits(const models::ImageFeatures<float>& features, const models::CaptionBatch& batch, Generator* generator) const {

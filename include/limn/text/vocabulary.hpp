@@ -112,12 +112,12 @@ class Vocabulary {
   [[nodiscard]] static Tokens split_lines(std::string_view text, const std::string& where) {
     Tokens lines;
     while (!text.empty()) {
-      const std::size_t end = text.find('\n');
-      const std::string_view line = text.substr(0, end);
+      const std::size_t newline = text.find('\n');
+      const std::string_view line = text.substr(0, newline);
       if (line.empty() || split_words(line).size() != 1 || !is_valid_utf8(line))
         fail(where, "line ", lines.size() + 1, " of the vocabulary is not one word; it is damaged");
       lines.emplace_back(line);
-      text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+      text = newline == std::string_view::npos ? std::string_view() : text.substr(newline + 1);
     }
     return lines;
   }
