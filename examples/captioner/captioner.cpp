@@ -81,7 +81,9 @@ void check_sizes(const Architecture& a, const io::Checkpoint& checkpoint, const 
 
 }  // namespace
 
-Captioner Captioner::load(const std::string& file) {
+Captioner Captioner::load(const std::string& named) {
+  std::error_code ignored;  // a run's folder stands for its best model
+  const std::string file = std::filesystem::is_directory(named, ignored) ? (std::filesystem::path(named) / "best.safetensors").string() : named;
   const io::Checkpoint checkpoint(file);
   const io::Json& stored = checkpoint.architecture();
   const Architecture architecture = Architecture::from_json(stored.contains("model") && stored["model"].is_object() ? stored["model"] : stored, file);

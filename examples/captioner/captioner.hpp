@@ -38,7 +38,7 @@ struct Architecture {
 class Captioner {
  public:
   Captioner(const Architecture& architecture, text::Vocabulary vocabulary, std::uint64_t seed);
-  /// A checkpoint that training wrote (best or last). Throws one line when it is damaged or holds NaN.
+  /// A checkpoint that training wrote (best or last), or the folder of a run. Throws one line when it is damaged or holds NaN.
   [[nodiscard]] static Captioner load(const std::string& checkpoint);
 
   [[nodiscard]] const Architecture& architecture() const { return architecture_; }
