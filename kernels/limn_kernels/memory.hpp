@@ -37,11 +37,11 @@ class BlockCache {
   static constexpr int class_count = 92;
   static constexpr std::size_t largest = std::size_t{256} << 20;
 
-  /// Bytes kept a thread: 512 MiB, or LIMN_MEMORY_CACHE_MB (0 lets a sanitizer see every use after free).
+  /// Bytes kept a thread: 256 MiB, or LIMN_MEMORY_CACHE_MB (0 lets a sanitizer see every use after free).
   static std::size_t budget() {
     static const std::size_t bytes = [] {
       const char* wish = std::getenv("LIMN_MEMORY_CACHE_MB");
-      return (wish ? static_cast<std::size_t>(std::strtoul(wish, nullptr, 10)) : std::size_t{512}) << 20;
+      return (wish ? static_cast<std::size_t>(std::strtoul(wish, nullptr, 10)) : std::size_t{256}) << 20;
     }();
     return bytes;
   }
