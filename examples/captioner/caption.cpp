@@ -41,14 +41,18 @@ std::string message_of(const std::string& name) {
     return name + ": there is not enough memory for this image; shrink it";
   } catch (const std::exception& error) {
     const std::string message = error.what();
-    return message.starts_with(name) ? message : name + ": cannot be captioned (" + message + "); resize it to ordinary proportions";
+    return message.starts_with(name)
+               ? message
+               : name + ": cannot be captioned (" + message + "); resize it to ordinary proportions";
   }
 }
 
 bool looks_like_image(std::string_view bytes) {
-  if (app::image_media_type(bytes.substr(0, 12)) == "image/bmp") return bytes.substr(0, 64).find('\0') != std::string_view::npos;
+  if (app::image_media_type(bytes.substr(0, 12)) == "image/bmp")
+    return bytes.substr(0, 64).find('\0') != std::string_view::npos;
   if (!app::image_media_type(bytes).empty()) return true;
-  return bytes.size() > 3 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6') && (bytes[2] == '\n' || bytes[2] == ' ') && (bytes[3] == '#' || (bytes[3] >= '0' && bytes[3] <= '9'));
+  return bytes.size() > 3 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6') &&
+         (bytes[2] == '\n' || bytes[2] == ' ') && (bytes[3] == '#' || (bytes[3] >= '0' && bytes[3] <= '9'));
 }
 
 bool has_image_extension(const std::filesystem::path& path) {
@@ -85,7 +89,8 @@ class Inputs {
     std::vector<std::string> files;
     std::error_code error;
     for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-      if (has_image_extension(entry->path()) && !std::filesystem::is_directory(entry->path())) files.push_back(entry->path().string());
+      if (has_image_extension(entry->path()) && !std::filesystem::is_directory(entry->path()))
+        files.push_back(entry->path().string());
     if (error) fail(folder, "cannot list the folder: ", error.message(), "; check its permissions");
     if (files.empty()) fail(folder, "the folder holds no image (.jpg, .jpeg, .png, .bmp, .ppm, .pgm); name another");
     std::sort(files.begin(), files.end());
@@ -97,10 +102,13 @@ class Inputs {
     for (ssize_t got; (got = ::read(STDIN_FILENO, chunk, sizeof chunk)) != 0;) {
       if (got < 0) fail(standard_input, "cannot be read; pass an image or paths, one a line");
       bytes.append(chunk, static_cast<std::size_t>(got));
-      if (bytes.size() > (std::size_t{1} << 30)) fail(standard_input, "is over 1 GiB; pass one image, or paths one a line");
+      if (bytes.size() > (std::size_t{1} << 30))
+        fail(standard_input, "is over 1 GiB; pass one image, or paths one a line");
     }
     if (looks_like_image(bytes)) return push({standard_input, std::move(bytes)});
-    if (bytes.find('\0') != std::string::npos) fail(standard_input, "is neither a PNG, JPEG, BMP or PNM image nor paths, one a line; convert the image to one of these");
+    if (bytes.find('\0') != std::string::npos)
+      fail(standard_input,
+           "is neither a PNG, JPEG, BMP or PNM image nor paths, one a line; convert the image to one of these");
     bool any = false;
     for (std::size_t begin = 0; begin < bytes.size();) {
       const std::size_t end = std::min(bytes.find('\n', begin), bytes.size());
@@ -120,22 +128,28 @@ class Inputs {
   bool failed_ = false;
 };
 
-/// The part of a picture that the captioner's grid covers: all of it, or the square that the encoder cuts out of its middle.
-image::Image seen_part(const image::Image& picture, const Captioner& captioner, const std::vector<std::string>& weights) {
-  const bool squashes = captioner.reads_pictures() || std::any_of(weights.begin(), weights.end(), [](const std::string& file) { return file.ends_with(".h5") || file.ends_with(".hdf5"); });
+/// The part of a picture that the captioner's grid covers: all of it, or the square that the encoder cuts out of its
+/// middle.
+image::Image seen_part(const image::Image& picture, const Captioner& captioner,
+                       const std::vector<std::string>& weights) {
+  const bool squashes =
+      captioner.reads_pictures() || std::any_of(weights.begin(), weights.end(), [](const std::string& file) {
+        return file.ends_with(".h5") || file.ends_with(".hdf5");
+      });
   if (!captioner.architecture().attends() || squashes) return picture;
   return image::torchvision_crop(image::torchvision_resize(picture));
 }
 
-/// The picture as a file for the sheet, at most 640 pixels a side. Encoded anew, so that browsers show the very pixels that
-/// the captioner read, whatever the file's orientation tag says.
+/// The picture as a file for the sheet, at most 640 pixels a side. Encoded anew, so that browsers show the very pixels
+/// that the captioner read, whatever the file's orientation tag says.
 std::string sheet_image(const image::Image& picture) {
   constexpr index_t most = 640;
   const index_t longest = std::max(picture.width, picture.height);
   if (longest <= 256) return image::encode_png(picture);
   if (longest <= most) return image::encode_jpeg(picture);
   const auto scaled = [&](index_t side) { return std::max<index_t>(1, side * most / longest); };
-  return image::encode_jpeg(image::resize(picture, scaled(picture.width), scaled(picture.height), image::Filter::bilinear));
+  return image::encode_jpeg(
+      image::resize(picture, scaled(picture.width), scaled(picture.height), image::Filter::bilinear));
 }
 
 std::vector<app::WordHeat> heat_of(const Captioner& captioner, const generate::Hypothesis& hypothesis) {
@@ -152,7 +166,8 @@ std::vector<app::WordHeat> heat_of(const Captioner& captioner, const generate::H
 /// Captions inputs, a few at a time, and prints them in order.
 class Run {
  public:
-  Run(const CaptionOptions& options, const Captioner& captioner, const Encoder* encoder, std::vector<std::string> weights)
+  Run(const CaptionOptions& options, const Captioner& captioner, const Encoder* encoder,
+      std::vector<std::string> weights)
       : options_(options), captioner_(captioner), encoder_(encoder), weights_(std::move(weights)) {
     sheet_.title = "Captions";
   }
@@ -165,7 +180,10 @@ class Run {
         const std::size_t k = static_cast<std::size_t>(i);
         const Input& input = inputs[first + k];
         try {
-          pictures[k] = input.bytes.empty() ? image::decode_file(input.name) : image::decode_bytes(std::as_bytes(std::span(input.bytes.data(), input.bytes.size())), input.name);
+          pictures[k] =
+              input.bytes.empty()
+                  ? image::decode_file(input.name)
+                  : image::decode_bytes(std::as_bytes(std::span(input.bytes.data(), input.bytes.size())), input.name);
           if (!options_.html.empty()) shown[k] = sheet_image(seen_part(pictures[k], captioner_, weights_));
         } catch (...) {
           problems[k] = message_of(input.name);
@@ -182,7 +200,8 @@ class Run {
     std::vector<std::vector<generate::Hypothesis>> found(count);
     describe(good, which, inputs, first, problems, found);
     for (std::size_t k = 0; k < count; ++k) {
-      if (problems[k].empty()) print(inputs[first + k].name, found[k], shown[k]);
+      if (problems[k].empty())
+        print(inputs[first + k].name, found[k], shown[k]);
       else {
         report(problems[k]);
         failed_ = true;
@@ -194,23 +213,30 @@ class Run {
   [[nodiscard]] const app::Sheet& sheet() const { return sheet_; }
 
  private:
-  /// All at once; when that fails, one by one, so that a single picture (a line of 1 x 60000 pixels, say) spoils no other.
-  void describe(const std::vector<image::Image>& pictures, const std::vector<std::size_t>& which, const std::vector<Input>& inputs, std::size_t first,
-                std::vector<std::string>& problems, std::vector<std::vector<generate::Hypothesis>>& found) const {
+  /// All at once; when that fails, one by one, so that a single picture (a line of 1 x 60000 pixels, say) spoils no
+  /// other.
+  void describe(const std::vector<image::Image>& pictures, const std::vector<std::size_t>& which,
+                const std::vector<Input>& inputs, std::size_t first, std::vector<std::string>& problems,
+                std::vector<std::vector<generate::Hypothesis>>& found) const {
     if (pictures.empty()) return;
     try {
       const models::ImageFeatures<float> features = features_of(captioner_, encoder_, pictures);
       kernels::parallel_for(static_cast<index_t>(pictures.size()), 1, [&](index_t begin, index_t end) {
         for (index_t k = begin; k < end; ++k)
-          found[which[static_cast<std::size_t>(k)]] = captioner_.describe(
-              features, k, {.beam = options_.beam, .nbest = options_.nbest, .max_length = options_.longest, .length_exponent = options_.length_exponent});
+          found[which[static_cast<std::size_t>(k)]] =
+              captioner_.describe(features, k,
+                                  {.beam = options_.beam,
+                                   .nbest = options_.nbest,
+                                   .max_length = options_.longest,
+                                   .length_exponent = options_.length_exponent});
       });
     } catch (...) {
       if (pictures.size() == 1) {
         problems[which[0]] = message_of(inputs[first + which[0]].name);
         return;
       }
-      for (std::size_t k = 0; k < pictures.size(); ++k) describe({pictures[k]}, {which[k]}, inputs, first, problems, found);
+      for (std::size_t k = 0; k < pictures.size(); ++k)
+        describe({pictures[k]}, {which[k]}, inputs, first, problems, found);
     }
   }
 
@@ -219,12 +245,17 @@ class Run {
     app::SheetItem item{.name = name, .image = shown};
     for (const generate::Hypothesis& hypothesis : captions) {
       const std::string words = captioner_.words(hypothesis);
-      if (options_.json) list.push_back({{"caption", words}, {"log_probability", hypothesis.log_probability}});
-      else std::printf("%s\t%s\t%.4f\n", app::one_line(name).c_str(), words.c_str(), hypothesis.log_probability);
+      if (options_.json)
+        list.push_back({{"caption", words}, {"log_probability", hypothesis.log_probability}});
+      else
+        std::printf("%s\t%s\t%.4f\n", app::one_line(name).c_str(), words.c_str(), hypothesis.log_probability);
       item.captions.push_back({words, hypothesis.log_probability});
     }
     // A file's name need not be UTF-8; JSON must be.
-    if (options_.json) std::printf("%s\n", io::Json{{"image", name}, {"captions", list}}.dump(-1, ' ', false, io::Json::error_handler_t::replace).c_str());
+    if (options_.json)
+      std::printf("%s\n", io::Json{{"image", name}, {"captions", list}}
+                              .dump(-1, ' ', false, io::Json::error_handler_t::replace)
+                              .c_str());
     if (options_.html.empty()) return;
     if (!captions.empty()) item.heat = heat_of(captioner_, captions[0]);
     sheet_.items.push_back(std::move(item));
@@ -242,14 +273,17 @@ class Run {
 
 int caption(const CaptionOptions& given) {
   CaptionOptions options = given;
-  if (options.nbest > options.beam) fail("--nbest", options.nbest, " captions cannot come from a beam of ", options.beam, "; widen it with --beam ", options.nbest);
+  if (options.nbest > options.beam)
+    fail("--nbest", options.nbest, " captions cannot come from a beam of ", options.beam, "; widen it with --beam ",
+         options.nbest);
   const std::string checkpoint = options.checkpoint.empty() ? default_checkpoint() : options.checkpoint;
   const Captioner captioner = Captioner::load(checkpoint);
   // "--weights a b image.jpg": what comes after one file for each encoder is images.
   const std::string& encoders = captioner.architecture().encoder;
   const auto needed = captioner.reads_pictures() ? 0 : 1 + std::count(encoders.begin(), encoders.end(), '+');
   if (static_cast<std::ptrdiff_t>(options.weights.size()) > needed && !options.weights.empty()) {
-    options.inputs.insert(options.inputs.begin(), options.weights.begin() + std::max<std::ptrdiff_t>(1, needed), options.weights.end());
+    options.inputs.insert(options.inputs.begin(), options.weights.begin() + std::max<std::ptrdiff_t>(1, needed),
+                          options.weights.end());
     options.weights.resize(static_cast<std::size_t>(std::max<std::ptrdiff_t>(1, needed)));
   }
   const std::unique_ptr<Encoder> encoder = encoder_of(captioner, checkpoint, options.weights);
@@ -267,7 +301,8 @@ int caption(const CaptionOptions& given) {
   }
   if (html && !run.sheet().items.empty()) {
     app::Sheet sheet = run.sheet();
-    sheet.subtitle = std::to_string(sheet.items.size()) + (sheet.items.size() == 1 ? " image" : " images") + ", captioned by limn";
+    sheet.subtitle =
+        std::to_string(sheet.items.size()) + (sheet.items.size() == 1 ? " image" : " images") + ", captioned by limn";
     html->write(app::html_sheet(sheet));
     html->commit();
   }

@@ -14,14 +14,14 @@ struct CaptionOptions {
   std::vector<std::string> weights;  ///< of the encoder; empty: those named in training
   index_t beam = 3, nbest = 1;
   double length_exponent = 0.7;
-  index_t longest = 30;              ///< words of a caption
-  index_t limit = 0;                 ///< at most so many images; 0: all
+  index_t longest = 30;  ///< words of a caption
+  index_t limit = 0;     ///< at most so many images; 0: all
   bool json = false;
-  std::string html;                  ///< sheet to write; empty: none
+  std::string html;  ///< sheet to write; empty: none
 };
 
-/// Prints "name<tab>caption<tab>log-probability" (or JSON) a line. An input that cannot be captioned is a line on standard
-/// error; the others are captioned all the same, and the status is 2.
+/// Prints "name<tab>caption<tab>log-probability" (or JSON) a line. An input that cannot be captioned is a line on
+/// standard error; the others are captioned all the same, and the status is 2.
 int caption(const CaptionOptions& options);
 
 }  // namespace limn::captioner

@@ -38,10 +38,14 @@ class Corpus {
 
 class SceneCorpus final : public Corpus {
  public:
-  SceneCorpus(const EvaluateOptions& options, const Captioner& captioner, const Encoder* encoder) : captioner_(captioner), encoder_(encoder) {
-    if (options.split == "train") split_ = scenes::Split::train;
-    else if (options.split == "dev" || options.split == "val") split_ = scenes::Split::val;
-    else if (options.split != "test") fail("--split", "there is no split named ", options.split, "; choose train, dev or test");
+  SceneCorpus(const EvaluateOptions& options, const Captioner& captioner, const Encoder* encoder)
+      : captioner_(captioner), encoder_(encoder) {
+    if (options.split == "train")
+      split_ = scenes::Split::train;
+    else if (options.split == "dev" || options.split == "val")
+      split_ = scenes::Split::val;
+    else if (options.split != "test")
+      fail("--split", "there is no split named ", options.split, "; choose train, dev or test");
     for (index_t i = 0; i < (options.limit > 0 ? options.limit : 1000); ++i) {
       auto& of_image = references_.emplace_back();
       for (const std::string& caption : scenes::captions(scene(i))) of_image.push_back(text::caption_words(caption));
@@ -51,13 +55,17 @@ class SceneCorpus final : public Corpus {
   models::ImageFeatures<float> features(index_t first, index_t count) const override {
     std::vector<image::Image> pictures(static_cast<std::size_t>(count));
     kernels::parallel_for(count, 4, [&](index_t begin, index_t end) {
-      for (index_t k = begin; k < end; ++k) pictures[static_cast<std::size_t>(k)] = scenes::draw(scene(first + k), {.size = static_cast<int>(captioner_.architecture().picture)});
+      for (index_t k = begin; k < end; ++k)
+        pictures[static_cast<std::size_t>(k)] =
+            scenes::draw(scene(first + k), {.size = static_cast<int>(captioner_.architecture().picture)});
     });
     return features_of(captioner_, encoder_, pictures);
   }
 
  private:
-  [[nodiscard]] scenes::Scene scene(index_t i) const { return scenes::make_scene(static_cast<std::uint64_t>(i), split_); }
+  [[nodiscard]] scenes::Scene scene(index_t i) const {
+    return scenes::make_scene(static_cast<std::uint64_t>(i), split_);
+  }
   const Captioner& captioner_;
   const Encoder* encoder_;
   scenes::Split split_ = scenes::Split::test;
@@ -65,7 +73,8 @@ class SceneCorpus final : public Corpus {
 
 class DatasetCorpus final : public Corpus {
  public:
-  DatasetCorpus(const EvaluateOptions& options, const Captioner& captioner, const Encoder* encoder, const FeatureFile* file)
+  DatasetCorpus(const EvaluateOptions& options, const Captioner& captioner, const Encoder* encoder,
+                const FeatureFile* file)
       : captioner_(captioner), encoder_(encoder), file_(file) {
     data::CaptionDataOptions wanted;
     wanted.splits = {options.split == "val" ? "dev" : options.split};
@@ -73,24 +82,30 @@ class DatasetCorpus final : public Corpus {
     wanted.seed = options.seed;
     wanted.need_images = file == nullptr;
     const data::CaptionData data = data::read_flickr8k(options.data, wanted);
-    for (const std::string& note : data.notes) std::fprintf(stderr, "captioner: note: %s\n", app::one_line(note).c_str());
+    for (const std::string& note : data.notes)
+      std::fprintf(stderr, "captioner: note: %s\n", app::one_line(note).c_str());
     for (const index_t i : data.split(wanted.splits[0])) {
       if (options.limit > 0 && size() == options.limit) break;
       const data::CaptionedImage& image = data.images[static_cast<std::size_t>(i)];
       if (image.captions.empty()) continue;
       auto& of_image = references_.emplace_back();
       for (const std::string& caption : image.captions) of_image.push_back(text::caption_words(caption));
-      if (file) rows_.push_back(file->row(image.file));
-      else paths_.push_back(image.path);
+      if (file)
+        rows_.push_back(file->row(image.file));
+      else
+        paths_.push_back(image.path);
     }
-    if (references_.empty()) fail(options.data, "its ", wanted.splits[0], " split holds no captioned image; check the lists or --split");
+    if (references_.empty())
+      fail(options.data, "its ", wanted.splits[0], " split holds no captioned image; check the lists or --split");
   }
   index_t batch() const override { return file_ ? 64 : 8; }
   models::ImageFeatures<float> features(index_t first, index_t count) const override {
-    if (file_) return file_->read({rows_.begin() + first, rows_.begin() + first + count}, captioner_.architecture().attends());
+    if (file_)
+      return file_->read({rows_.begin() + first, rows_.begin() + first + count}, captioner_.architecture().attends());
     std::vector<image::Image> pictures(static_cast<std::size_t>(count));
     kernels::parallel_for(count, 1, [&](index_t begin, index_t end) {
-      for (index_t k = begin; k < end; ++k) pictures[static_cast<std::size_t>(k)] = image::decode_file(paths_[static_cast<std::size_t>(first + k)]);
+      for (index_t k = begin; k < end; ++k)
+        pictures[static_cast<std::size_t>(k)] = image::decode_file(paths_[static_cast<std::size_t>(first + k)]);
     });
     return features_of(captioner_, encoder_, pictures);
   }
@@ -105,17 +120,26 @@ class DatasetCorpus final : public Corpus {
 
 void check_features(const FeatureFile& file, const std::string& path, const Captioner& captioner) {
   const Architecture& a = captioner.architecture();
-  if (captioner.reads_pictures()) fail("--features", "this captioner reads pictures by its own network; leave --features out");
+  if (captioner.reads_pictures())
+    fail("--features", "this captioner reads pictures by its own network; leave --features out");
   if (file.encoder() != a.encoder)
-    fail(path, "holds features of the encoder ", io::in_quotes(file.encoder()), " but the captioner was trained on those of ", io::in_quotes(a.encoder), "; compute them with 'captioner features --encoder ", a.encoder, "'");
-  if (a.attends() && !file.has_grid()) fail(path, "has no grid, which the attention captioner needs; compute it with 'captioner features --grid'");
+    fail(path, "holds features of the encoder ", io::in_quotes(file.encoder()),
+         " but the captioner was trained on those of ", io::in_quotes(a.encoder),
+         "; compute them with 'captioner features --encoder ", a.encoder, "'");
+  if (a.attends() && !file.has_grid())
+    fail(path, "has no grid, which the attention captioner needs; compute it with 'captioner features --grid'");
   const index_t size = a.attends() ? file.channels() : file.pooled_size();
-  if (size != a.features) fail(path, "has ", size, " numbers an image but the captioner was trained on ", a.features, "; compute the features again");
+  if (size != a.features)
+    fail(path, "has ", size, " numbers an image but the captioner was trained on ", a.features,
+         "; compute the features again");
 }
 
 io::Json scores(const std::vector<text::Tokens>& said, const References& references, bool seed_protocol) {
   const std::vector<double> bleu = metrics::corpus_bleu(said, references);
-  io::Json json{{"rouge_l", metrics::rouge_l(said, references)}, {"cider_d", metrics::cider_d(said, references)}, {"meteor", metrics::meteor(said, references)}, {"images", said.size()}};
+  io::Json json{{"rouge_l", metrics::rouge_l(said, references)},
+                {"cider_d", metrics::cider_d(said, references)},
+                {"meteor", metrics::meteor(said, references)},
+                {"images", said.size()}};
   for (std::size_t n = 0; n < 4; ++n) json["bleu_" + std::to_string(n + 1)] = bleu[n];
   if (!seed_protocol) return json;
   References framed = references;
@@ -125,7 +149,9 @@ io::Json scores(const std::vector<text::Tokens>& said, const References& referen
       caption.emplace_back(text::end_word);
     }
   const metrics::BleuStatistics statistics = metrics::sum(metrics::bleu_statistics(said, framed));
-  for (std::size_t n = 1; n <= 4; ++n) json["seed_bleu_" + std::to_string(n)] = metrics::nltk_bleu(statistics, std::vector<double>(n, 1.0 / static_cast<double>(n)));
+  for (std::size_t n = 1; n <= 4; ++n)
+    json["seed_bleu_" + std::to_string(n)] =
+        metrics::nltk_bleu(statistics, std::vector<double>(n, 1.0 / static_cast<double>(n)));
   return json;
 }
 
@@ -133,12 +159,16 @@ void print_table(const std::vector<io::Json>& rows, bool seed_protocol) {
   std::printf("beam  BLEU-1  BLEU-2  BLEU-3  BLEU-4  ROUGE-L  CIDEr-D  METEOR (exact + stem)  images\n");
   const auto value = [](const io::Json& row, const std::string& key) { return row.at(key).get<double>(); };
   for (const io::Json& row : rows)
-    std::printf("%4lld  %6.4f  %6.4f  %6.4f  %6.4f  %7.4f  %7.4f  %21.4f  %6lld\n", row.at("beam").get<long long>(), value(row, "bleu_1"), value(row, "bleu_2"),
-                value(row, "bleu_3"), value(row, "bleu_4"), value(row, "rouge_l"), value(row, "cider_d"), value(row, "meteor"), row.at("images").get<long long>());
+    std::printf("%4lld  %6.4f  %6.4f  %6.4f  %6.4f  %7.4f  %7.4f  %21.4f  %6lld\n", row.at("beam").get<long long>(),
+                value(row, "bleu_1"), value(row, "bleu_2"), value(row, "bleu_3"), value(row, "bleu_4"),
+                value(row, "rouge_l"), value(row, "cider_d"), value(row, "meteor"), row.at("images").get<long long>());
   if (!seed_protocol) return;
-  std::printf("\nagainst references that keep startseq and endseq (comparable with the Keras project alone)\nbeam  BLEU-1  BLEU-2  BLEU-3  BLEU-4\n");
+  std::printf(
+      "\nagainst references that keep startseq and endseq (comparable with the Keras project alone)\nbeam  BLEU-1  "
+      "BLEU-2  BLEU-3  BLEU-4\n");
   for (const io::Json& row : rows)
-    std::printf("%4lld  %6.4f  %6.4f  %6.4f  %6.4f\n", row.at("beam").get<long long>(), value(row, "seed_bleu_1"), value(row, "seed_bleu_2"), value(row, "seed_bleu_3"), value(row, "seed_bleu_4"));
+    std::printf("%4lld  %6.4f  %6.4f  %6.4f  %6.4f\n", row.at("beam").get<long long>(), value(row, "seed_bleu_1"),
+                value(row, "seed_bleu_2"), value(row, "seed_bleu_3"), value(row, "seed_bleu_4"));
 }
 
 }  // namespace
@@ -156,21 +186,28 @@ int evaluate(const EvaluateOptions& options) {
     encoder = encoder_of(captioner, checkpoint, options.weights);
   }
   std::unique_ptr<Corpus> corpus;
-  if (options.data == "scenes") corpus = std::make_unique<SceneCorpus>(options, captioner, encoder.get());
-  else corpus = std::make_unique<DatasetCorpus>(options, captioner, encoder.get(), file ? &*file : nullptr);
+  if (options.data == "scenes")
+    corpus = std::make_unique<SceneCorpus>(options, captioner, encoder.get());
+  else
+    corpus = std::make_unique<DatasetCorpus>(options, captioner, encoder.get(), file ? &*file : nullptr);
 
-  std::vector<std::vector<text::Tokens>> said(options.beams.size(), std::vector<text::Tokens>(static_cast<std::size_t>(corpus->size())));
+  std::vector<std::vector<text::Tokens>> said(options.beams.size(),
+                                              std::vector<text::Tokens>(static_cast<std::size_t>(corpus->size())));
   app::watch_signals();
   app::Progress progress("captions", corpus->size(), options.quiet);
   for (index_t first = 0; first < corpus->size(); first += corpus->batch()) {
     if (app::stop_requested()) return app::stopped_status();
-    const index_t count = std::min(corpus->batch(), corpus->size() - first), beams = static_cast<index_t>(options.beams.size());
+    const index_t count = std::min(corpus->batch(), corpus->size() - first),
+                  beams = static_cast<index_t>(options.beams.size());
     const models::ImageFeatures<float> features = corpus->features(first, count);
     kernels::parallel_for(count * beams, 1, [&](index_t begin, index_t end) {
       for (index_t k = begin; k < end; ++k) {
         const std::size_t beam = static_cast<std::size_t>(k % beams);
-        const auto best = captioner.describe(features, k / beams, {.beam = options.beams[beam], .max_length = options.longest, .length_exponent = options.length_exponent});
-        said[beam][static_cast<std::size_t>(first + k / beams)] = captioner.vocabulary().decode({best.at(0).words.begin(), best.at(0).words.end()});
+        const auto best = captioner.describe(
+            features, k / beams,
+            {.beam = options.beams[beam], .max_length = options.longest, .length_exponent = options.length_exponent});
+        said[beam][static_cast<std::size_t>(first + k / beams)] =
+            captioner.vocabulary().decode({best.at(0).words.begin(), best.at(0).words.end()});
       }
     });
     progress.advance(count);

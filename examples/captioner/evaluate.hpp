@@ -9,18 +9,18 @@
 namespace limn::captioner {
 
 struct EvaluateOptions {
-  std::string data;                   ///< a dataset folder, or "scenes"
-  std::string split = "test";         ///< train, dev or test
-  std::string checkpoint;             ///< empty: the one that comes with the program
-  std::vector<std::string> weights;   ///< of the encoder; empty: those named in training
-  std::string features;               ///< features file; empty: computed from the images
-  std::vector<index_t> beams = {3};   ///< one line of scores for each
+  std::string data;                  ///< a dataset folder, or "scenes"
+  std::string split = "test";        ///< train, dev or test
+  std::string checkpoint;            ///< empty: the one that comes with the program
+  std::vector<std::string> weights;  ///< of the encoder; empty: those named in training
+  std::string features;              ///< features file; empty: computed from the images
+  std::vector<index_t> beams = {3};  ///< one line of scores for each
   double length_exponent = 0.7;
-  index_t longest = 30;               ///< words of a caption
-  index_t limit = 0;                  ///< at most so many images; 0: all (scenes: 1000)
+  index_t longest = 30;                  ///< words of a caption
+  index_t limit = 0;                     ///< at most so many images; 0: all (scenes: 1000)
   std::string split_ratio = "80/10/10";  ///< for a dataset without lists: as it was trained with
-  std::uint64_t seed = 1;             ///< of that split
-  bool seed_protocol = false;         ///< also BLEU against references that keep startseq and endseq
+  std::uint64_t seed = 1;                ///< of that split
+  bool seed_protocol = false;            ///< also BLEU against references that keep startseq and endseq
   bool json = false, quiet = false;
 };
 
