@@ -9,7 +9,8 @@
 namespace limn::captioner {
 
 io::Json Architecture::to_json() const {
-  io::Json json{{"model", model}, {"units", units}, {"dropout", dropout}, {"encoder", encoder}, {"features", features}, {"vocabulary", vocabulary}};
+  io::Json json{{"model", model},     {"units", units},       {"dropout", dropout},
+                {"encoder", encoder}, {"features", features}, {"vocabulary", vocabulary}};
   if (attends()) json["embedding"] = embedding;
   if (encoder == "cnn") {
     json["cnn_widths"] = cnn.widths;
@@ -23,7 +24,8 @@ Architecture Architecture::from_json(const io::Json& json, const std::string& wh
   Architecture a;
   a.model = io::json_value<std::string>(json, "model", where);
   if (a.model != "merge-add" && a.model != "merge-concat" && a.model != "attention")
-    fail(where, "its model ", io::in_quotes(a.model), " is unknown; name a checkpoint that 'captioner train' has written");
+    fail(where, "its model ", io::in_quotes(a.model),
+         " is unknown; name a checkpoint that 'captioner train' has written");
   a.units = io::json_value<index_t>(json, "units", where);
   a.dropout = io::json_value<double>(json, "dropout", where);
   a.encoder = io::json_value<std::string>(json, "encoder", where);
@@ -34,12 +36,14 @@ Architecture Architecture::from_json(const io::Json& json, const std::string& wh
     a.cnn.widths = io::json_value<std::vector<index_t>>(json, "cnn_widths", where);
     a.cnn.strides = io::json_value<std::vector<index_t>>(json, "cnn_strides", where);
     a.picture = io::json_value<index_t>(json, "picture", where);
-    if (a.cnn.widths.empty() || a.cnn.widths.size() != a.cnn.strides.size()) fail(where, "its architecture names no network that reads pictures; the file is damaged");
+    if (a.cnn.widths.empty() || a.cnn.widths.size() != a.cnn.strides.size())
+      fail(where, "its architecture names no network that reads pictures; the file is damaged");
     for (const index_t size : a.cnn.widths)
       if (size < 1 || size > 4096) fail(where, "its architecture names a layer ", size, " wide; the file is damaged");
     for (const index_t stride : a.cnn.strides)
       if (stride < 1 || stride > 8) fail(where, "its architecture names a stride of ", stride, "; the file is damaged");
-    if (a.picture < 16 || a.picture > 4096) fail(where, "its architecture reads pictures of side ", a.picture, "; the file is damaged");
+    if (a.picture < 16 || a.picture > 4096)
+      fail(where, "its architecture reads pictures of side ", a.picture, "; the file is damaged");
   }
   for (const index_t size : {a.units, a.features, a.vocabulary, a.embedding, a.picture})
     if (size < 1 || size > 1000000) fail(where, "its architecture names a size of ", size, "; the file is damaged");
@@ -56,19 +60,25 @@ Captioner::Captioner(const Architecture& architecture, text::Vocabulary vocabula
   }
   const Architecture& a = architecture_;
   if (a.attends())
-    attention_.emplace(models::AttentionCaptionerConfig{a.features, a.embedding, a.units, a.vocabulary, a.dropout}, generator);
+    attention_.emplace(models::AttentionCaptionerConfig{a.features, a.embedding, a.units, a.vocabulary, a.dropout},
+                       generator);
   else if (a.model == "merge-add" || a.model == "merge-concat")
-    merge_.emplace(models::MergeCaptionerConfig{a.features, a.units, a.vocabulary, a.model == "merge-concat", a.dropout}, generator);
+    merge_.emplace(
+        models::MergeCaptionerConfig{a.features, a.units, a.vocabulary, a.model == "merge-concat", a.dropout},
+        generator);
   else
     fail("--model", "there is no model '", a.model, "'; known are merge-add, merge-concat and attention");
 }
 
 namespace {
 
-/// Throws when a checkpoint holds fewer numbers than the largest layers of its architecture need: one that lies about its sizes is
-/// refused before memory is asked for.
+/// Throws when a checkpoint holds fewer numbers than the largest layers of its architecture need: one that lies about
+/// its sizes is refused before memory is asked for.
 void check_sizes(const Architecture& a, const io::Checkpoint& checkpoint, const std::string& file) {
-  index_t held = 0, needed = 4 * a.units * a.units + a.vocabulary * a.units + a.vocabulary * (a.attends() ? a.embedding : a.units), channels = 3;
+  index_t held = 0,
+          needed =
+              4 * a.units * a.units + a.vocabulary * a.units + a.vocabulary * (a.attends() ? a.embedding : a.units),
+          channels = 3;
   if (a.encoder != "cnn") needed += a.features * a.units;
   if (a.encoder == "cnn")
     for (const index_t width : a.cnn.widths) {
@@ -76,25 +86,35 @@ void check_sizes(const Architecture& a, const io::Checkpoint& checkpoint, const 
       channels = width;
     }
   for (const std::string& name : checkpoint.names()) held += checkpoint.info(name).numel();
-  if (held < needed) fail(file, "holds ", held, " numbers but its architecture needs ", needed, " and more; the file is damaged, train or fetch it again");
+  if (held < needed)
+    fail(file, "holds ", held, " numbers but its architecture needs ", needed,
+         " and more; the file is damaged, train or fetch it again");
 }
 
 }  // namespace
 
 Captioner Captioner::load(const std::string& named) {
   std::error_code ignored;  // a run's folder stands for its best model
-  const std::string file = std::filesystem::is_directory(named, ignored) ? (std::filesystem::path(named) / "best.safetensors").string() : named;
+  const std::string file = std::filesystem::is_directory(named, ignored)
+                               ? (std::filesystem::path(named) / "best.safetensors").string()
+                               : named;
   const io::Checkpoint checkpoint(file);
   const io::Json& stored = checkpoint.architecture();
-  const Architecture architecture = Architecture::from_json(stored.contains("model") && stored["model"].is_object() ? stored["model"] : stored, file);
-  text::Vocabulary vocabulary = text::Vocabulary::from_text(io::json_value<std::string>(checkpoint.extra(), "vocabulary", file), file);
-  if (vocabulary.size() != architecture.vocabulary) fail(file, "has ", vocabulary.size(), " words but a model of ", architecture.vocabulary, "; the file is damaged");
+  const Architecture architecture =
+      Architecture::from_json(stored.contains("model") && stored["model"].is_object() ? stored["model"] : stored, file);
+  text::Vocabulary vocabulary =
+      text::Vocabulary::from_text(io::json_value<std::string>(checkpoint.extra(), "vocabulary", file), file);
+  if (vocabulary.size() != architecture.vocabulary)
+    fail(file, "has ", vocabulary.size(), " words but a model of ", architecture.vocabulary, "; the file is damaged");
   check_sizes(architecture, checkpoint, file);
   Captioner captioner(architecture, std::move(vocabulary), 0);
   if (checkpoint.contains("decoder.feature_mean"))
     captioner.set_feature_scaling(zeros({architecture.features}), ones({architecture.features}));
-  io::load_state<float>(checkpoint, captioner.tensors(), {.ignore = [](const std::string& name) { return name.starts_with("optimizer."); }, .reject_nan = true});
-  captioner.encoder_weights_ = io::json_value_or<std::vector<std::string>>(checkpoint.extra(), "encoder_weights", {}, file);
+  io::load_state<float>(
+      checkpoint, captioner.tensors(),
+      {.ignore = [](const std::string& name) { return name.starts_with("optimizer."); }, .reject_nan = true});
+  captioner.encoder_weights_ =
+      io::json_value_or<std::vector<std::string>>(checkpoint.extra(), "encoder_weights", {}, file);
   captioner.train(false);
   return captioner;
 }
@@ -115,7 +135,8 @@ models::ImageFeatures<float> Captioner::look(const std::vector<image::Image>& pi
       const image::Image& picture = fits ? given : resized;
       for (index_t p = 0; p < side * side; ++p)
         for (index_t c = 0; c < 3; ++c)
-          x.data()[(n * 3 + c) * side * side + p] = static_cast<float>(picture.pixels[static_cast<std::size_t>(3 * p + c)]) / 63.75f - 2;
+          x.data()[(n * 3 + c) * side * side + p] =
+              static_cast<float>(picture.pixels[static_cast<std::size_t>(3 * p + c)]) / 63.75f - 2;
     }
   });
   const Tensor<float> planes = (*cnn_)(x);
@@ -129,11 +150,13 @@ models::ImageFeatures<float> Captioner::look(const std::vector<image::Image>& pi
   return {mean(grid, 1), grid};
 }
 
-Tensor<float> Captioner::logits(const models::ImageFeatures<float>& features, const models::CaptionBatch& batch, Generator* generator) const {
+Tensor<float> Captioner::logits(const models::ImageFeatures<float>& features, const models::CaptionBatch& batch,
+                                Generator* generator) const {
   return merge_ ? (*merge_)(features, batch, generator) : (*attention_)(features, batch, generator);
 }
 
-std::vector<generate::Hypothesis> Captioner::describe(const models::ImageFeatures<float>& features, index_t row, const generate::BeamOptions& options) const {
+std::vector<generate::Hypothesis> Captioner::describe(const models::ImageFeatures<float>& features, index_t row,
+                                                      const generate::BeamOptions& options) const {
   NoGradGuard no_grad;
   generate::BeamOptions chosen = options;
   chosen.start = text::Vocabulary::start;
@@ -141,8 +164,11 @@ std::vector<generate::Hypothesis> Captioner::describe(const models::ImageFeature
   chosen.forbidden = {text::Vocabulary::pad, text::Vocabulary::unknown};
   const auto one = [row](const Tensor<float>& x) { return x.defined() ? narrow(x, 0, row, 1) : x; };
   const models::ImageFeatures<float> image{one(features.pooled), one(features.grid)};
-  if (merge_) return generate::beam_search(merge_->begin(image), [&](auto& state, const auto& ids) { return merge_->next(state, ids); }, chosen);
-  return generate::beam_search(attention_->begin(image), [&](auto& state, const auto& ids) { return attention_->next(state, ids); }, chosen);
+  if (merge_)
+    return generate::beam_search(
+        merge_->begin(image), [&](auto& state, const auto& ids) { return merge_->next(state, ids); }, chosen);
+  return generate::beam_search(
+      attention_->begin(image), [&](auto& state, const auto& ids) { return attention_->next(state, ids); }, chosen);
 }
 
 std::string Captioner::words(const generate::Hypothesis& hypothesis) const {
@@ -156,8 +182,10 @@ io::NamedTensors<float> Captioner::tensors() { return nn::named_tensors<float>(*
 void Captioner::save(const std::string& path, const std::vector<std::string>& weights, bool half) {
   io::TensorMap map;
   for (const auto& [name, tensor] : tensors()) {
-    if (half) map.insert({name, io::StoredTensor(cast<f16>(tensor.detach()))});
-    else map.insert({name, io::StoredTensor(tensor)});
+    if (half)
+      map.insert({name, io::StoredTensor(cast<f16>(tensor.detach()))});
+    else
+      map.insert({name, io::StoredTensor(tensor)});
   }
   io::CheckpointInfo info;
   info.architecture = architecture_.to_json();
@@ -165,11 +193,13 @@ void Captioner::save(const std::string& path, const std::vector<std::string>& we
   io::save_checkpoint(path, map, info);
 }
 
-std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::string& checkpoint, const std::vector<std::string>& given) {
+std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::string& checkpoint,
+                                    const std::vector<std::string>& given) {
   if (captioner.reads_pictures()) return nullptr;
   if (!given.empty()) return make_encoder(captioner.architecture().encoder, given);
   const char* variable = std::getenv("LIMN_SHARED");
-  const std::filesystem::path shared = variable ? variable : "../shared", beside = std::filesystem::path(checkpoint).parent_path();
+  const std::filesystem::path shared = variable ? variable : "../shared",
+                              beside = std::filesystem::path(checkpoint).parent_path();
   std::vector<std::string> found;
   for (const std::string& named : captioner.encoder_weights()) {
     const std::filesystem::path path = named, file = path.filename(), folder = path.parent_path().filename();
@@ -181,11 +211,13 @@ std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::strin
     }
   }
   if (found.size() != captioner.encoder_weights().size() || found.empty())
-    fail(checkpoint, "needs the weights of its encoder ", captioner.architecture().encoder, "; name them with --weights, one file for each, in order");
+    fail(checkpoint, "needs the weights of its encoder ", captioner.architecture().encoder,
+         "; name them with --weights, one file for each, in order");
   return make_encoder(captioner.architecture().encoder, found);
 }
 
-models::ImageFeatures<float> features_of(const Captioner& captioner, const Encoder* encoder, const std::vector<image::Image>& pictures) {
+models::ImageFeatures<float> features_of(const Captioner& captioner, const Encoder* encoder,
+                                         const std::vector<image::Image>& pictures) {
   NoGradGuard no_grad;
   if (captioner.reads_pictures()) return captioner.look(pictures);
   const Encoder::Features features = (*encoder)(pictures);

@@ -1,5 +1,6 @@
 #pragma once
-// Captioner: a decoder (merge or attention), its vocabulary, and where its features come from; saved and loaded as one file.
+// Captioner: a decoder (merge or attention), its vocabulary, and where its features come from; saved and loaded as one
+// file.
 
 #include <memory>
 #include <optional>
@@ -22,13 +23,13 @@ namespace limn::captioner {
 struct Architecture {
   std::string model = "merge-concat";  ///< merge-add, merge-concat or attention
   index_t units = 256;
-  index_t embedding = 256;             ///< attention only: the merge model's embedding is `units` wide
+  index_t embedding = 256;  ///< attention only: the merge model's embedding is `units` wide
   double dropout = 0.4;
-  std::string encoder;                 ///< as make_encoder takes it, or "cnn": a SmallCNN trained with the decoder
-  index_t features = 0;                ///< numbers of the pooled vector (merge) or of a place (attention)
+  std::string encoder;   ///< as make_encoder takes it, or "cnn": a SmallCNN trained with the decoder
+  index_t features = 0;  ///< numbers of the pooled vector (merge) or of a place (attention)
   index_t vocabulary = 0;
-  models::SmallCNNConfig cnn;          ///< for encoder "cnn"
-  index_t picture = 64;                ///< for encoder "cnn": side of the square it reads
+  models::SmallCNNConfig cnn;  ///< for encoder "cnn"
+  index_t picture = 64;        ///< for encoder "cnn": side of the square it reads
 
   [[nodiscard]] bool attends() const { return model == "attention"; }
   [[nodiscard]] io::Json to_json() const;
@@ -38,7 +39,8 @@ struct Architecture {
 class Captioner {
  public:
   Captioner(const Architecture& architecture, text::Vocabulary vocabulary, std::uint64_t seed);
-  /// A checkpoint that training wrote (best or last), or the folder of a run. Throws one line when it is damaged or holds NaN.
+  /// A checkpoint that training wrote (best or last), or the folder of a run. Throws one line when it is damaged or
+  /// holds NaN.
   [[nodiscard]] static Captioner load(const std::string& checkpoint);
 
   [[nodiscard]] const Architecture& architecture() const { return architecture_; }
@@ -50,9 +52,11 @@ class Captioner {
   /// Pictures -> features by the captioner's own network; only when reads_pictures().
   [[nodiscard]] models::ImageFeatures<float> look(const std::vector<image::Image>& pictures) const;
   /// Logits [positions, vocabulary].
-  [[nodiscard]] Tensor<float> logits(const models::ImageFeatures<float>& features, const models::CaptionBatch& batch, Generator* generator) const;
+  [[nodiscard]] Tensor<float> logits(const models::ImageFeatures<float>& features, const models::CaptionBatch& batch,
+                                     Generator* generator) const;
   /// The best captions of image `row` of the features, best first.
-  [[nodiscard]] std::vector<generate::Hypothesis> describe(const models::ImageFeatures<float>& features, index_t row, const generate::BeamOptions& options) const;
+  [[nodiscard]] std::vector<generate::Hypothesis> describe(const models::ImageFeatures<float>& features, index_t row,
+                                                           const generate::BeamOptions& options) const;
   [[nodiscard]] std::string words(const generate::Hypothesis& hypothesis) const;
 
   void train(bool training);
@@ -79,11 +83,13 @@ class Captioner {
   std::vector<std::string> encoder_weights_;
 };
 
-/// The encoder of a captioner that does not read pictures itself: from `given` weights, or those named in training, looked for
-/// as named, beside the checkpoint and in $LIMN_SHARED (default ../shared).
-[[nodiscard]] std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::string& checkpoint, const std::vector<std::string>& given);
+/// The encoder of a captioner that does not read pictures itself: from `given` weights, or those named in training,
+/// looked for as named, beside the checkpoint and in $LIMN_SHARED (default ../shared).
+[[nodiscard]] std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::string& checkpoint,
+                                                  const std::vector<std::string>& given);
 
 /// Features of pictures by either way.
-[[nodiscard]] models::ImageFeatures<float> features_of(const Captioner& captioner, const Encoder* encoder, const std::vector<image::Image>& pictures);
+[[nodiscard]] models::ImageFeatures<float> features_of(const Captioner& captioner, const Encoder* encoder,
+                                                       const std::vector<image::Image>& pictures);
 
 }  // namespace limn::captioner

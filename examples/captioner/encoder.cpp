@@ -20,15 +20,17 @@ constexpr index_t side = 7;
 
 /// [N, C, h, w] -> [N, side * side, C], averaging (or repeating) to side x side.
 Tensor<float> to_grid(const Tensor<float>& planes) {
-  const Tensor<float> fitted = planes.size(2) == side && planes.size(3) == side ? planes : adaptive_avg_pool2d(planes, side);
+  const Tensor<float> fitted =
+      planes.size(2) == side && planes.size(3) == side ? planes : adaptive_avg_pool2d(planes, side);
   return contiguous(transpose(flatten(fitted, 2), 1, 2));
 }
 Encoder::Features from_planes(const Tensor<float>& planes) { return {mean(planes, {2, 3}), to_grid(planes)}; }
 
 enum class Preparation { torchvision, tf, keras };
 
-/// Pictures as a network wants them: torchvision's (short side 256, centre 224, ImageNet mean and deviation), TensorFlow's
-/// (the same crop, x / 127.5 - 1), or Keras' "caffe" (squashed to 224 by nearest neighbour, BGR minus the mean).
+/// Pictures as a network wants them: torchvision's (short side 256, centre 224, ImageNet mean and deviation),
+/// TensorFlow's (the same crop, x / 127.5 - 1), or Keras' "caffe" (squashed to 224 by nearest neighbour, BGR minus the
+/// mean).
 Tensor<float> prepare(const std::vector<image::Image>& images, Preparation how) {
   std::vector<image::Planes> prepared;
   for (const image::Image& picture : images) {
@@ -47,7 +49,8 @@ bool counter(const std::string& name) { return name.ends_with("num_batches_track
 
 /// Loads a safetensors file into a network. Some exporters prefix every name: "model.", "module.", "backbone.".
 template <class Network>
-void load(Network& network, const std::string& file, const std::function<std::string(const std::string&)>& rename = {}) {
+void load(Network& network, const std::string& file,
+          const std::function<std::string(const std::string&)>& rename = {}) {
   const io::Weights weights(file);
   auto tensors = nn::named_tensors<float>(network);
   std::string prefix;
@@ -118,9 +121,12 @@ class SqueezeNetEncoder final : public Encoder {
 /// VGG: the pooled vector is the second hidden layer's, as the Keras captioner reads it.
 class VGGEncoder final : public Encoder {
  public:
-  VGGEncoder(std::string name, const models::VGGConfig& config, const std::string& weights) : name_(std::move(name)), network_(config, generator_) {
-    if (weights.ends_with(".h5") || weights.ends_with(".hdf5")) load_keras(weights);
-    else if (!weights.empty()) load_torch(weights);
+  VGGEncoder(std::string name, const models::VGGConfig& config, const std::string& weights)
+      : name_(std::move(name)), network_(config, generator_) {
+    if (weights.ends_with(".h5") || weights.ends_with(".hdf5"))
+      load_keras(weights);
+    else if (!weights.empty())
+      load_torch(weights);
     nn::requires_grad_(network_, false);
     nn::eval(network_);
   }
@@ -143,7 +149,9 @@ class VGGEncoder final : public Encoder {
       if (name.starts_with("classifier.3.")) stored = "pre_logits.fc2." + name.substr(13);
       if (name.starts_with("classifier.6.")) stored = "head.fc." + name.substr(13);
       const Tensor<float> found = io::load_tensor<float>(weights, stored);
-      if (found.numel() != tensor.numel()) fail(file, "'", stored, "' has shape ", found.shape(), " but the model wants ", tensor.shape(), "; use the weights of this architecture");
+      if (found.numel() != tensor.numel())
+        fail(file, "'", stored, "' has shape ", found.shape(), " but the model wants ", tensor.shape(),
+             "; use the weights of this architecture");
       copy_into(reshape(found, tensor.shape()), tensor.detach());
     }
   }
@@ -152,7 +160,8 @@ class VGGEncoder final : public Encoder {
     preparation_ = Preparation::keras;
     load_keras_vgg(file);
 #else
-    fail(file, "this build reads no HDF5; install libhdf5-dev and configure again, or convert the weights to safetensors");
+    fail(file,
+         "this build reads no HDF5; install libhdf5-dev and configure again, or convert the weights to safetensors");
 #endif
   }
   void load_keras_vgg(const std::string& file);
@@ -166,7 +175,8 @@ class VGGEncoder final : public Encoder {
 #ifdef LIMN_WITH_HDF5
 /// keras.applications' layer names: block1_conv1 ... block5_conv3, fc1, fc2, predictions.
 void VGGEncoder::load_keras_vgg(const std::string& file) {
-  std::map<std::string, std::string> layer_of = {{"classifier.0", "fc1"}, {"classifier.3", "fc2"}, {"classifier.6", "predictions"}};
+  std::map<std::string, std::string> layer_of = {
+      {"classifier.0", "fc1"}, {"classifier.3", "fc2"}, {"classifier.6", "predictions"}};
   index_t block = 1, conv = 1, index = 0;
   for (const index_t width : network_.config.widths) {
     if (width == 0) {
@@ -179,11 +189,15 @@ void VGGEncoder::load_keras_vgg(const std::string& file) {
   }
   io::KerasFile weights(file);
   weights.set_flattened("fc1", 512, network_.config.grid, network_.config.grid);
-  io::load_state<float>(weights, nn::named_tensors<float>(network_), {.rename = [&](const std::string& name) {
-    const std::size_t dot = name.rfind('.');
-    const auto layer = layer_of.find(name.substr(0, dot));
-    return (layer == layer_of.end() ? name.substr(0, dot) : layer->second) + name.substr(dot);
-  }, .reject_nan = true});
+  io::load_state<float>(weights, nn::named_tensors<float>(network_),
+                        {.rename =
+                             [&](const std::string& name) {
+                               const std::size_t dot = name.rfind('.');
+                               const auto layer = layer_of.find(name.substr(0, dot));
+                               return (layer == layer_of.end() ? name.substr(0, dot) : layer->second) +
+                                      name.substr(dot);
+                             },
+                         .reject_nan = true});
 }
 #endif
 
@@ -233,17 +247,22 @@ std::unique_ptr<Encoder> make_one(const std::string& name, const std::string& we
 }  // namespace
 
 std::vector<std::string> encoder_names() {
-  return {"mobilenet", "resnet50", "squeezenet", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"};
+  return {"mobilenet", "resnet50", "squeezenet", "vgg11", "vgg11_bn", "vgg13",
+          "vgg13_bn",  "vgg16",    "vgg16_bn",   "vgg19", "vgg19_bn"};
 }
 
-std::unique_ptr<Encoder> make_encoder(const std::string& names, const std::vector<std::string>& weights, bool allow_random) {
+std::unique_ptr<Encoder> make_encoder(const std::string& names, const std::vector<std::string>& weights,
+                                      bool allow_random) {
   std::vector<std::string> list(1);
   for (const char c : names) {
-    if (c == '+') list.emplace_back();
-    else list.back() += c;
+    if (c == '+')
+      list.emplace_back();
+    else
+      list.back() += c;
   }
   if (weights.size() != list.size() && !(weights.empty() && allow_random))
-    fail("--weights", "the encoder ", names, " needs ", list.size(), " weights file(s) but ", weights.size(), " came; name one for each, in order");
+    fail("--weights", "the encoder ", names, " needs ", list.size(), " weights file(s) but ", weights.size(),
+         " came; name one for each, in order");
   std::vector<std::unique_ptr<Encoder>> parts;
   for (std::size_t i = 0; i < list.size(); ++i) parts.push_back(make_one(list[i], weights.empty() ? "" : weights[i]));
   if (parts.size() == 1) return std::move(parts[0]);

@@ -30,8 +30,9 @@ class Encoder {
 /// The names that make_encoder takes, for help texts.
 [[nodiscard]] std::vector<std::string> encoder_names();
 
-/// `names`: one name or several joined with '+'; `weights`: one file a name, in that order. Without a file an encoder has
-/// random weights from seed 0 (`allow_random`), which is good for measuring time alone.
-[[nodiscard]] std::unique_ptr<Encoder> make_encoder(const std::string& names, const std::vector<std::string>& weights, bool allow_random = false);
+/// `names`: one name or several joined with '+'; `weights`: one file a name, in that order. Without a file an encoder
+/// has random weights from seed 0 (`allow_random`), which is good for measuring time alone.
+[[nodiscard]] std::unique_ptr<Encoder> make_encoder(const std::string& names, const std::vector<std::string>& weights,
+                                                    bool allow_random = false);
 
 }  // namespace limn::captioner

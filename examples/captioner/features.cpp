@@ -28,7 +28,8 @@ int compute_features(const FeatureOptions& options) {
   for (const std::string& split : options.splits) {
     const auto& members = data.split(split);
     const std::size_t most = options.limit > 0 ? static_cast<std::size_t>(options.limit) : members.size();
-    chosen.insert(chosen.end(), members.begin(), members.begin() + static_cast<std::ptrdiff_t>(std::min(most, members.size())));
+    chosen.insert(chosen.end(), members.begin(),
+                  members.begin() + static_cast<std::ptrdiff_t>(std::min(most, members.size())));
   }
   if (chosen.empty()) fail(options.data, "the splits hold no images; name others with --split");
   io::Json names = io::Json::array();
@@ -36,11 +37,14 @@ int compute_features(const FeatureOptions& options) {
 
   const auto encoder = make_encoder(options.encoder, options.weights);
   const index_t count = static_cast<index_t>(chosen.size()), places = 49;
-  std::map<std::string, io::SafetensorsRows::Column> columns = {{"pooled", {io::DType::f32, {count, encoder->pooled_size()}}}};
+  std::map<std::string, io::SafetensorsRows::Column> columns = {
+      {"pooled", {io::DType::f32, {count, encoder->pooled_size()}}}};
   if (options.grid) columns["grid"] = {io::DType::f16, {count, places, encoder->channels()}};
   io::Json weights = io::Json::array();
   for (const std::string& file : options.weights) weights.push_back(file);
-  io::SafetensorsRows out(options.out, columns, {{"encoder", encoder->name()}, {"weights", io::dump_json(weights)}, {"images", io::dump_json(names)}});
+  io::SafetensorsRows out(
+      options.out, columns,
+      {{"encoder", encoder->name()}, {"weights", io::dump_json(weights)}, {"images", io::dump_json(names)}});
 
   app::watch_signals();
   app::Progress progress("features", count, options.quiet);
@@ -51,7 +55,8 @@ int compute_features(const FeatureOptions& options) {
     std::vector<image::Image> pictures(static_cast<std::size_t>(batch));
     kernels::parallel_for(batch, 1, [&](index_t begin, index_t end) {
       for (index_t k = begin; k < end; ++k)
-        pictures[static_cast<std::size_t>(k)] = image::decode_file(data.images[static_cast<std::size_t>(chosen[static_cast<std::size_t>(first + k)])].path);
+        pictures[static_cast<std::size_t>(k)] =
+            image::decode_file(data.images[static_cast<std::size_t>(chosen[static_cast<std::size_t>(first + k)])].path);
     });
     const Encoder::Features features = (*encoder)(pictures);
     out.write_rows("pooled", first, batch, bytes_of(features.pooled));
@@ -62,8 +67,8 @@ int compute_features(const FeatureOptions& options) {
       marked = first + batch;
     }
     if (app::stop_requested()) {
-      std::fprintf(stderr, "captioner: stopped after %lld of %lld images; the same command goes on from here\n", static_cast<long long>(marked),
-                   static_cast<long long>(count));
+      std::fprintf(stderr, "captioner: stopped after %lld of %lld images; the same command goes on from here\n",
+                   static_cast<long long>(marked), static_cast<long long>(count));
       return app::stopped_status();
     }
   }
@@ -80,7 +85,8 @@ FeatureFile::FeatureFile(const std::string& path) : file_(path) {
   encoder_ = metadata.at("encoder");
   const io::Json names = io::parse_json(metadata.at("images"), path);
   const auto& shape = file_.info("pooled").shape;
-  if (!names.is_array() || shape.size() != 2 || static_cast<index_t>(names.size()) != shape[0] || file_.info("pooled").dtype != io::DType::f32)
+  if (!names.is_array() || shape.size() != 2 || static_cast<index_t>(names.size()) != shape[0] ||
+      file_.info("pooled").dtype != io::DType::f32)
     fail(path, "its list of images does not fit its rows; make it again with 'captioner features'");
   if (has_grid()) {
     const io::TensorInfo& grid = file_.info("grid");
@@ -93,7 +99,9 @@ FeatureFile::FeatureFile(const std::string& path) : file_(path) {
 
 index_t FeatureFile::row(const std::string& image) const {
   const auto found = rows_.find(image);
-  if (found == rows_.end()) fail(file_.path().string(), "has no features of ", image, "; compute them with 'captioner features' for this split");
+  if (found == rows_.end())
+    fail(file_.path().string(), "has no features of ", image,
+         "; compute them with 'captioner features' for this split");
   return found->second;
 }
 
@@ -101,14 +109,17 @@ models::ImageFeatures<float> FeatureFile::read(const std::vector<index_t>& rows,
   const index_t count = static_cast<index_t>(rows.size());
   const auto fill = [&](const char* name, const auto& tensor, index_t row_size) {
     for (index_t k = 0; k < count; ++k)
-      file_.read_rows(name, rows[static_cast<std::size_t>(k)], 1,
-                      std::as_writable_bytes(std::span(tensor.data() + k * row_size, static_cast<std::size_t>(row_size))));
+      file_.read_rows(
+          name, rows[static_cast<std::size_t>(k)], 1,
+          std::as_writable_bytes(std::span(tensor.data() + k * row_size, static_cast<std::size_t>(row_size))));
   };
   models::ImageFeatures<float> features;
   features.pooled = Tensor<float>({count, pooled_size()});
   fill("pooled", features.pooled, pooled_size());
   if (!grid) return features;
-  if (!has_grid()) fail(file_.path().string(), "has no grid, which the attention captioner needs; compute it with 'captioner features --grid'");
+  if (!has_grid())
+    fail(file_.path().string(),
+         "has no grid, which the attention captioner needs; compute it with 'captioner features --grid'");
   const Tensor<f16> narrow({count, places(), channels()});
   fill("grid", narrow, places() * channels());
   features.grid = cast<float>(narrow);

@@ -15,9 +15,9 @@ struct FeatureOptions {
   std::vector<std::string> weights;
   std::string data, out;
   std::vector<std::string> splits = {"train", "dev"};
-  bool grid = false;   ///< store the 7 x 7 grid too (for the attention captioner), as f16
+  bool grid = false;  ///< store the 7 x 7 grid too (for the attention captioner), as f16
   index_t batch = 8;
-  index_t limit = 0;   ///< at most so many images; 0: all
+  index_t limit = 0;  ///< at most so many images; 0: all
   bool quiet = false;
 };
 

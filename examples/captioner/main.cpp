@@ -17,8 +17,10 @@ int main(int argc, char** argv) {
     int status = 0;
 
     captioner::FeatureOptions f;
-    CLI::App* features = program.add_subcommand("features", "Compute an encoder's features of a dataset's images, resumably");
-    features->add_option("--encoder", f.encoder, "mobilenet, resnet50, squeezenet, vgg16, ...; several joined with +")->capture_default_str();
+    CLI::App* features =
+        program.add_subcommand("features", "Compute an encoder's features of a dataset's images, resumably");
+    features->add_option("--encoder", f.encoder, "mobilenet, resnet50, squeezenet, vgg16, ...; several joined with +")
+        ->capture_default_str();
     features->add_option("--weights", f.weights, "weights file of each encoder, in order")->required();
     features->add_option("--data", f.data, "dataset folder")->required();
     features->add_option("--out", f.out, "features file to write (.safetensors)")->required();
@@ -30,27 +32,46 @@ int main(int argc, char** argv) {
     features->callback([&] { status = captioner::compute_features(f); });
 
     captioner::TrainOptions t;
-    CLI::App* train = program.add_subcommand("train", "Train a captioner; --resume goes on exactly where a stopped or killed run was");
-    train->add_option("--data", t.data, "dataset folder (Flickr8k's files or Kaggle's captions.txt), or: scenes")->required();
+    CLI::App* train = program.add_subcommand(
+        "train", "Train a captioner; --resume goes on exactly where a stopped or killed run was");
+    train->add_option("--data", t.data, "dataset folder (Flickr8k's files or Kaggle's captions.txt), or: scenes")
+        ->required();
     train->add_option("--out", t.out, "folder of the run")->required();
     train->add_option("--features", t.features, "features file of the dataset");
-    train->add_option("--model", t.model, "merge-add, merge-concat or attention")->capture_default_str()->check(CLI::IsMember({"merge-add", "merge-concat", "attention"}));
-    train->add_option("--split", t.split_ratio, "train/dev/test in percent, where the dataset has no lists")->capture_default_str();
+    train->add_option("--model", t.model, "merge-add, merge-concat or attention")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"merge-add", "merge-concat", "attention"}));
+    train->add_option("--split", t.split_ratio, "train/dev/test in percent, where the dataset has no lists")
+        ->capture_default_str();
     train->add_option("--seed", t.seed, "of weights, order, dropout and scenes")->capture_default_str();
     train->add_option("--epochs", t.epochs)->capture_default_str()->check(CLI::PositiveNumber);
-    train->add_option("--batch", t.batch, "images a step, each with all its captions")->capture_default_str()->check(CLI::PositiveNumber);
-    train->add_option("--limit", t.limit, "training images an epoch (0: all; scenes: 20000)")->check(CLI::NonNegativeNumber);
-    train->add_option("--validation", t.validation, "validation images (0: all; scenes: 500)")->check(CLI::NonNegativeNumber);
+    train->add_option("--batch", t.batch, "images a step, each with all its captions")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    train->add_option("--limit", t.limit, "training images an epoch (0: all; scenes: 20000)")
+        ->check(CLI::NonNegativeNumber);
+    train->add_option("--validation", t.validation, "validation images (0: all; scenes: 500)")
+        ->check(CLI::NonNegativeNumber);
     train->add_option("--units", t.units, "width of the layers")->capture_default_str()->check(CLI::PositiveNumber);
-    train->add_option("--embedding", t.embedding, "width of the attention model's embedding")->capture_default_str()->check(CLI::PositiveNumber);
-    train->add_option("--min-count", t.min_count, "words seen less often are unknown")->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_option("--embedding", t.embedding, "width of the attention model's embedding")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    train->add_option("--min-count", t.min_count, "words seen less often are unknown")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
     train->add_option("--lr", t.lr, "Adam's learning rate")->capture_default_str()->check(CLI::PositiveNumber);
     train->add_option("--dropout", t.dropout)->capture_default_str()->check(CLI::Range(0.0, 0.95));
     train->add_option("--label-smoothing", t.label_smoothing)->capture_default_str()->check(CLI::Range(0.0, 0.9));
-    train->add_option("--clip", t.clip, "limit of the gradient's norm (0: none)")->capture_default_str()->check(CLI::NonNegativeNumber);
+    train->add_option("--clip", t.clip, "limit of the gradient's norm (0: none)")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
     train->add_flag("!--constant-lr", t.cosine, "keep the learning rate instead of lowering it along a cosine");
-    train->add_option("--patience", t.patience, "epochs without a better BLEU-4 before stopping")->capture_default_str()->check(CLI::PositiveNumber);
-    train->add_option("--save-every", t.save_every, "steps between saves of the run's state")->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_option("--patience", t.patience, "epochs without a better BLEU-4 before stopping")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    train->add_option("--save-every", t.save_every, "steps between saves of the run's state")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
     train->add_flag("--resume", t.resume, "go on with the run in --out");
     train->add_flag("--quiet", t.quiet, "no progress");
     train->callback([&] {
@@ -71,35 +92,72 @@ int main(int argc, char** argv) {
     });
 
     captioner::EvaluateOptions e;
-    CLI::App* evaluate = program.add_subcommand("eval", "Caption a split by beam search and score it: BLEU-1..4, ROUGE-L, CIDEr-D, METEOR (exact + stem)");
-    evaluate->add_option("--data", e.data, "dataset folder (Flickr8k's files or Kaggle's captions.txt), or: scenes")->required();
+    CLI::App* evaluate = program.add_subcommand(
+        "eval", "Caption a split by beam search and score it: BLEU-1..4, ROUGE-L, CIDEr-D, METEOR (exact + stem)");
+    evaluate->add_option("--data", e.data, "dataset folder (Flickr8k's files or Kaggle's captions.txt), or: scenes")
+        ->required();
     evaluate->add_option("--split", e.split, "train, dev or test")->capture_default_str();
-    evaluate->add_option("--checkpoint", e.checkpoint, "captioner to use (default: the one that comes with the program)");
-    evaluate->add_option("--weights", e.weights, "weights file of each encoder, in order (default: those named in training)");
-    evaluate->add_option("--features", e.features, "features file of the dataset; without it they are computed from the images");
-    evaluate->add_option("--beam", e.beams, "width of the search; several with commas, each scored (1: greedy)")->delimiter(',')->capture_default_str()->check(CLI::Range(1, 100));
-    evaluate->add_option("--length-exponent", e.length_exponent, "captions are ranked by log-probability / length^this")->capture_default_str()->check(CLI::Range(0.0, 10.0));
-    evaluate->add_option("--max-length", e.longest, "words of the longest caption")->capture_default_str()->check(CLI::Range(1, 1000));
-    evaluate->add_option("--limit", e.limit, "at most so many images (0: all; scenes: 1000)")->check(CLI::NonNegativeNumber);
-    evaluate->add_option("--ratio", e.split_ratio, "train/dev/test in percent, where the dataset has no lists; as in training")->capture_default_str();
+    evaluate->add_option("--checkpoint", e.checkpoint,
+                         "captioner to use (default: the one that comes with the program)");
+    evaluate->add_option("--weights", e.weights,
+                         "weights file of each encoder, in order (default: those named in training)");
+    evaluate->add_option("--features", e.features,
+                         "features file of the dataset; without it they are computed from the images");
+    evaluate->add_option("--beam", e.beams, "width of the search; several with commas, each scored (1: greedy)")
+        ->delimiter(',')
+        ->capture_default_str()
+        ->check(CLI::Range(1, 100));
+    evaluate->add_option("--length-exponent", e.length_exponent, "captions are ranked by log-probability / length^this")
+        ->capture_default_str()
+        ->check(CLI::Range(0.0, 10.0));
+    evaluate->add_option("--max-length", e.longest, "words of the longest caption")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
+    evaluate->add_option("--limit", e.limit, "at most so many images (0: all; scenes: 1000)")
+        ->check(CLI::NonNegativeNumber);
+    evaluate
+        ->add_option("--ratio", e.split_ratio,
+                     "train/dev/test in percent, where the dataset has no lists; as in training")
+        ->capture_default_str();
     evaluate->add_option("--seed", e.seed, "of that split; as in training")->capture_default_str();
-    evaluate->add_flag("--seed-protocol", e.seed_protocol, "also BLEU against references that keep startseq and endseq, as the Keras project computed it");
-    evaluate->add_flag("--json", e.json, "one line of JSON for each beam, all but CIDEr-D (0 to 10, as in the COCO evaluation) as fractions of 1");
+    evaluate->add_flag("--seed-protocol", e.seed_protocol,
+                       "also BLEU against references that keep startseq and endseq, as the Keras project computed it");
+    evaluate->add_flag(
+        "--json", e.json,
+        "one line of JSON for each beam, all but CIDEr-D (0 to 10, as in the COCO evaluation) as fractions of 1");
     evaluate->add_flag("--quiet", e.quiet, "no progress");
     evaluate->callback([&] { status = captioner::evaluate(e); });
 
     captioner::CaptionOptions c;
-    CLI::App* caption = program.add_subcommand("caption", "Caption images. Prints a line for each: its name, the caption and its log-probability, with tabs between");
-    caption->add_option("images", c.inputs, "image files, folders of images, or - for standard input: one image, or paths one a line")->required();
-    caption->add_option("--checkpoint", c.checkpoint, "captioner to use (default: the one that comes with the program)");
-    caption->add_option("--weights", c.weights, "weights file of each encoder, in order (default: those named in training)");
-    caption->add_option("--beam", c.beam, "width of the search (1: greedy)")->capture_default_str()->check(CLI::Range(1, 100));
-    caption->add_option("--nbest", c.nbest, "captions for each image, best first, a line each; at most --beam")->capture_default_str()->check(CLI::Range(1, 100));
-    caption->add_option("--length-exponent", c.length_exponent, "captions are ranked by log-probability / length^this")->capture_default_str()->check(CLI::Range(0.0, 10.0));
-    caption->add_option("--max-length", c.longest, "words of the longest caption")->capture_default_str()->check(CLI::Range(1, 1000));
+    CLI::App* caption = program.add_subcommand(
+        "caption",
+        "Caption images. Prints a line for each: its name, the caption and its log-probability, with tabs between");
+    caption
+        ->add_option("images", c.inputs,
+                     "image files, folders of images, or - for standard input: one image, or paths one a line")
+        ->required();
+    caption->add_option("--checkpoint", c.checkpoint,
+                        "captioner to use (default: the one that comes with the program)");
+    caption->add_option("--weights", c.weights,
+                        "weights file of each encoder, in order (default: those named in training)");
+    caption->add_option("--beam", c.beam, "width of the search (1: greedy)")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 100));
+    caption->add_option("--nbest", c.nbest, "captions for each image, best first, a line each; at most --beam")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 100));
+    caption->add_option("--length-exponent", c.length_exponent, "captions are ranked by log-probability / length^this")
+        ->capture_default_str()
+        ->check(CLI::Range(0.0, 10.0));
+    caption->add_option("--max-length", c.longest, "words of the longest caption")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
     caption->add_option("--limit", c.limit, "at most so many images (0: all)")->check(CLI::NonNegativeNumber);
-    caption->add_flag("--json", c.json, "one line of JSON for each image: {\"image\", \"captions\": [{\"caption\", \"log_probability\"}]}");
-    caption->add_option("--html", c.html, "HTML sheet to write: images, captions, and where an attention captioner looked");
+    caption->add_flag(
+        "--json", c.json,
+        "one line of JSON for each image: {\"image\", \"captions\": [{\"caption\", \"log_probability\"}]}");
+    caption->add_option("--html", c.html,
+                        "HTML sheet to write: images, captions, and where an attention captioner looked");
     caption->callback([&] { status = captioner::caption(c); });
 
     try {

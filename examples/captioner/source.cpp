@@ -13,7 +13,8 @@ text::Tokens tokens_of(const std::string& caption) { return text::split_words(te
 
 class DatasetSource final : public Source {
  public:
-  DatasetSource(const std::string& folder, const std::string& features, const std::string& ratio, std::uint64_t seed, index_t limit, index_t validation, bool grid)
+  DatasetSource(const std::string& folder, const std::string& features, const std::string& ratio, std::uint64_t seed,
+                index_t limit, index_t validation, bool grid)
       : features_(features), grid_(grid) {
     data::CaptionDataOptions options;
     options.ratio = data::parse_split_ratio(ratio);
@@ -38,10 +39,20 @@ class DatasetSource final : public Source {
   }
   index_t training_size() const override { return static_cast<index_t>(train_.size()); }
   index_t validation_size() const override { return static_cast<index_t>(dev_.size()); }
-  std::vector<text::Tokens> training_captions(index_t, index_t i) const override { return train_[static_cast<std::size_t>(i)].captions; }
-  std::vector<text::Tokens> validation_captions(index_t i) const override { return dev_[static_cast<std::size_t>(i)].captions; }
-  models::ImageFeatures<float> training_features(const Captioner&, index_t, const std::vector<index_t>& images) const override { return read(train_, images); }
-  models::ImageFeatures<float> validation_features(const Captioner&, const std::vector<index_t>& images) const override { return read(dev_, images); }
+  std::vector<text::Tokens> training_captions(index_t, index_t i) const override {
+    return train_[static_cast<std::size_t>(i)].captions;
+  }
+  std::vector<text::Tokens> validation_captions(index_t i) const override {
+    return dev_[static_cast<std::size_t>(i)].captions;
+  }
+  models::ImageFeatures<float> training_features(const Captioner&, index_t,
+                                                 const std::vector<index_t>& images) const override {
+    return read(train_, images);
+  }
+  models::ImageFeatures<float> validation_features(const Captioner&,
+                                                   const std::vector<index_t>& images) const override {
+    return read(dev_, images);
+  }
   std::vector<text::Tokens> vocabulary_captions() const override {
     std::vector<text::Tokens> all;
     for (const Item& item : train_) all.insert(all.end(), item.captions.begin(), item.captions.end());
@@ -69,19 +80,23 @@ class DatasetSource final : public Source {
 
 class ScenesSource final : public Source {
  public:
-  ScenesSource(std::uint64_t seed, index_t epoch_size, index_t validation) : seed_(seed), epoch_size_(epoch_size), validation_(validation) {}
+  ScenesSource(std::uint64_t seed, index_t epoch_size, index_t validation)
+      : seed_(seed), epoch_size_(epoch_size), validation_(validation) {}
   index_t training_size() const override { return epoch_size_; }
   index_t validation_size() const override { return validation_; }
-  /// The plain wording and one of the others: scenes are never seen twice, so more pictures teach more than more captions.
+  /// The plain wording and one of the others: scenes are never seen twice, so more pictures teach more than more
+  /// captions.
   std::vector<text::Tokens> training_captions(index_t epoch, index_t i) const override {
     const auto all = captions_of(training_scene(epoch, i));
     return {all[0], all[static_cast<std::size_t>(1 + (epoch + i) % 4)]};
   }
   std::vector<text::Tokens> validation_captions(index_t i) const override { return captions_of(validation_scene(i)); }
-  models::ImageFeatures<float> training_features(const Captioner& captioner, index_t epoch, const std::vector<index_t>& images) const override {
+  models::ImageFeatures<float> training_features(const Captioner& captioner, index_t epoch,
+                                                 const std::vector<index_t>& images) const override {
     return look(captioner, images, [&](index_t i) { return training_scene(epoch, i); });
   }
-  models::ImageFeatures<float> validation_features(const Captioner& captioner, const std::vector<index_t>& images) const override {
+  models::ImageFeatures<float> validation_features(const Captioner& captioner,
+                                                   const std::vector<index_t>& images) const override {
     return look(captioner, images, [&](index_t i) { return validation_scene(i); });
   }
   std::vector<text::Tokens> vocabulary_captions() const override {
@@ -96,9 +111,12 @@ class ScenesSource final : public Source {
 
  private:
   scenes::Scene training_scene(index_t epoch, index_t i) const {
-    return scenes::make_scene(seed_ * 1000003 + static_cast<std::uint64_t>(epoch * epoch_size_ + i), scenes::Split::train);
+    return scenes::make_scene(seed_ * 1000003 + static_cast<std::uint64_t>(epoch * epoch_size_ + i),
+                              scenes::Split::train);
   }
-  scenes::Scene validation_scene(index_t i) const { return scenes::make_scene(static_cast<std::uint64_t>(i), scenes::Split::val); }
+  scenes::Scene validation_scene(index_t i) const {
+    return scenes::make_scene(static_cast<std::uint64_t>(i), scenes::Split::val);
+  }
   static std::vector<text::Tokens> captions_of(const scenes::Scene& scene) {
     std::vector<text::Tokens> all;
     for (const std::string& caption : scenes::captions(scene)) all.push_back(tokens_of(caption));
@@ -109,7 +127,8 @@ class ScenesSource final : public Source {
     std::vector<image::Image> pictures(images.size());
     kernels::parallel_for(static_cast<index_t>(images.size()), 4, [&](index_t begin, index_t end) {
       for (index_t k = begin; k < end; ++k)
-        pictures[static_cast<std::size_t>(k)] = scenes::draw(make(images[static_cast<std::size_t>(k)]), {.size = static_cast<int>(captioner.architecture().picture)});
+        pictures[static_cast<std::size_t>(k)] = scenes::draw(
+            make(images[static_cast<std::size_t>(k)]), {.size = static_cast<int>(captioner.architecture().picture)});
     });
     return captioner.look(pictures);
   }
@@ -119,7 +138,8 @@ class ScenesSource final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> dataset_source(const std::string& folder, const std::string& features, const std::string& split_ratio, std::uint64_t seed, index_t limit,
+std::unique_ptr<Source> dataset_source(const std::string& folder, const std::string& features,
+                                       const std::string& split_ratio, std::uint64_t seed, index_t limit,
                                        index_t validation, bool grid) {
   return std::make_unique<DatasetSource>(folder, features, split_ratio, seed, limit, validation, grid);
 }

@@ -21,8 +21,10 @@ class Source {
   /// Cleaned captions of training image i in this epoch, or of validation image i.
   [[nodiscard]] virtual std::vector<text::Tokens> training_captions(index_t epoch, index_t i) const = 0;
   [[nodiscard]] virtual std::vector<text::Tokens> validation_captions(index_t i) const = 0;
-  [[nodiscard]] virtual models::ImageFeatures<float> training_features(const Captioner& captioner, index_t epoch, const std::vector<index_t>& images) const = 0;
-  [[nodiscard]] virtual models::ImageFeatures<float> validation_features(const Captioner& captioner, const std::vector<index_t>& images) const = 0;
+  [[nodiscard]] virtual models::ImageFeatures<float> training_features(const Captioner& captioner, index_t epoch,
+                                                                       const std::vector<index_t>& images) const = 0;
+  [[nodiscard]] virtual models::ImageFeatures<float> validation_features(const Captioner& captioner,
+                                                                         const std::vector<index_t>& images) const = 0;
   /// Every caption that the vocabulary is built from.
   [[nodiscard]] virtual std::vector<text::Tokens> vocabulary_captions() const = 0;
   /// The encoder's name ("cnn": the captioner's own), the length of its vectors, and its weights files.
@@ -32,8 +34,9 @@ class Source {
 };
 
 /// A dataset folder with features of its train and dev images.
-[[nodiscard]] std::unique_ptr<Source> dataset_source(const std::string& folder, const std::string& features, const std::string& split_ratio, std::uint64_t seed,
-                                                     index_t limit, index_t validation, bool grid);
+[[nodiscard]] std::unique_ptr<Source> dataset_source(const std::string& folder, const std::string& features,
+                                                     const std::string& split_ratio, std::uint64_t seed, index_t limit,
+                                                     index_t validation, bool grid);
 /// `epoch_size` new scenes each epoch; `validation` scenes whose compositions never occur in training.
 [[nodiscard]] std::unique_ptr<Source> scenes_source(std::uint64_t seed, index_t epoch_size, index_t validation);
 

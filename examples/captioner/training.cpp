@@ -44,7 +44,8 @@ struct Tally {
 io::Json to_json(const std::vector<Epoch>& history) {
   io::Json rows = io::Json::array();
   for (const Epoch& e : history)
-    rows.push_back({e.epoch, e.loss, e.accuracy, e.validation_loss, e.validation_accuracy, e.bleu[0], e.bleu[1], e.bleu[2], e.bleu[3], e.lr});
+    rows.push_back({e.epoch, e.loss, e.accuracy, e.validation_loss, e.validation_accuracy, e.bleu[0], e.bleu[1],
+                    e.bleu[2], e.bleu[3], e.lr});
   return rows;
 }
 std::vector<Epoch> history_of(const io::Json& rows, const std::string& where) {
@@ -59,15 +60,17 @@ std::vector<Epoch> history_of(const io::Json& rows, const std::string& where) {
 
 void write_history(const std::filesystem::path& folder, const std::vector<Epoch>& history, index_t best) {
   std::string csv = "epoch,loss,accuracy,val_loss,val_accuracy,bleu_1,bleu_2,bleu_3,bleu_4,lr\n";
-  app::Chart loss{.title = "Loss", .x_label = "epoch", .y_label = "nats a word"}, accuracy{.title = "Accuracy", .x_label = "epoch", .y_label = "next word right"};
+  app::Chart loss{.title = "Loss", .x_label = "epoch", .y_label = "nats a word"},
+      accuracy{.title = "Accuracy", .x_label = "epoch", .y_label = "next word right"};
   app::Chart bleu{.title = "Validation BLEU, greedy", .x_label = "epoch", .y_label = "BLEU"};
   loss.series = {{"training", {}, {}}, {"validation", {}, {}}};
   accuracy.series = loss.series;
   bleu.series = {{"BLEU-1", {}, {}}, {"BLEU-2", {}, {}}, {"BLEU-3", {}, {}}, {"BLEU-4", {}, {}}};
   for (const Epoch& e : history) {
     char line[256];
-    std::snprintf(line, sizeof line, "%lld,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6g\n", static_cast<long long>(e.epoch), e.loss, e.accuracy, e.validation_loss,
-                  e.validation_accuracy, e.bleu[0], e.bleu[1], e.bleu[2], e.bleu[3], e.lr);
+    std::snprintf(line, sizeof line, "%lld,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6g\n",
+                  static_cast<long long>(e.epoch), e.loss, e.accuracy, e.validation_loss, e.validation_accuracy,
+                  e.bleu[0], e.bleu[1], e.bleu[2], e.bleu[3], e.lr);
     csv += line;
     const auto add = [&](app::Series& s, double value) {
       s.x.push_back(static_cast<double>(e.epoch));
@@ -92,8 +95,12 @@ void write_history(const std::filesystem::path& folder, const std::vector<Epoch>
 class Run {
  public:
   Run(const TrainOptions& options, const Source& source, Captioner& captioner)
-      : options_(options), source_(source), captioner_(captioner), folder_(options.out),
-        optimizer_(captioner.parameters(), {.lr = options.lr}), random_(options.seed ^ 0x9e3779b97f4a7c15u) {
+      : options_(options),
+        source_(source),
+        captioner_(captioner),
+        folder_(options.out),
+        optimizer_(captioner.parameters(), {.lr = options.lr}),
+        random_(options.seed ^ 0x9e3779b97f4a7c15u) {
     steps_an_epoch_ = (source.training_size() + options.batch - 1) / options.batch;
   }
 
@@ -102,12 +109,16 @@ class Run {
     for (; epoch_ < options_.epochs && bad_epochs_ < options_.patience; finish_epoch()) {
       if (!train_epoch()) {
         save_state();
-        std::fprintf(stderr, "captioner: stopped in epoch %lld; --resume goes on from here\n", static_cast<long long>(epoch_ + 1));
+        std::fprintf(stderr, "captioner: stopped in epoch %lld; --resume goes on from here\n",
+                     static_cast<long long>(epoch_ + 1));
         return app::stopped_status();
       }
     }
-    if (!options_.quiet && bad_epochs_ >= options_.patience) std::printf("no better BLEU-4 in %lld epochs: stopped\n", static_cast<long long>(options_.patience));
-    if (!options_.quiet) std::printf("best: epoch %lld, BLEU-4 %.4f -> %s\n", static_cast<long long>(best_epoch_), best_, (folder_ / "best.safetensors").c_str());
+    if (!options_.quiet && bad_epochs_ >= options_.patience)
+      std::printf("no better BLEU-4 in %lld epochs: stopped\n", static_cast<long long>(options_.patience));
+    if (!options_.quiet)
+      std::printf("best: epoch %lld, BLEU-4 %.4f -> %s\n", static_cast<long long>(best_epoch_), best_,
+                  (folder_ / "best.safetensors").c_str());
     return 0;
   }
 
@@ -121,10 +132,14 @@ class Run {
     bad_epochs_ = io::json_value<index_t>(s, "bad_epochs", file);
     best_epoch_ = io::json_value<index_t>(s, "best_epoch", file);
     best_ = io::json_value<double>(s, "best", file);
-    tally_ = {io::json_value<double>(s, "loss", file), io::json_value<index_t>(s, "right", file), io::json_value<index_t>(s, "words", file)};
-    random_.set_state({io::json_value<std::uint64_t>(s, "random_seed", file), io::json_value<std::uint64_t>(s, "random_position", file)});
+    tally_ = {io::json_value<double>(s, "loss", file), io::json_value<index_t>(s, "right", file),
+              io::json_value<index_t>(s, "words", file)};
+    random_.set_state({io::json_value<std::uint64_t>(s, "random_seed", file),
+                       io::json_value<std::uint64_t>(s, "random_position", file)});
     history_ = history_of(io::json_value<io::Json>(s, "history", file), file);
-    io::load_state<float>(checkpoint, captioner_.tensors(), {.ignore = [](const std::string& name) { return name.starts_with("optimizer."); }, .reject_nan = true});
+    io::load_state<float>(
+        checkpoint, captioner_.tensors(),
+        {.ignore = [](const std::string& name) { return name.starts_with("optimizer."); }, .reject_nan = true});
     std::vector<std::pair<std::string, Tensor<float>>> state;
     for (const std::string& name : checkpoint.names())
       if (name.starts_with("optimizer.")) state.emplace_back(name.substr(10), io::load_tensor<float>(checkpoint, name));
@@ -137,8 +152,17 @@ class Run {
     const TrainOptions& o = options_;
     return {{"model", captioner_.architecture().to_json()},
             {"training",
-             {{"seed", o.seed}, {"epochs", o.epochs}, {"batch", o.batch}, {"images", source_.training_size()}, {"validation", source_.validation_size()},
-              {"min_count", o.min_count}, {"longest", o.longest}, {"lr", o.lr}, {"label_smoothing", o.label_smoothing}, {"clip", o.clip}, {"cosine", o.cosine}}}};
+             {{"seed", o.seed},
+              {"epochs", o.epochs},
+              {"batch", o.batch},
+              {"images", source_.training_size()},
+              {"validation", source_.validation_size()},
+              {"min_count", o.min_count},
+              {"longest", o.longest},
+              {"lr", o.lr},
+              {"label_smoothing", o.label_smoothing},
+              {"clip", o.clip},
+              {"cosine", o.cosine}}}};
   }
 
   /// False when a signal asked to stop.
@@ -146,7 +170,8 @@ class Run {
     captioner_.train(true);
     Generator shuffle(options_.seed * 7919 + static_cast<std::uint64_t>(epoch_));
     const std::vector<index_t> order = permutation(source_.training_size(), shuffle);
-    app::Progress progress("epoch " + std::to_string(epoch_ + 1) + "/" + std::to_string(options_.epochs), source_.training_size(), options_.quiet);
+    app::Progress progress("epoch " + std::to_string(epoch_ + 1) + "/" + std::to_string(options_.epochs),
+                           source_.training_size(), options_.quiet);
     progress.resume_at(std::min(source_.training_size(), step_ * options_.batch));
     index_t saved = step_;
     while (step_ < steps_an_epoch_) {
@@ -182,9 +207,12 @@ class Run {
     const index_t warmup = std::min<index_t>(100, total / 20);
     const double rise = std::min(1.0, static_cast<double>(done + 1) / static_cast<double>(warmup + 1));
     optimizer_.set_lr(options_.cosine ? rise * optim::cosine_annealing_lr(total)(done, options_.lr) : options_.lr);
-    const Tensor<float> logits = captioner_.logits(source_.training_features(captioner_, epoch_, images), batch, &random_);
-    const Tensor<float> loss = cross_entropy<float>(logits, batch.targets, {.label_smoothing = options_.label_smoothing});
-    if (!std::isfinite(loss.item())) fail("train", "the loss became ", loss.item(), " in epoch ", epoch_ + 1, "; use a smaller --lr");
+    const Tensor<float> logits =
+        captioner_.logits(source_.training_features(captioner_, epoch_, images), batch, &random_);
+    const Tensor<float> loss =
+        cross_entropy<float>(logits, batch.targets, {.label_smoothing = options_.label_smoothing});
+    if (!std::isfinite(loss.item()))
+      fail("train", "the loss became ", loss.item(), " in epoch ", epoch_ + 1, "; use a smaller --lr");
     tally_.add(logits, loss, batch.targets);
     optimizer_.zero_grad();
     backward(loss);
@@ -213,8 +241,10 @@ class Run {
     save_state();
     write_history(folder_, history_, best_epoch_);
     if (!options_.quiet)
-      std::printf("epoch %lld  loss %.4f  accuracy %.4f  val_loss %.4f  val_accuracy %.4f  BLEU %.4f %.4f %.4f %.4f%s\n", static_cast<long long>(now.epoch),
-                  now.loss, now.accuracy, now.validation_loss, now.validation_accuracy, now.bleu[0], now.bleu[1], now.bleu[2], now.bleu[3], better ? "  *" : "");
+      std::printf(
+          "epoch %lld  loss %.4f  accuracy %.4f  val_loss %.4f  val_accuracy %.4f  BLEU %.4f %.4f %.4f %.4f%s\n",
+          static_cast<long long>(now.epoch), now.loss, now.accuracy, now.validation_loss, now.validation_accuracy,
+          now.bleu[0], now.bleu[1], now.bleu[2], now.bleu[3], better ? "  *" : "");
     std::fflush(stdout);
   }
 
@@ -246,7 +276,8 @@ class Run {
       kernels::parallel_for(static_cast<index_t>(images.size()), 1, [&](index_t begin, index_t end) {
         for (index_t k = begin; k < end; ++k) {
           const auto best = captioner_.describe(features, k, {.beam = 1, .max_length = options_.longest});
-          said[before + static_cast<std::size_t>(k)] = captioner_.vocabulary().decode({best[0].words.begin(), best[0].words.end()});
+          said[before + static_cast<std::size_t>(k)] =
+              captioner_.vocabulary().decode({best[0].words.begin(), best[0].words.end()});
         }
       });
     }
@@ -262,9 +293,17 @@ class Run {
     io::CheckpointInfo info;
     info.architecture = architecture();
     info.extra = {{"vocabulary", captioner_.vocabulary().to_text()}, {"encoder_weights", source_.weights()}};
-    info.state = {{"epoch", epoch_}, {"step", step_}, {"bad_epochs", bad_epochs_}, {"best_epoch", best_epoch_}, {"best", best_},
-                  {"loss", tally_.loss}, {"right", tally_.right}, {"words", tally_.words}, {"random_seed", random_.state().seed},
-                  {"random_position", random_.state().position}, {"history", to_json(history_)}};
+    info.state = {{"epoch", epoch_},
+                  {"step", step_},
+                  {"bad_epochs", bad_epochs_},
+                  {"best_epoch", best_epoch_},
+                  {"best", best_},
+                  {"loss", tally_.loss},
+                  {"right", tally_.right},
+                  {"words", tally_.words},
+                  {"random_seed", random_.state().seed},
+                  {"random_position", random_.state().position},
+                  {"history", to_json(history_)}};
     io::save_checkpoint(folder_ / "last.safetensors", map, info);
   }
 
@@ -289,7 +328,8 @@ void standardise(Captioner& captioner, const Source& source) {
     std::vector<index_t> images;
     for (index_t i = first; i < std::min(first + 50, count); ++i) images.push_back(i * source.training_size() / count);
     const auto features = source.training_features(captioner, 0, images);
-    const Tensor<float> values = reshape(captioner.architecture().attends() ? features.grid : features.pooled, {-1, size});
+    const Tensor<float> values =
+        reshape(captioner.architecture().attends() ? features.grid : features.pooled, {-1, size});
     for (index_t r = 0; r < values.size(0); ++r, ++rows)
       for (index_t c = 0; c < size; ++c) {
         const double v = static_cast<double>(values.data()[r * size + c]);
@@ -299,7 +339,8 @@ void standardise(Captioner& captioner, const Source& source) {
   }
   const Tensor<float> mean({size}), scale({size});
   for (index_t c = 0; c < size; ++c) {
-    const double m = sum[static_cast<std::size_t>(c)] / static_cast<double>(rows), variance = squares[static_cast<std::size_t>(c)] / static_cast<double>(rows) - m * m;
+    const double m = sum[static_cast<std::size_t>(c)] / static_cast<double>(rows),
+                 variance = squares[static_cast<std::size_t>(c)] / static_cast<double>(rows) - m * m;
     mean.data()[c] = static_cast<float>(m);
     scale.data()[c] = static_cast<float>(1 / std::sqrt(std::max(variance, 1e-6)));
   }
@@ -311,13 +352,18 @@ void standardise(Captioner& captioner, const Source& source) {
 int train(const TrainOptions& options) {
   const std::filesystem::path folder = options.out, last = folder / "last.safetensors";
   const bool exists = std::filesystem::exists(last);
-  if (exists && !options.resume) fail(options.out, "already holds a run; pass --resume to go on with it, or name another folder");
-  if (!exists && options.resume && !options.quiet) std::fprintf(stderr, "captioner: note: nothing to resume in %s; starting anew\n", options.out.c_str());
+  if (exists && !options.resume)
+    fail(options.out, "already holds a run; pass --resume to go on with it, or name another folder");
+  if (!exists && options.resume && !options.quiet)
+    std::fprintf(stderr, "captioner: note: nothing to resume in %s; starting anew\n", options.out.c_str());
 
   const bool attends = options.model == "attention", scenes = options.data == "scenes";
-  if (!scenes && options.features.empty()) fail("--features", "training on a dataset needs its features file; make one with 'captioner features'");
-  const auto source = scenes ? scenes_source(options.seed, options.limit > 0 ? options.limit : 20000, options.validation > 0 ? options.validation : 500)
-                             : dataset_source(options.data, options.features, options.split_ratio, options.seed, options.limit, options.validation, attends);
+  if (!scenes && options.features.empty())
+    fail("--features", "training on a dataset needs its features file; make one with 'captioner features'");
+  const auto source = scenes ? scenes_source(options.seed, options.limit > 0 ? options.limit : 20000,
+                                             options.validation > 0 ? options.validation : 500)
+                             : dataset_source(options.data, options.features, options.split_ratio, options.seed,
+                                              options.limit, options.validation, attends);
   Architecture architecture;
   architecture.model = options.model;
   architecture.units = options.units;
@@ -326,12 +372,14 @@ int train(const TrainOptions& options) {
   architecture.encoder = source->encoder();
   architecture.features = source->feature_size(attends);
   architecture.cnn = {{32, 32, 64, 96, 96}, {2, 1, 2, 2, 1}};
-  Captioner captioner(architecture, text::Vocabulary::build(source->vocabulary_captions(), options.min_count), options.seed);
+  Captioner captioner(architecture, text::Vocabulary::build(source->vocabulary_captions(), options.min_count),
+                      options.seed);
   io::create_folders(folder);
   if (!scenes) standardise(captioner, *source);
   if (!options.quiet)
-    std::printf("%lld training images, %lld validation images, %lld words, %lld parameters\n", static_cast<long long>(source->training_size()),
-                static_cast<long long>(source->validation_size()), static_cast<long long>(captioner.vocabulary().size()),
+    std::printf("%lld training images, %lld validation images, %lld words, %lld parameters\n",
+                static_cast<long long>(source->training_size()), static_cast<long long>(source->validation_size()),
+                static_cast<long long>(captioner.vocabulary().size()),
                 static_cast<long long>(nn::parameter_count(captioner)));
   Run run(options, *source, captioner);
   if (exists) run.resume();

@@ -10,9 +10,11 @@ class Storage;
 struct Device;
 struct bf16;
 struct f16;
-template <class T = float> class Tensor;
+template <class T = float>
+class Tensor;
 class NodeBase;
-template <class T> class Node;
+template <class T>
+class Node;
 class Generator;
 
 }  // namespace limn::inline LIMN_ABI

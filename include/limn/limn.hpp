@@ -1,6 +1,13 @@
 #pragma once
 // Tensors, gradients, operations, layers and optimisers. Everything else is included by name.
 
+#include <limn/autograd/accumulate.hpp>
+#include <limn/autograd/backward.hpp>
+#include <limn/autograd/checkpoint.hpp>
+#include <limn/autograd/gradcheck.hpp>
+#include <limn/autograd/no_grad.hpp>
+#include <limn/autograd/node.hpp>
+#include <limn/autograd/record.hpp>
 #include <limn/core/check.hpp>
 #include <limn/core/copy.hpp>
 #include <limn/core/create.hpp>
@@ -9,13 +16,6 @@
 #include <limn/core/shape.hpp>
 #include <limn/core/storage.hpp>
 #include <limn/core/tensor.hpp>
-#include <limn/autograd/accumulate.hpp>
-#include <limn/autograd/backward.hpp>
-#include <limn/autograd/checkpoint.hpp>
-#include <limn/autograd/gradcheck.hpp>
-#include <limn/autograd/no_grad.hpp>
-#include <limn/autograd/node.hpp>
-#include <limn/autograd/record.hpp>
 #include <limn/nn.hpp>
 #include <limn/ops.hpp>
 #include <limn/optim.hpp>

@@ -28,7 +28,8 @@
 
 namespace limn::inline LIMN_ABI {
 
-/// Signed, so that differences and downward loops are safe; 64 bits, so that no product of extents overflows in practice.
+/// Signed, so that differences and downward loops are safe; 64 bits, so that no product of extents overflows in
+/// practice.
 using index_t = std::int64_t;
 
 }  // namespace limn::inline LIMN_ABI

@@ -12,12 +12,13 @@ void select(int device);  // makes it the device of the calls that follow on thi
 
 namespace detail {
 [[noreturn]] inline void no_cuda(const char* kernel, Device device) {
-  fail(kernel, "no CUDA kernel for ", device, " in this build; move the tensor with to(cpu_device), or build with -DLIMN_CUDA=ON");
+  fail(kernel, "no CUDA kernel for ", device,
+       " in this build; move the tensor with to(cpu_device), or build with -DLIMN_CUDA=ON");
 }
 }  // namespace detail
 
-/// Runs `cpu()` or `on_cuda(device)`. `on_cuda` must be generic ([&](auto device) {...}): without LIMN_WITH_CUDA it is never
-/// instantiated, so no CUDA symbol is needed to link. `device` is the current device while it runs.
+/// Runs `cpu()` or `on_cuda(device)`. `on_cuda` must be generic ([&](auto device) {...}): without LIMN_WITH_CUDA it is
+/// never instantiated, so no CUDA symbol is needed to link. `device` is the current device while it runs.
 template <class Cpu, class Cuda>
 void dispatch([[maybe_unused]] const char* kernel, Device device, Cpu&& cpu, [[maybe_unused]] Cuda&& on_cuda) {
   if (device.kind == DeviceKind::cpu) return cpu();

@@ -71,13 +71,26 @@ struct f16 {
 static_assert(sizeof(bf16) == 2 && sizeof(f16) == 2);
 
 /// The type in which arithmetic on T is done: float for the two-byte floats, T itself otherwise.
-template <class T> struct compute { using type = T; };
-template <> struct compute<bf16> { using type = float; };
-template <> struct compute<f16> { using type = float; };
-template <class T> using compute_t = typename compute<T>::type;
+template <class T>
+struct compute {
+  using type = T;
+};
+template <>
+struct compute<bf16> {
+  using type = float;
+};
+template <>
+struct compute<f16> {
+  using type = float;
+};
+template <class T>
+using compute_t = typename compute<T>::type;
 
-template <class T> inline constexpr bool is_half = false;
-template <> inline constexpr bool is_half<bf16> = true;
-template <> inline constexpr bool is_half<f16> = true;
+template <class T>
+inline constexpr bool is_half = false;
+template <>
+inline constexpr bool is_half<bf16> = true;
+template <>
+inline constexpr bool is_half<f16> = true;
 
 }  // namespace limn::inline LIMN_ABI

@@ -10,7 +10,8 @@ struct InterpolateShape {
   index_t outer = 1, n = 1, out = 1, inner = 1;
 };
 
-/// Output i is the sum of weight[t] * x[source[t]] over t in [first[i], first[i + 1]), in this order. Tables lie on the host.
+/// Output i is the sum of weight[t] * x[source[t]] over t in [first[i], first[i + 1]), in this order. Tables lie on the
+/// host.
 struct InterpolateTaps {
   const index_t* first;   ///< out + 1 of them
   const index_t* source;  ///< in [0, n)

@@ -8,7 +8,8 @@
 
 namespace limn::inline LIMN_ABI::kernels {
 
-/// The instruction sets that every CPU kernel is compiled for (see for_each_isa.hpp). Order: each contains the ones before.
+/// The instruction sets that every CPU kernel is compiled for (see for_each_isa.hpp). Order: each contains the ones
+/// before.
 enum class Isa : std::uint8_t { generic, avx2, avx512 };
 
 /// The best instruction set of this processor; the environment variable LIMN_ISA=generic|avx2|avx512 can lower it.
@@ -31,9 +32,10 @@ enum class Isa : std::uint8_t { generic, avx2, avx512 };
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
-/// Calls the best compiled body of a kernel: LIMN_CALL_ISA(gemm_tile<T>, m, n, k, a, b, c). The name may hold no bare comma.
+/// Calls the best compiled body of a kernel: LIMN_CALL_ISA(gemm_tile<T>, m, n, k, a, b, c). The name may hold no bare
+/// comma.
 #if defined(__x86_64__)
-#define LIMN_CALL_ISA(function, ...)                                                                       \
+#define LIMN_CALL_ISA(function, ...)                                                                            \
   (::limn::kernels::isa() == ::limn::kernels::Isa::avx512 ? ::limn::kernels::cpu::avx512::function(__VA_ARGS__) \
    : ::limn::kernels::isa() == ::limn::kernels::Isa::avx2 ? ::limn::kernels::cpu::avx2::function(__VA_ARGS__)   \
                                                           : ::limn::kernels::cpu::generic::function(__VA_ARGS__))

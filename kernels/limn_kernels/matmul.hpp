@@ -5,14 +5,16 @@
 
 namespace limn::inline LIMN_ABI::kernels {
 
-/// `count` products of one shape: product i reads a + a_offsets[i], b + b_offsets[i] (offsets on the host) and writes c + i * m * n.
+/// `count` products of one shape: product i reads a + a_offsets[i], b + b_offsets[i] (offsets on the host) and writes c
+/// + i * m * n.
 struct MatmulShape {
   GemmShape matrix;
   index_t count = 1;
 };
 
 template <class T>
-void matmul(Device device, const MatmulShape& s, const T* a, const index_t* a_offsets, const T* b, const index_t* b_offsets, T* c) {
+void matmul(Device device, const MatmulShape& s, const T* a, const index_t* a_offsets, const T* b,
+            const index_t* b_offsets, T* c) {
   const auto on_cpu = [&] {
     const index_t work = s.matrix.m * s.matrix.n * s.matrix.k;
     // Small products run side by side, large ones each on all threads: either way with the same sums.

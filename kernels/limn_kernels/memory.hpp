@@ -20,15 +20,15 @@ namespace cpu {
 
 inline constexpr std::size_t alignment = 64;  // one cache line, one AVX-512 register
 
-/// Small blocks freed by this thread are kept for its next request of the same size class, so that a training loop neither
-/// asks the system again and again nor pays for the first touch of fresh pages.
+/// Small blocks freed by this thread are kept for its next request of the same size class, so that a training loop
+/// neither asks the system again and again nor pays for the first touch of fresh pages.
 class BlockCache {
  public:
   ~BlockCache() {
     for (auto& list : lists_)
       while (list) {
         Block* next = list->next;
-        ::operator delete(static_cast<void*>(list), std::align_val_t{alignment});
+        ::operator delete (static_cast<void*>(list), std::align_val_t{alignment});
         list = next;
       }
     alive() = false;
@@ -69,7 +69,7 @@ class BlockCache {
         return block;
       }
     }
-    return ::operator new(rounded, std::align_val_t{alignment});
+    return ::operator new (rounded, std::align_val_t{alignment});
   }
   void give(void* data, std::size_t bytes) {
     std::size_t rounded = bytes;
@@ -81,7 +81,7 @@ class BlockCache {
         return;
       }
     }
-    ::operator delete(data, std::align_val_t{alignment});
+    ::operator delete (data, std::align_val_t{alignment});
   }
 
   static bool& alive() {
@@ -104,7 +104,7 @@ class BlockCache {
 inline void* allocate(std::size_t bytes) { return BlockCache::mine().take(bytes); }
 inline void release(void* data, std::size_t bytes) noexcept {
   if (BlockCache::alive()) return BlockCache::mine().give(data, bytes);
-  ::operator delete(data, std::align_val_t{alignment});  // a static tensor that outlives this thread's cache
+  ::operator delete (data, std::align_val_t{alignment});  // a static tensor that outlives this thread's cache
 }
 
 }  // namespace cpu
@@ -122,8 +122,9 @@ inline void release(void* data, std::size_t bytes) noexcept {
 [[nodiscard]] inline void* allocate(std::size_t bytes, Device device) {
   void* data = nullptr;
   try {
-    dispatch("allocate", device, [&] { data = cpu::allocate(bytes); },
-             [&](auto where) { data = cuda::allocate(bytes, where.index); });
+    dispatch(
+        "allocate", device, [&] { data = cpu::allocate(bytes); },
+        [&](auto where) { data = cuda::allocate(bytes, where.index); });
   } catch (const std::bad_alloc&) {
     fail("allocate", "not enough memory on ", device, " for ", bytes, " bytes; use a smaller batch or image");
   }
@@ -142,8 +143,9 @@ inline void release(void* data, std::size_t bytes, Device device) noexcept {
 inline void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
   if (bytes == 0) return;
   const Device either = to_device.kind == DeviceKind::cpu ? from_device : to_device;
-  dispatch("copy", either, [&] { std::memcpy(to, from, bytes); },
-           [&](auto) { cuda::copy(to, to_device, from, from_device, bytes); });
+  dispatch(
+      "copy", either, [&] { std::memcpy(to, from, bytes); },
+      [&](auto) { cuda::copy(to, to_device, from, from_device, bytes); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

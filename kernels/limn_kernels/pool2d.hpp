@@ -15,8 +15,8 @@ struct Pool2dShape {
   bool adaptive = false;  ///< window i covers floor(i n / o) .. ceil((i + 1) n / o) instead
 };
 
-/// y = the largest element of each window, index = its position h * w in the plane; the first in scan order where several are
-/// equal; a NaN wins.
+/// y = the largest element of each window, index = its position h * w in the plane; the first in scan order where
+/// several are equal; a NaN wins.
 template <class T>
 void max_pool2d(Device device, const Pool2dShape& s, const T* x, T* y, index_t* index);
 /// dx[index] += dy, in order; overwrites dx.

@@ -1,5 +1,6 @@
 #pragma once
-// Vector types and their basic operations, once per instruction set: namespace limn::kernels::cpu::{generic,avx2,avx512}.
+// Vector types and their basic operations, once per instruction set: namespace
+// limn::kernels::cpu::{generic,avx2,avx512}.
 
 #include <cmath>
 #include <cstring>

@@ -11,10 +11,13 @@ namespace {
 template <class T>
 Tensor<T> multiply(const Tensor<T>& a, const Tensor<T>& b) {
   const Shape shape = broadcast_shapes("multiply", a.shape(), b.shape());
-  const Tensor<T> pa = detail::packed(broadcast_to(a.detach(), shape)), pb = detail::packed(broadcast_to(b.detach(), shape));
+  const Tensor<T> pa = detail::packed(broadcast_to(a.detach(), shape)),
+                  pb = detail::packed(broadcast_to(b.detach(), shape));
   Tensor<T> y(shape);
   for (index_t i = 0; i < y.numel(); ++i) y.data()[i] = pa.data()[i] * pb.data()[i];
-  return record("multiply", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> { return {multiply(dy, b), multiply(dy, a)}; });
+  return record("multiply", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> {
+    return {multiply(dy, b), multiply(dy, a)};
+  });
 }
 
 template <class T>
@@ -66,7 +69,8 @@ TEST_CASE("gradcheck and gradgradcheck accept a right and reject a wrong backwar
   CHECK_NOTHROW(gradgradcheck(right, inputs));
   const DoubleFunction wrong = [](const auto& in) {
     const Tensor<double> x = in[0];
-    return record("wrong", multiply(x.detach(), x.detach()), {x}, [x](const Tensor<double>& dy) -> Grads<double> { return {multiply(dy, x)}; });
+    return record("wrong", multiply(x.detach(), x.detach()), {x},
+                  [x](const Tensor<double>& dy) -> Grads<double> { return {multiply(dy, x)}; });
   };
   CHECK_THROWS_AS(gradcheck(wrong, {inputs[0]}), Error);
 }
@@ -89,7 +93,9 @@ TEST_CASE("a second backward over a freed graph is refused with the remedy") {
   x.requires_grad_();
   const auto y = multiply(x, x);
   backward(y);
-  CHECK_THROWS_WITH_AS(backward(y), "backward: the graph of 'multiply' was freed by an earlier backward; pass .retain_graph = true there", Error);
+  CHECK_THROWS_WITH_AS(
+      backward(y),
+      "backward: the graph of 'multiply' was freed by an earlier backward; pass .retain_graph = true there", Error);
 }
 
 TEST_CASE("nothing is recorded under NoGradGuard") {
@@ -104,7 +110,7 @@ TEST_CASE("grad of an interior tensor and of several outputs") {
   x.requires_grad_();
   const auto square = multiply(x, x), cube = multiply(square, x);
   const auto g = grad<double>({square, cube}, {square, x}, {.retain_graph = true});
-  CHECK(g[0].item() == 1 + 3);       // of square itself, and through cube
+  CHECK(g[0].item() == 1 + 3);  // of square itself, and through cube
   CHECK(g[1].item() == 6 + 27);
   Tensor<double> other = full<double>({1}, 3);
   other.requires_grad_();
@@ -124,7 +130,9 @@ TEST_CASE("checkpoint gives the same gradients as the function itself, inside an
   w.zero_grad();
   backward(checkpoint(f, constant));
   CHECK(w.grad().item() == 4);
-  const DoubleFunction checkpointed = [](const auto& in) { return checkpoint([](const Tensor<double>& v) { return multiply(multiply(v, v), v); }, in[0]); };
+  const DoubleFunction checkpointed = [](const auto& in) {
+    return checkpoint([](const Tensor<double>& v) { return multiply(multiply(v, v), v); }, in[0]);
+  };
   CHECK_NOTHROW(gradcheck(checkpointed, {x}));
   CHECK_NOTHROW(gradgradcheck(checkpointed, {x}));
 }

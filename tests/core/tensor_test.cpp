@@ -12,7 +12,8 @@ TEST_CASE("broadcasting aligns at the right and refuses unequal extents with bot
   CHECK(broadcast_shapes("add", {2, 1, 4}, {3, 1}) == Shape{2, 3, 4});
   CHECK(broadcast_shapes("add", {}, {3}) == Shape{3});
   CHECK(broadcast_shapes("add", {0, 1}, {1, 4}) == Shape{0, 4});
-  CHECK_THROWS_WITH_AS((void)broadcast_shapes("add", {2, 3}, {4}), "add: shapes [2, 3] and [4] do not broadcast", Error);
+  CHECK_THROWS_WITH_AS((void)broadcast_shapes("add", {2, 3}, {4}), "add: shapes [2, 3] and [4] do not broadcast",
+                       Error);
 }
 
 TEST_CASE("a shape refuses negative extents, rank above 8 and products beyond 64 bits") {
@@ -97,5 +98,6 @@ TEST_CASE("uniform stays inside its bounds and below(n) reaches every value") {
 TEST_CASE("printing shortens long tensors") {
   std::ostringstream out;
   out << from<float>({1, 2, 3, 4}, {2, 2}) << ' ' << arange<std::int32_t>(2000);
-  CHECK(out.str() == "tensor([[1, 2],\n        [3, 4]], shape [2, 2]) tensor([0, 1, 2, ..., 1997, 1998, 1999], shape [2000])");
+  CHECK(out.str() ==
+        "tensor([[1, 2],\n        [3, 4]], shape [2, 2]) tensor([0, 1, 2, ..., 1997, 1998, 1999], shape [2000])");
 }

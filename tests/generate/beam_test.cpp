@@ -35,7 +35,8 @@ const auto table = [](TableState& state, const Tensor<std::int64_t>& ids) {
 };
 
 /// Every caption of at most `longest` words with its score, by trying all.
-void enumerate(std::vector<std::int64_t>& prefix, double log_p, index_t longest, double exponent, std::vector<generate::Hypothesis>& found) {
+void enumerate(std::vector<std::int64_t>& prefix, double log_p, index_t longest, double exponent,
+               std::vector<generate::Hypothesis>& found) {
   const auto step = static_cast<index_t>(prefix.size());
   const Tensor<float> p = log_softmax(logits_of(step, prefix.empty() ? 1 : prefix.back()));
   if (step > 0) {
@@ -59,7 +60,8 @@ TEST_CASE("a beam wide enough finds the best caption of all, with its log-probab
     std::vector<std::int64_t> prefix;
     enumerate(prefix, 0, 4, exponent, all);
     std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
-    const auto found = generate::beam_search(TableState{}, table, {.beam = 100, .nbest = 5, .max_length = 4, .length_exponent = exponent, .forbidden = {0}});
+    const auto found = generate::beam_search(
+        TableState{}, table, {.beam = 100, .nbest = 5, .max_length = 4, .length_exponent = exponent, .forbidden = {0}});
     REQUIRE(found.size() == 5);
     for (std::size_t k = 0; k < 5; ++k) {
       CHECK(found[k].words == all[k].words);
@@ -84,5 +86,6 @@ TEST_CASE("a beam of one takes the most probable word each time") {
 }
 
 TEST_CASE("a beam refuses sizes that make no sense") {
-  CHECK_THROWS_WITH_AS((void)generate::beam_search(TableState{}, table, {.beam = 2, .nbest = 3}), "beam_search: beam 2 and nbest 3 must be positive, nbest at most beam", Error);
+  CHECK_THROWS_WITH_AS((void)generate::beam_search(TableState{}, table, {.beam = 2, .nbest = 3}),
+                       "beam_search: beam 2 and nbest 3 must be positive, nbest at most beam", Error);
 }

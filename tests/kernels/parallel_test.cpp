@@ -21,5 +21,9 @@ TEST_CASE("parallel_for visits every index once, in the same chunks for 1, 2 and
 
 TEST_CASE("an exception in a parallel body reaches the caller") {
   kernels::set_thread_count(2);
-  CHECK_THROWS_AS(kernels::parallel_for(100, 1, [](index_t begin, index_t) { if (begin == 57) fail("body", "57"); }), Error);
+  CHECK_THROWS_AS(kernels::parallel_for(100, 1,
+                                        [](index_t begin, index_t) {
+                                          if (begin == 57) fail("body", "57");
+                                        }),
+                  Error);
 }

@@ -68,11 +68,13 @@ TEST_CASE("a batch holds every step of every caption once, padding left out") {
 TEST_CASE("merge captioner: teacher forcing and generation give the same logits, added or concatenated") {
   for (const bool concatenated : {false, true}) {
     Generator generator(1);
-    models::MergeCaptioner<double> model({.features = 6, .units = 5, .vocabulary = 12, .concat = concatenated}, generator);
+    models::MergeCaptioner<double> model({.features = 6, .units = 5, .vocabulary = 12, .concat = concatenated},
+                                         generator);
     const auto features = features_of_two(generator);
     CHECK(largest_gap(model, features) < 1e-12);
     nn::train(model);
-    CHECK(loss_after(model, features, 300) < 0.6);  // one image has two captions: ln 2 at one step of nine remains, and more
+    CHECK(loss_after(model, features, 300) <
+          0.6);  // one image has two captions: ln 2 at one step of nine remains, and more
   }
 }
 

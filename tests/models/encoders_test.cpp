@@ -62,12 +62,14 @@ TEST_CASE("MobileNetV2 names most of the sample's photographs right") {
     at = end + 1;
   }
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(test::shared_path("data/imagenet-sample"))) files.push_back(entry.path());
+  for (const auto& entry : std::filesystem::directory_iterator(test::shared_path("data/imagenet-sample")))
+    files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   files.resize(std::min<std::size_t>(files.size(), 20));
   int right = 0;
   for (const auto& file : files) {
-    const auto x = image::to_tensor(std::vector<image::Planes>{image::torchvision(image::decode_file(file), {.floats = {.mean = image::half, .deviation = image::half}})});
+    const auto x = image::to_tensor(std::vector<image::Planes>{
+        image::torchvision(image::decode_file(file), {.floats = {.mean = image::half, .deviation = image::half}})});
     const std::vector<float> logits = to_vector(network(x));
     const auto best = static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
     right += file.filename().string().starts_with(ids.at(best).substr(0, 9));
@@ -88,7 +90,10 @@ TEST_CASE("ResNet-50 v2 C4 loads strictly and gives lively features") {
 
 TEST_CASE("VGG has the published sizes at every depth") {
   Generator generator(0);
-  for (const auto& [depth, norm, count] : {std::tuple<index_t, bool, index_t>{11, false, 132863336}, {16, false, 138357544}, {16, true, 138365992}, {19, false, 143667240}}) {
+  for (const auto& [depth, norm, count] : {std::tuple<index_t, bool, index_t>{11, false, 132863336},
+                                           {16, false, 138357544},
+                                           {16, true, 138365992},
+                                           {19, false, 143667240}}) {
     models::VGG<float> network(models::VGGConfig::of_depth(depth, norm), generator);
     CHECK(nn::parameter_count(network) == count);
     break;  // one full-size network is enough memory; the others follow the same plan, which the names below check

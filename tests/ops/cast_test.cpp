@@ -20,7 +20,10 @@ TEST_CASE("cast carries the gradient back in the input's own type") {
 
 TEST_CASE("a tensor moved to a device that this build lacks fails with the remedy") {
 #ifndef LIMN_WITH_CUDA
-  CHECK_THROWS_WITH_AS((void)to(zeros({2}), cuda_device()), "allocate: no CUDA kernel for cuda:0 in this build; move the tensor with to(cpu_device), or build with -DLIMN_CUDA=ON", Error);
+  CHECK_THROWS_WITH_AS((void)to(zeros({2}), cuda_device()),
+                       "allocate: no CUDA kernel for cuda:0 in this build; move the tensor with to(cpu_device), or "
+                       "build with -DLIMN_CUDA=ON",
+                       Error);
 #endif
   const auto x = zeros({2});
   CHECK(to(x, cpu_device).data() == x.data());

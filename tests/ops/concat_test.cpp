@@ -6,10 +6,13 @@ using namespace limn;
 using test::check_op;
 
 TEST_CASE("concat and stack put tensors side by side along any axis") {
-  check_op("concat", "three along the middle", {{2, 1, 3}, {2, 4, 3}, {2, 0, 3}}, [](const auto& in) { return concat(in, 1); });
+  check_op("concat", "three along the middle", {{2, 1, 3}, {2, 4, 3}, {2, 0, 3}},
+           [](const auto& in) { return concat(in, 1); });
   check_op("concat", "stacked behind", {{2, 3}, {2, 3}}, [](const auto& in) { return stack(in, -1); });
-  CHECK(to_vector(concat<float>({from<float>({1, 2}, {2, 1}), from<float>({3, 4}, {2, 1})}, 1)) == std::vector<float>{1, 3, 2, 4});
-  CHECK_THROWS_WITH_AS((void)concat<float>({zeros({2, 3}), zeros({3, 3})}, 1), "concat: part 1 has shape [3, 3] beside [2, 3] along axis 1", Error);
+  CHECK(to_vector(concat<float>({from<float>({1, 2}, {2, 1}), from<float>({3, 4}, {2, 1})}, 1)) ==
+        std::vector<float>{1, 3, 2, 4});
+  CHECK_THROWS_WITH_AS((void)concat<float>({zeros({2, 3}), zeros({3, 3})}, 1),
+                       "concat: part 1 has shape [3, 3] beside [2, 3] along axis 1", Error);
 }
 
 TEST_CASE("split and chunk take apart what concat put together") {
@@ -28,5 +31,7 @@ TEST_CASE("pad fills a border in every mode and crops with negative amounts") {
   CHECK(to_vector(pad(x, {-1, 0})) == std::vector<float>{2, 3});
   CHECK_THROWS_AS((void)pad(x, {3, 0}, PadMode::reflect), Error);
   for (const PadMode mode : {PadMode::constant, PadMode::reflect, PadMode::replicate, PadMode::circular})
-    check_op("index_select", "pad two axes", {{2, 3, 4}}, [mode](const auto& in) { return pad(in[0], {1, 2, 2, 0}, mode); });
+    check_op("index_select", "pad two axes", {{2, 3, 4}}, [mode](const auto& in) {
+      return pad(in[0], {1, 2, 2, 0}, mode);
+    });
 }

@@ -25,8 +25,10 @@ double weight(Interpolation mode, double at, index_t j, index_t n) {
   for (index_t tap = -3; tap < n + 3; ++tap) {
     if (std::min(std::max<index_t>(tap, 0), n - 1) != j) continue;
     const double d = std::abs(at - static_cast<double>(tap));
-    if (d < 1) sum += 1.25 * d * d * d - 2.25 * d * d + 1;
-    else if (d < 2) sum += -0.75 * d * d * d + 3.75 * d * d - 6 * d + 3;
+    if (d < 1)
+      sum += 1.25 * d * d * d - 2.25 * d * d + 1;
+    else if (d < 2)
+      sum += -0.75 * d * d * d + 3.75 * d * d - 6 * d + 3;
   }
   return sum;
 }
@@ -43,13 +45,16 @@ test::Reference naive(Interpolation mode, index_t oh, index_t ow, bool align_cor
             for (index_t iy = 0; iy < x.size(2); ++iy)
               for (index_t ix = 0; ix < x.size(3); ++ix)
                 y.at({n, c, oy, ox}) += weight(mode, place(oy, x.size(2), oh, align_corners), iy, x.size(2)) *
-                                        weight(mode, place(ox, x.size(3), ow, align_corners), ix, x.size(3)) * x.at({n, c, iy, ix});
+                                        weight(mode, place(ox, x.size(3), ow, align_corners), ix, x.size(3)) *
+                                        x.at({n, c, iy, ix});
     return y;
   };
 }
 
-void check(const char* what, const Shape& shape, const InterpolateOptions& o, const test::Reference& reference = nullptr) {
-  check_op("interpolate", what, {shape}, [o](const auto& in) { return interpolate(in[0], o); }, reference);
+void check(const char* what, const Shape& shape, const InterpolateOptions& o,
+           const test::Reference& reference = nullptr) {
+  check_op(
+      "interpolate", what, {shape}, [o](const auto& in) { return interpolate(in[0], o); }, reference);
 }
 
 std::vector<float> row(std::vector<float> values, const InterpolateOptions& o) {
@@ -63,10 +68,12 @@ TEST_CASE("interpolate agrees with the full sum over all inputs, up and down, od
   using enum Interpolation;
   check("bilinear up", {2, 1, 4, 5}, {.size = {9, 7}, .mode = bilinear}, naive(linear, 9, 7));
   check("bilinear down", {1, 2, 7, 6}, {.size = {3, 4}, .mode = bilinear}, naive(linear, 3, 4));
-  check("bilinear, corners aligned", {1, 1, 4, 5}, {.size = {9, 1}, .mode = bilinear, .align_corners = true}, naive(linear, 9, 1, true));
+  check("bilinear, corners aligned", {1, 1, 4, 5}, {.size = {9, 1}, .mode = bilinear, .align_corners = true},
+        naive(linear, 9, 1, true));
   check("bicubic up", {1, 1, 4, 3}, {.size = {7, 8}, .mode = bicubic}, naive(cubic, 7, 8));
   check("bicubic down", {1, 2, 7, 6}, {.size = {3, 2}, .mode = bicubic}, naive(cubic, 3, 2));
-  check("bicubic, corners aligned", {1, 1, 4, 5}, {.size = {6, 3}, .mode = bicubic, .align_corners = true}, naive(cubic, 6, 3, true));
+  check("bicubic, corners aligned", {1, 1, 4, 5}, {.size = {6, 3}, .mode = bicubic, .align_corners = true},
+        naive(cubic, 6, 3, true));
   check("nearest", {1, 2, 3, 5}, {.size = {7, 2}});
   check("nearest_exact", {1, 1, 3, 5}, {.size = {7, 2}, .mode = nearest_exact});
   check("antialiased bilinear", {1, 1, 9, 7}, {.size = {3, 4}, .mode = bilinear, .antialias = true});
@@ -86,7 +93,8 @@ TEST_CASE("a scale_factor steps by 1 / factor, recomputed by the ratio of the ex
   // 5 * 1.5 = 7.5 -> 7 outputs.
   CHECK(row({0, 1, 2, 3, 4}, {.scale_factor = {1.5}}) == std::vector<float>{0, 0, 1, 2, 2, 3, 4});
   const std::vector<float> given = row({0, 1, 2, 3, 4}, {.scale_factor = {1.5}, .mode = Interpolation::linear});
-  const std::vector<float> ratio = row({0, 1, 2, 3, 4}, {.scale_factor = {1.5}, .mode = Interpolation::linear, .recompute_scale_factor = true});
+  const std::vector<float> ratio =
+      row({0, 1, 2, 3, 4}, {.scale_factor = {1.5}, .mode = Interpolation::linear, .recompute_scale_factor = true});
   REQUIRE(given.size() == 7);
   CHECK(given[3] == doctest::Approx(3.5 / 1.5 - 0.5));
   CHECK(ratio[3] == doctest::Approx(3.5 * 5 / 7 - 0.5));
@@ -98,10 +106,12 @@ TEST_CASE("antialiased shrinking averages under a widened filter, enlarging is a
   const std::vector<float> y = row({1, 0, 0, 0}, {.size = {2}, .mode = Interpolation::linear, .antialias = true});
   CHECK(y[0] == doctest::Approx(0.75 / (0.75 + 0.75 + 0.25)));
   CHECK(y[1] == 0);
-  const InterpolateOptions up{.size = {7}, .mode = Interpolation::linear}, up_antialiased{.size = {7}, .mode = Interpolation::linear, .antialias = true};
+  const InterpolateOptions up{.size = {7}, .mode = Interpolation::linear},
+      up_antialiased{.size = {7}, .mode = Interpolation::linear, .antialias = true};
   const std::vector<float> a = row({1, 2, 0, 3}, up), b = row({1, 2, 0, 3}, up_antialiased);
   for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == doctest::Approx(b[i]));
-  for (const float v : row(std::vector<float>(11, 1.f), {.size = {3}, .mode = Interpolation::cubic, .antialias = true})) CHECK(v == doctest::Approx(1));
+  for (const float v : row(std::vector<float>(11, 1.f), {.size = {3}, .mode = Interpolation::cubic, .antialias = true}))
+    CHECK(v == doctest::Approx(1));
 }
 
 TEST_CASE("interpolate in bf16 sums in float and rounds once for each axis") {
@@ -113,13 +123,21 @@ TEST_CASE("interpolate in bf16 sums in float and rounds once for each axis") {
 
 TEST_CASE("interpolate says what came and what it wanted") {
   const Tensor<float> x = zeros({1, 1, 4, 4});
-  CHECK_THROWS_WITH_AS((void)interpolate(zeros({4, 4}), {.size = {2}}), "interpolate: x has shape [4, 4] but must be [N, C, L], [N, C, H, W] or [N, C, D, H, W]", Error);
+  CHECK_THROWS_WITH_AS((void)interpolate(zeros({4, 4}), {.size = {2}}),
+                       "interpolate: x has shape [4, 4] but must be [N, C, L], [N, C, H, W] or [N, C, D, H, W]", Error);
   CHECK_THROWS_WITH_AS((void)interpolate(x, {}), "interpolate: give either size or scale_factor", Error);
-  CHECK_THROWS_WITH_AS((void)interpolate(x, {.size = {2, 2}, .scale_factor = {2}}), "interpolate: give either size or scale_factor", Error);
-  CHECK_THROWS_WITH_AS((void)interpolate(x, {.size = {2}}), "interpolate: size [2] must have 2 extents for x of shape [1, 1, 4, 4]", Error);
-  CHECK_THROWS_WITH_AS((void)interpolate(x, {.size = {0, 2}}), "interpolate: cannot resize axis 2 of x of shape [1, 1, 4, 4] to 0", Error);
-  CHECK_THROWS_WITH_AS((void)interpolate(x, {.scale_factor = {-1}}), "interpolate: scale_factor -1 must be positive", Error);
-  CHECK_THROWS_WITH_AS((void)interpolate(x, {.scale_factor = {1, 2, 3}}), "interpolate: scale_factor has 3 values but x of shape [1, 1, 4, 4] has 2 spatial axes", Error);
-  CHECK_THROWS_WITH_AS((void)interpolate(x, {.size = {2, 2}, .align_corners = true}), "interpolate: align_corners needs mode linear or cubic", Error);
-  CHECK_THROWS_WITH_AS((void)interpolate(x, {.size = {2, 2}, .antialias = true}), "interpolate: antialias needs mode linear or cubic", Error);
+  CHECK_THROWS_WITH_AS((void)interpolate(x, {.size = {2, 2}, .scale_factor = {2}}),
+                       "interpolate: give either size or scale_factor", Error);
+  CHECK_THROWS_WITH_AS((void)interpolate(x, {.size = {2}}),
+                       "interpolate: size [2] must have 2 extents for x of shape [1, 1, 4, 4]", Error);
+  CHECK_THROWS_WITH_AS((void)interpolate(x, {.size = {0, 2}}),
+                       "interpolate: cannot resize axis 2 of x of shape [1, 1, 4, 4] to 0", Error);
+  CHECK_THROWS_WITH_AS((void)interpolate(x, {.scale_factor = {-1}}), "interpolate: scale_factor -1 must be positive",
+                       Error);
+  CHECK_THROWS_WITH_AS((void)interpolate(x, {.scale_factor = {1, 2, 3}}),
+                       "interpolate: scale_factor has 3 values but x of shape [1, 1, 4, 4] has 2 spatial axes", Error);
+  CHECK_THROWS_WITH_AS((void)interpolate(x, {.size = {2, 2}, .align_corners = true}),
+                       "interpolate: align_corners needs mode linear or cubic", Error);
+  CHECK_THROWS_WITH_AS((void)interpolate(x, {.size = {2, 2}, .antialias = true}),
+                       "interpolate: antialias needs mode linear or cubic", Error);
 }

@@ -27,7 +27,8 @@ Tensor<double> naive_batch(const Inputs<double>& in) {
     for (index_t v = 0; v < 3; ++v)
       for (index_t i = 0; i < y.size(2); ++i)
         for (index_t j = 0; j < y.size(3); ++j)
-          for (index_t p = 0; p < in[0].size(3); ++p) y.at({u, v, i, j}) += in[0].at({u, v, i, p}) * in[1].at({v, p, j});
+          for (index_t p = 0; p < in[0].size(3); ++p)
+            y.at({u, v, i, j}) += in[0].at({u, v, i, p}) * in[1].at({v, p, j});
   return y;
 }
 
@@ -36,7 +37,8 @@ Tensor<double> naive_batch(const Inputs<double>& in) {
 TEST_CASE("matmul multiplies matrices of any size, transposed views included") {
   check_op("matmul", "5x3 3x4", {{5, 3}, {3, 4}}, product, naive);
   check_op("matmul", "wider than a tile", {{17, 5}, {5, 37}}, product, naive);
-  check_op("matmul", "of transposed views", {{3, 5}, {4, 3}}, [](const auto& in) { return matmul(transpose(in[0]), transpose(in[1])); });
+  check_op("matmul", "of transposed views", {{3, 5}, {4, 3}},
+           [](const auto& in) { return matmul(transpose(in[0]), transpose(in[1])); });
   check_op("matmul", "nothing to add up", {{2, 0}, {0, 3}}, product, naive);
 }
 
@@ -51,12 +53,15 @@ TEST_CASE("matmul drops the axis of an operand of rank 1") {
   check_op("matmul", "vector times vector", {{4}, {4}}, product);
   check_op("matmul", "vector times batch", {{4}, {2, 4, 3}}, product);
   check_op("matmul", "batch times vector", {{2, 3, 4}, {4}}, product);
-  CHECK_THROWS_WITH_AS((void)matmul(zeros({2, 3}), zeros({4, 5})), "matmul: a of shape [2, 3] has 3 columns but b of shape [4, 5] has 4 rows", Error);
+  CHECK_THROWS_WITH_AS((void)matmul(zeros({2, 3}), zeros({4, 5})),
+                       "matmul: a of shape [2, 3] has 3 columns but b of shape [4, 5] has 4 rows", Error);
   CHECK_THROWS_AS((void)matmul(scalar(1.f), zeros({4})), Error);
 }
 
 TEST_CASE("linear is x w^T + b over the last axis") {
-  check_op("matmul", "linear with bias", {{2, 3, 4}, {5, 4}, {5}}, [](const auto& in) { return linear(in[0], in[1], in[2]); });
+  check_op("matmul", "linear with bias", {{2, 3, 4}, {5, 4}, {5}},
+           [](const auto& in) { return linear(in[0], in[1], in[2]); });
   check_op("matmul", "linear of a vector", {{4}, {5, 4}}, [](const auto& in) { return linear(in[0], in[1]); });
-  CHECK_THROWS_WITH_AS((void)linear(zeros({2, 3}), zeros({5, 4})), "linear: x of shape [2, 3] does not end in the 4 inputs of w [5, 4]", Error);
+  CHECK_THROWS_WITH_AS((void)linear(zeros({2, 3}), zeros({5, 4})),
+                       "linear: x of shape [2, 3] does not end in the 4 inputs of w [5, 4]", Error);
 }

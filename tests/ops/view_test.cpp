@@ -11,7 +11,8 @@ TEST_CASE("reshape keeps row-major order, works out -1 and refuses what does not
   check_op("contiguous", "of a transposed view", {{3, 2}}, [](const auto& in) { return contiguous(transpose(in[0])); });
   check_op("clone", "of a matrix", {{3, 2}}, [](const auto& in) { return clone(in[0]); });
   CHECK(reshape(zeros({0, 4}), {4, -1}).shape() == Shape{4, 0});
-  CHECK_THROWS_WITH_AS((void)reshape(zeros({2, 3}), {4}), "reshape: x of shape [2, 3] has 6 elements, which do not fill [4]", Error);
+  CHECK_THROWS_WITH_AS((void)reshape(zeros({2, 3}), {4}),
+                       "reshape: x of shape [2, 3] has 6 elements, which do not fill [4]", Error);
   CHECK(flatten(zeros({2, 3, 4, 5}), 1, 2).shape() == Shape{2, 12, 5});
 }
 
@@ -34,13 +35,15 @@ TEST_CASE("slice follows Python: negative positions, clipping, steps forwards an
   CHECK(to_vector(flip(x, 0))[0] == 9);
   CHECK_THROWS_AS((void)slice(x, 0, 0, 5, 0), Error);
   check_op("slice", "a step of 2 inside", {{2, 7, 3}}, [](const auto& in) { return slice(in[0], 1, 1, 6, 2); });
-  check_op("place_slice", "backwards, twice", {{2, 7}}, [](const auto& in) { return flip(slice(in[0], 1, Slice{.start = 5, .step = -2}), 0); });
+  check_op("place_slice", "backwards, twice", {{2, 7}},
+           [](const auto& in) { return flip(slice(in[0], 1, Slice{.start = 5, .step = -2}), 0); });
   check_op("slice", "nothing at all", {{2, 3}}, [](const auto& in) { return slice(in[0], 1, 2, 2); });
 }
 
 TEST_CASE("narrow and select refuse positions outside") {
   check_op("slice", "select a column", {{4, 3}}, [](const auto& in) { return select(in[0], 1, -1); });
-  CHECK_THROWS_WITH_AS((void)narrow(zeros({4, 3}), 1, 2, 2), "narrow: [2, 4) is out of range for axis 1 of shape [4, 3]", Error);
+  CHECK_THROWS_WITH_AS((void)narrow(zeros({4, 3}), 1, 2, 2),
+                       "narrow: [2, 4) is out of range for axis 1 of shape [4, 3]", Error);
   CHECK_THROWS_AS((void)select(zeros({4, 3}), 0, 4), Error);
 }
 

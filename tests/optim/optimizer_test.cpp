@@ -21,7 +21,8 @@ double distance_after(Optimizer& optimizer, Tensor<float>& w, int steps) {
     optimizer.step();
   }
   double largest = 0;
-  for (index_t k = 0; k < w.numel(); ++k) largest = std::max(largest, std::abs(static_cast<double>(w.data()[k]) - static_cast<double>(k)));
+  for (index_t k = 0; k < w.numel(); ++k)
+    largest = std::max(largest, std::abs(static_cast<double>(w.data()[k]) - static_cast<double>(k)));
   return largest;
 }
 
@@ -81,12 +82,14 @@ TEST_CASE("an optimiser continues bitwise from its saved state") {
   (void)distance_after(first, w, 5);
   (void)distance_after(second, v, 5);
   CHECK(to_vector(w) == to_vector(v));
-  CHECK_THROWS_WITH_AS(second.load_state({{"7.a", zeros({21})}}), "optimizer state: '7.a' belongs to no parameter of this optimiser", Error);
+  CHECK_THROWS_WITH_AS(second.load_state({{"7.a", zeros({21})}}),
+                       "optimizer state: '7.a' belongs to no parameter of this optimiser", Error);
   CHECK_THROWS_AS(second.load_state({{"0.a", zeros({20})}}), Error);
 }
 
 TEST_CASE("an optimiser refuses a tensor that needs no gradient") {
-  CHECK_THROWS_WITH_AS(optim::SGD<float>(std::vector<Tensor<float>>{zeros({2})}), "optimizer: a parameter of shape [2] does not require a gradient", Error);
+  CHECK_THROWS_WITH_AS(optim::SGD<float>(std::vector<Tensor<float>>{zeros({2})}),
+                       "optimizer: a parameter of shape [2] does not require a gradient", Error);
 }
 
 TEST_CASE("clip_grad_norm scales all gradients together and returns the norm before") {

@@ -23,7 +23,7 @@ struct CaseOptions {
   double atol = 1e-12;            ///< of the value in double against the reference
   double float_tolerance = 1e-5;  ///< of float against double, relative to 1 + |value|
   double gradient_atol = 1e-6, gradient_rtol = 1e-4;
-  double step = 1e-6;             ///< of the central differences
+  double step = 1e-6;  ///< of the central differences
   std::uint64_t seed = 7;
 };
 
@@ -77,10 +77,11 @@ std::vector<Tensor<T>> gradients_of(const Op& op, const Inputs<T>& inputs, const
 
 }  // namespace detail
 
-/// Checks `op`, a generic callable from `const std::vector<Tensor<T>>&` to Tensor<T> for T double and float, on inputs of
-/// the given shapes: value against the naive reference, gradients and second-order gradients against central differences
-/// in double, doubled gradient when used twice, float against double, strided inputs, the same bits for 1, 2 and 7 threads,
-/// and that the graph is freed. `name` is the operation's record name: the architecture test looks for it.
+/// Checks `op`, a generic callable from `const std::vector<Tensor<T>>&` to Tensor<T> for T double and float, on inputs
+/// of the given shapes: value against the naive reference, gradients and second-order gradients against central
+/// differences in double, doubled gradient when used twice, float against double, strided inputs, the same bits for 1,
+/// 2 and 7 threads, and that the graph is freed. `name` is the operation's record name: the architecture test looks for
+/// it.
 template <class Op>
 void check_op(const char* name, const std::string& what, const std::vector<Shape>& shapes, const Op& op,
               const Reference& reference = nullptr, const CaseOptions& options = {}) {
@@ -100,7 +101,8 @@ void check_op(const char* name, const std::string& what, const std::vector<Shape
   CHECK_NOTHROW(gradgradcheck([&](const Inputs<double>& in) { return op(in); }, inputs, gradients));
 
   const Tensor<double> w = detail::widen(uniform<float>(y.shape(), generator, -1, 1));
-  const auto once = detail::gradients_of<double>(op, inputs, w, 1), twice = detail::gradients_of<double>(op, inputs, w, 2);
+  const auto once = detail::gradients_of<double>(op, inputs, w, 1),
+             twice = detail::gradients_of<double>(op, inputs, w, 2);
   Inputs<double> strided;
   for (const auto& x : inputs) strided.push_back(detail::strided_copy(x));
   CHECK(detail::largest_difference(op(strided), y) <= options.atol);

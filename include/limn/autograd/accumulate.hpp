@@ -1,5 +1,6 @@
 #pragma once
-// What the engine does to gradients: add two, sum one back to the shape it was broadcast from. Differentiable themselves.
+// What the engine does to gradients: add two, sum one back to the shape it was broadcast from. Differentiable
+// themselves.
 
 #include <limn/autograd/record.hpp>
 #include <limn/core/copy.hpp>
@@ -22,7 +23,8 @@ template <class T>
   const Strides walk = broadcast_strides(shape, y.strides(), x.shape());
   kernels::sum_into(x.device(), detail::strided_shape(x.shape(), walk), detail::packed(x).data(), y.data());
 
-  return record("sum_to", y, {x}, [from = x.shape()](const Tensor<T>& dy) -> Grads<T> { return {broadcast_to(dy, from)}; });
+  return record("sum_to", y, {x},
+                [from = x.shape()](const Tensor<T>& dy) -> Grads<T> { return {broadcast_to(dy, from)}; });
 }
 
 /// A view of x that repeats it along its dimensions of extent 1 (and new ones at the left): NumPy's broadcast_to.
@@ -34,7 +36,8 @@ template <class T>
 
   const Tensor<T> y = x.as_view(shape, broadcast_strides(x.shape(), x.strides(), shape));
 
-  return record("broadcast_to", y, {x}, [from = x.shape()](const Tensor<T>& dy) -> Grads<T> { return {sum_to(dy, from)}; });
+  return record("broadcast_to", y, {x},
+                [from = x.shape()](const Tensor<T>& dy) -> Grads<T> { return {sum_to(dy, from)}; });
 }
 
 /// a + b of equal shapes.

@@ -1,5 +1,6 @@
 #pragma once
-// The engine: walks the graph from outputs to leaves, adds up gradients. backward() fills leaves, grad() returns values.
+// The engine: walks the graph from outputs to leaves, adds up gradients. backward() fills leaves, grad() returns
+// values.
 
 #include <functional>
 #include <map>
@@ -8,8 +9,9 @@
 
 namespace limn::inline LIMN_ABI {
 
-/// One walk. Nodes wait in a map ordered by falling id; since inputs have smaller ids than outputs, the largest id waiting has
-/// received all its gradients. That is the whole topological order: no recursion, and the same sums in the same order always.
+/// One walk. Nodes wait in a map ordered by falling id; since inputs have smaller ids than outputs, the largest id
+/// waiting has received all its gradients. That is the whole topological order: no recursion, and the same sums in the
+/// same order always.
 class Engine {
  public:
   explicit Engine(std::uint64_t lowest_id = 0) : lowest_id_(lowest_id) {}
@@ -34,7 +36,8 @@ class Engine {
     waiting.owned = true;
   }
 
-  /// Runs until nothing waits. visit(node, gradient) sees every node with its complete gradient and says whether to go past it.
+  /// Runs until nothing waits. visit(node, gradient) sees every node with its complete gradient and says whether to go
+  /// past it.
   template <class Visit>
   void run(bool retain_graph, Visit&& visit) {
     while (!waiting_.empty()) {
@@ -90,7 +93,8 @@ struct BackwardOptions {
   bool create_graph = false;  ///< make the gradients differentiable (keeps the graph as well)
 };
 
-/// Adds d(sum(y * dy)) / d(leaf) to the gradient of every leaf that y depends on. dy defaults to 1 for a y of one element.
+/// Adds d(sum(y * dy)) / d(leaf) to the gradient of every leaf that y depends on. dy defaults to 1 for a y of one
+/// element.
 template <class T>
 void backward(const Tensor<T>& y, const Tensor<T>& dy = {}, BackwardOptions options = {}) {
   const GradMode mode(options.create_graph);
@@ -110,7 +114,8 @@ struct GradOptions {
   bool allow_unused = false;       ///< an x that no y depends on gives an undefined tensor instead of an error
 };
 
-/// d(sum_k(ys[k] * dy[k])) / d(xs[i]) for each i. Leaves' own gradients are not touched. xs may be any recorded tensors.
+/// d(sum_k(ys[k] * dy[k])) / d(xs[i]) for each i. Leaves' own gradients are not touched. xs may be any recorded
+/// tensors.
 template <class T>
 [[nodiscard]] std::vector<Tensor<T>> grad(const std::vector<Tensor<T>>& ys, const std::vector<Tensor<T>>& xs,
                                           const GradOptions<T>& options = {}) {
@@ -124,7 +129,8 @@ template <class T>
   const GradMode mode(options.create_graph);
   Engine engine(lowest);
   for (std::size_t k = 0; k < ys.size(); ++k)
-    engine.add(ys[k].node(), detail::start_gradient("grad", ys[k], k < options.dy.size() ? options.dy[k] : Tensor<T>()));
+    engine.add(ys[k].node(),
+               detail::start_gradient("grad", ys[k], k < options.dy.size() ? options.dy[k] : Tensor<T>()));
   std::vector<Tensor<T>> result(xs.size());
   engine.run(options.retain_graph || options.create_graph, [&](NodeBase& node, const std::shared_ptr<void>& gradient) {
     for (std::size_t i = 0; i < xs.size(); ++i)
@@ -133,12 +139,14 @@ template <class T>
   });
   for (std::size_t i = 0; i < xs.size(); ++i)
     if (!result[i].defined() && !options.allow_unused)
-      fail("grad", "no y depends on x number ", i, " of shape ", xs[i].shape(), "; pass .allow_unused = true if that is meant");
+      fail("grad", "no y depends on x number ", i, " of shape ", xs[i].shape(),
+           "; pass .allow_unused = true if that is meant");
   return result;
 }
 
 template <class T>
-[[nodiscard]] std::vector<Tensor<T>> grad(const Tensor<T>& y, const std::vector<Tensor<T>>& xs, const GradOptions<T>& options = {}) {
+[[nodiscard]] std::vector<Tensor<T>> grad(const Tensor<T>& y, const std::vector<Tensor<T>>& xs,
+                                          const GradOptions<T>& options = {}) {
   return grad(std::vector<Tensor<T>>{y}, xs, options);
 }
 
@@ -148,8 +156,9 @@ template <class T>
   return record("alias", x.detach(), {x}, [](const Tensor<T>& dy) -> Grads<T> { return {dy}; });
 }
 
-/// The gradients of y = f(inputs) with cotangent dy, by computing y again with recorded operations and differentiating that.
-/// A fused kernel's backward calls it when a graph of the gradient is asked for: f is its formula in ordinary operations.
+/// The gradients of y = f(inputs) with cotangent dy, by computing y again with recorded operations and differentiating
+/// that. A fused kernel's backward calls it when a graph of the gradient is asked for: f is its formula in ordinary
+/// operations.
 template <class T, class F>
 [[nodiscard]] Grads<T> composite_backward(F&& f, const std::vector<Tensor<T>>& inputs, const Tensor<T>& dy) {
   const bool create_graph = grad_enabled();

@@ -10,7 +10,7 @@
 namespace limn::inline LIMN_ABI {
 
 struct GradcheckOptions {
-  double step = 1e-6;    ///< the h of (f(x + h) - f(x - h)) / 2h
+  double step = 1e-6;  ///< the h of (f(x + h) - f(x - h)) / 2h
   double atol = 1e-6;
   double rtol = 1e-4;
   std::uint64_t seed = 1;  ///< of the random output weights: with ones, the sum of a softmax would hide every error
@@ -35,8 +35,9 @@ namespace detail {
 }
 
 /// Compares `analytic[i]` with the central differences of value() in each element of leaves[i].
-inline void compare_with_differences(const char* what, const std::vector<Tensor<double>>& leaves, const std::vector<Tensor<double>>& analytic,
-                                     const std::function<double()>& value, const GradcheckOptions& options) {
+inline void compare_with_differences(const char* what, const std::vector<Tensor<double>>& leaves,
+                                     const std::vector<Tensor<double>>& analytic, const std::function<double()>& value,
+                                     const GradcheckOptions& options) {
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const Tensor<double> expected = analytic[i].defined() ? packed(analytic[i]) : zeros_like(leaves[i]);
     for (index_t e = 0; e < leaves[i].numel(); ++e) {
@@ -49,28 +50,35 @@ inline void compare_with_differences(const char* what, const std::vector<Tensor<
       element = before;
       const double difference = (up - down) / (2 * options.step), got = expected.data()[e];
       if (!(std::abs(got - difference) <= options.atol + options.rtol * std::abs(difference)))
-        fail(what, "input ", i, " of shape ", leaves[i].shape(), ", element ", e, ": backward gives ", got, ", central differences give ", difference);
+        fail(what, "input ", i, " of shape ", leaves[i].shape(), ", element ", e, ": backward gives ", got,
+             ", central differences give ", difference);
     }
   }
 }
 
 }  // namespace detail
 
-/// Throws Error unless the gradient of sum(f(inputs) * w), w random, agrees with central differences in every input element.
-inline void gradcheck(const DoubleFunction& f, const std::vector<Tensor<double>>& inputs, const GradcheckOptions& options = {}) {
+/// Throws Error unless the gradient of sum(f(inputs) * w), w random, agrees with central differences in every input
+/// element.
+inline void gradcheck(const DoubleFunction& f, const std::vector<Tensor<double>>& inputs,
+                      const GradcheckOptions& options = {}) {
   const auto leaves = detail::fresh_leaves(inputs);
   const Tensor<double> y = f(leaves);
   Generator generator(options.seed);
   const Tensor<double> w = uniform<double>(y.shape(), generator, -1, 1);
   const auto analytic = grad(y, leaves, {.dy = {w}, .allow_unused = true});
-  detail::compare_with_differences("gradcheck", leaves, analytic, [&] {
-    NoGradGuard no_grad;
-    return detail::dot(f(leaves), w);
-  }, options);
+  detail::compare_with_differences(
+      "gradcheck", leaves, analytic,
+      [&] {
+        NoGradGuard no_grad;
+        return detail::dot(f(leaves), w);
+      },
+      options);
 }
 
 /// The same for the gradient itself, as a function of the inputs and of the output's cotangent.
-inline void gradgradcheck(const DoubleFunction& f, const std::vector<Tensor<double>>& inputs, const GradcheckOptions& options = {}) {
+inline void gradgradcheck(const DoubleFunction& f, const std::vector<Tensor<double>>& inputs,
+                          const GradcheckOptions& options = {}) {
   auto leaves = detail::fresh_leaves(inputs);
   Generator generator(options.seed);
   const Tensor<double> y = f(leaves);
@@ -89,13 +97,16 @@ inline void gradgradcheck(const DoubleFunction& f, const std::vector<Tensor<doub
       fail("gradgradcheck", "a gradient of shape ", g.shape(), " was not recorded: it does not depend on dy");
     }
   const auto analytic = grad(gradients, leaves, {.dy = weights, .allow_unused = true});
-  detail::compare_with_differences("gradgradcheck", leaves, analytic, [&] {
-    double sum = 0;
-    std::size_t k = 0;
-    for (const auto& g : first_order(false))
-      if (g.defined()) sum += detail::dot(g, weights[k++]);
-    return sum;
-  }, options);
+  detail::compare_with_differences(
+      "gradgradcheck", leaves, analytic,
+      [&] {
+        double sum = 0;
+        std::size_t k = 0;
+        for (const auto& g : first_order(false))
+          if (g.defined()) sum += detail::dot(g, weights[k++]);
+        return sum;
+      },
+      options);
 }
 
 }  // namespace limn::inline LIMN_ABI

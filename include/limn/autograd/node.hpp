@@ -10,8 +10,8 @@
 
 namespace limn::inline LIMN_ABI {
 
-/// The gradients that an operation's backward returns, one for each input, in order. Undefined stands for zero; a shape that
-/// the input was broadcast to is summed back by the engine. A list of one may be written {dx}.
+/// The gradients that an operation's backward returns, one for each input, in order. Undefined stands for zero; a shape
+/// that the input was broadcast to is summed back by the engine. A list of one may be written {dx}.
 template <class T>
 using Grads = std::vector<Tensor<T>>;
 
@@ -25,7 +25,8 @@ class NodeBase {
 
   [[nodiscard]] const char* op() const { return op_; }
   [[nodiscard]] const Shape& shape() const { return shape_; }
-  /// Grows with every node made: an operation's inputs always have smaller ids than its output. The engine relies on that.
+  /// Grows with every node made: an operation's inputs always have smaller ids than its output. The engine relies on
+  /// that.
   [[nodiscard]] std::uint64_t id() const { return id_; }
   [[nodiscard]] bool is_leaf() const { return leaf_; }
 
@@ -53,7 +54,8 @@ class NodeBase {
 template <class T>
 class Node final : public NodeBase {
  public:
-  using Backward = std::function<void(const Tensor<T>& dy, const std::vector<std::shared_ptr<NodeBase>>& inputs, Engine& engine)>;
+  using Backward =
+      std::function<void(const Tensor<T>& dy, const std::vector<std::shared_ptr<NodeBase>>& inputs, Engine& engine)>;
 
   using NodeBase::NodeBase;
   void become_leaf() { leaf_ = true; }
@@ -66,7 +68,8 @@ class Node final : public NodeBase {
  protected:
   void keep(const std::shared_ptr<void>& gradient) override;
   void propagate(const std::shared_ptr<void>& gradient, Engine& engine) override {
-    if (!backward_) fail("backward", "the graph of '", op(), "' was freed by an earlier backward; pass .retain_graph = true there");
+    if (!backward_)
+      fail("backward", "the graph of '", op(), "' was freed by an earlier backward; pass .retain_graph = true there");
     backward_(*static_cast<Tensor<T>*>(gradient.get()), inputs_, engine);
   }
   void release() override {
@@ -82,8 +85,8 @@ class Node final : public NodeBase {
 
 namespace detail {
 
-/// Deletes nodes one after the other: a node whose destruction frees the next one only puts it on the list, so that a chain
-/// of a million nodes needs no deep recursion.
+/// Deletes nodes one after the other: a node whose destruction frees the next one only puts it on the list, so that a
+/// chain of a million nodes needs no deep recursion.
 inline void delete_node(NodeBase* node) {
   static thread_local std::vector<NodeBase*>* pending = nullptr;
   if (pending) {

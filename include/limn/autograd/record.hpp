@@ -15,14 +15,15 @@ template <class T>
 void send_gradient(Engine& engine, const std::shared_ptr<NodeBase>& to, const Tensor<T>& gradient);
 }  // namespace detail
 
-/// Returns y as the output of `op` on `inputs`; when recording is on and an input requires a gradient, y gets a node that
-/// runs `backward(dy)` -> Grads<T>.
+/// Returns y as the output of `op` on `inputs`; when recording is on and an input requires a gradient, y gets a node
+/// that runs `backward(dy)` -> Grads<T>.
 ///
 /// The node goes on the returned copy: a y captured by `backward` has none, so no cycle can arise. `backward` runs with
-/// recording on when a graph of the gradient is asked for (create_graph): then it must use differentiable operations on its
-/// captured inputs, or composite_backward (backward.hpp); a captured y would break the chain.
+/// recording on when a graph of the gradient is asked for (create_graph): then it must use differentiable operations on
+/// its captured inputs, or composite_backward (backward.hpp); a captured y would break the chain.
 template <class T, class Backward>
-[[nodiscard]] Tensor<T> record(const char* op, const Tensor<T>& y, const std::vector<Tensor<T>>& inputs, Backward backward) {
+[[nodiscard]] Tensor<T> record(const char* op, const Tensor<T>& y, const std::vector<Tensor<T>>& inputs,
+                               Backward backward) {
   if (!grad_enabled()) return y;
   bool needed = false;
   for (const Tensor<T>& x : inputs) needed = needed || x.requires_grad();
@@ -32,12 +33,13 @@ template <class T, class Backward>
   nodes.reserve(inputs.size());
   for (const Tensor<T>& x : inputs) nodes.push_back(x.node());
   auto node = detail::make_node<T>(op, y.shape());
-  node->set_backward(std::move(nodes), [op, backward = std::move(backward)](const Tensor<T>& dy, const auto& to, Engine& engine) {
-    const Grads<T> gradients = backward(dy);
-    if (gradients.size() != to.size())
-      fail(op, "its backward returned ", gradients.size(), " gradients for ", to.size(), " inputs");
-    for (std::size_t i = 0; i < to.size(); ++i) detail::send_gradient(engine, to[i], gradients[i]);
-  });
+  node->set_backward(std::move(nodes),
+                     [op, backward = std::move(backward)](const Tensor<T>& dy, const auto& to, Engine& engine) {
+                       const Grads<T> gradients = backward(dy);
+                       if (gradients.size() != to.size())
+                         fail(op, "its backward returned ", gradients.size(), " gradients for ", to.size(), " inputs");
+                       for (std::size_t i = 0; i < to.size(); ++i) detail::send_gradient(engine, to[i], gradients[i]);
+                     });
   return y.with_node(std::move(node));
 }
 

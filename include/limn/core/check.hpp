@@ -8,8 +8,7 @@ namespace limn::inline LIMN_ABI {
 /// Returns axis in [0, rank): a negative axis counts from the end.
 [[nodiscard]] inline index_t check_axis(const char* op, index_t axis, const Shape& shape) {
   const index_t from_start = axis < 0 ? axis + shape.rank() : axis;
-  if (from_start < 0 || from_start >= shape.rank())
-    fail(op, "axis ", axis, " is out of range for x of shape ", shape);
+  if (from_start < 0 || from_start >= shape.rank()) fail(op, "axis ", axis, " is out of range for x of shape ", shape);
   return from_start;
 }
 

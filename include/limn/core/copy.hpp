@@ -1,5 +1,6 @@
 #pragma once
-// contiguous, clone, cast, to(device): copies of elements, without gradients (ops/view.hpp and ops/cast.hpp have those).
+// contiguous, clone, cast, to(device): copies of elements, without gradients (ops/view.hpp and ops/cast.hpp have
+// those).
 
 #include <limn/core/tensor.hpp>
 #include <limn_kernels/copy.hpp>

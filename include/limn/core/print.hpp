@@ -25,8 +25,10 @@ void print_level(std::ostream& out, const Tensor<T>& x, index_t axis, index_t of
     }
     if (i > 0) {
       out << ',';
-      if (axis + 1 == x.rank()) out << ' ';
-      else out << '\n' << std::string(static_cast<std::size_t>(axis + 8), ' ');
+      if (axis + 1 == x.rank())
+        out << ' ';
+      else
+        out << '\n' << std::string(static_cast<std::size_t>(axis + 8), ' ');
     }
     print_level(out, x, axis + 1, offset + i * x.strides()[axis]);
   }

@@ -11,7 +11,8 @@
 namespace limn::inline LIMN_ABI {
 
 /// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011). Number i of the
-/// sequence depends on (seed, i) alone, so threads can fill any part of a tensor independently, and the state is two words.
+/// sequence depends on (seed, i) alone, so threads can fill any part of a tensor independently, and the state is two
+/// words.
 class Generator {
  public:
   struct State {
@@ -90,7 +91,8 @@ template <class T = float>
   detail::for_random(y.numel(), generator, [&](index_t i, std::uint32_t a, std::uint32_t b) {
     const double u = static_cast<double>((std::uint64_t{a} << 21) ^ (b >> 11)) * 0x1p-53;
     data[i] = static_cast<T>(static_cast<compute_t<T>>(low + (high - low) * u));
-    if (static_cast<double>(static_cast<compute_t<T>>(data[i])) >= high && high > low) data[i] = static_cast<T>(static_cast<compute_t<T>>(low));
+    if (static_cast<double>(static_cast<compute_t<T>>(data[i])) >= high && high > low)
+      data[i] = static_cast<T>(static_cast<compute_t<T>>(low));
   });
   return y;
 }
@@ -112,7 +114,8 @@ template <class T = float>
 [[nodiscard]] inline std::vector<index_t> permutation(index_t n, Generator& generator) {
   std::vector<index_t> order(static_cast<std::size_t>(n));
   for (index_t i = 0; i < n; ++i) order[static_cast<std::size_t>(i)] = i;
-  for (index_t i = n - 1; i > 0; --i) std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(generator.below(i + 1))]);
+  for (index_t i = n - 1; i > 0; --i)
+    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(generator.below(i + 1))]);
   return order;
 }
 

@@ -126,8 +126,7 @@ class Shape : public Dims {
 /// The strides that read `shape` with `strides` as if it were `target` (0 along broadcast dimensions).
 [[nodiscard]] inline Strides broadcast_strides(const Shape& shape, const Strides& strides, const Shape& target) {
   Strides result(target.data(), target.rank());
-  for (index_t i = 1; i <= target.rank(); ++i)
-    result[-i] = i <= shape.rank() && shape[-i] != 1 ? strides[-i] : 0;
+  for (index_t i = 1; i <= target.rank(); ++i) result[-i] = i <= shape.rank() && shape[-i] != 1 ? strides[-i] : 0;
   return result;
 }
 

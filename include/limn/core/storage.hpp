@@ -10,8 +10,7 @@ namespace limn::inline LIMN_ABI {
 
 class Storage {
  public:
-  Storage(std::size_t bytes, Device device)
-      : bytes_(bytes), device_(device), data_(kernels::allocate(bytes, device)) {}
+  Storage(std::size_t bytes, Device device) : bytes_(bytes), device_(device), data_(kernels::allocate(bytes, device)) {}
   ~Storage() { kernels::release(data_, bytes_, device_); }
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;

@@ -13,10 +13,11 @@
 namespace limn::inline LIMN_ABI {
 
 /// Types that carry gradients.
-template <class T> inline constexpr bool is_floating = std::is_floating_point_v<T> || is_half<T>;
+template <class T>
+inline constexpr bool is_floating = std::is_floating_point_v<T> || is_half<T>;
 
-/// An n-dimensional array. Copying a Tensor copies the handle: both share elements and gradient. clone() copies elements.
-/// T is float, double, bf16, f16, std::int8_t, std::uint8_t, std::int32_t, std::int64_t or bool.
+/// An n-dimensional array. Copying a Tensor copies the handle: both share elements and gradient. clone() copies
+/// elements. T is float, double, bf16, f16, std::int8_t, std::uint8_t, std::int32_t, std::int64_t or bool.
 template <class T>
 class Tensor {
  public:
@@ -26,7 +27,8 @@ class Tensor {
   Tensor() = default;
   /// Contiguous and uninitialised; see create.hpp for zeros(), ones(), full(), from().
   explicit Tensor(const Shape& shape, Device device = cpu_device)
-      : shape_(shape), strides_(contiguous_strides(shape)),
+      : shape_(shape),
+        strides_(contiguous_strides(shape)),
         storage_(std::make_shared<Storage>(bytes_for(shape), device)) {}
 
   [[nodiscard]] bool defined() const { return storage_ != nullptr; }
@@ -107,7 +109,8 @@ class Tensor {
     return static_cast<std::size_t>(bytes);
   }
   void check_host(const char* op) const {
-    if (device().kind != DeviceKind::cpu) fail(op, "the tensor is on ", device(), "; move it with to(x, cpu_device) first");
+    if (device().kind != DeviceKind::cpu)
+      fail(op, "the tensor is on ", device(), "; move it with to(x, cpu_device) first");
   }
 
   Shape shape_;

@@ -13,22 +13,23 @@ namespace limn::inline LIMN_ABI::generate {
 
 struct BeamOptions {
   index_t beam = 3;
-  index_t nbest = 1;            ///< how many hypotheses to return, at most `beam`
-  index_t max_length = 20;      ///< words, the end not counted
+  index_t nbest = 1;             ///< how many hypotheses to return, at most `beam`
+  index_t max_length = 20;       ///< words, the end not counted
   double length_exponent = 0.7;  ///< hypotheses are ranked by log-probability / length^exponent; 0: by log-probability
   std::int64_t start = 1, end = 2;
   std::vector<std::int64_t> forbidden = {};  ///< words never said (padding, unknown)
 };
 
 struct Hypothesis {
-  std::vector<std::int64_t> words;  ///< without start and end
-  double log_probability = 0;       ///< sum over the words and the end
-  double score = 0;                 ///< what it was ranked by
+  std::vector<std::int64_t> words;                 ///< without start and end
+  double log_probability = 0;                      ///< sum over the words and the end
+  double score = 0;                                ///< what it was ranked by
   std::vector<std::vector<float>> attention = {};  ///< where each word looked, when the state tells
 };
 
-/// The best hypotheses for ONE image, best first. `state` is the decoder's state with one row; next(state, ids) -> logits
-/// [rows, vocabulary] advances it; state.select(rows) reorders it. A state with a tensor `attention` has it recorded.
+/// The best hypotheses for ONE image, best first. `state` is the decoder's state with one row; next(state, ids) ->
+/// logits [rows, vocabulary] advances it; state.select(rows) reorders it. A state with a tensor `attention` has it
+/// recorded.
 template <class State, class Next>
 [[nodiscard]] std::vector<Hypothesis> beam_search(State state, Next&& next, const BeamOptions& options) {
   if (options.beam < 1 || options.nbest < 1 || options.nbest > options.beam)
@@ -58,16 +59,19 @@ template <class State, class Next>
       for (std::int64_t w = 0; w < vocabulary; ++w) {
         const bool stop = w == options.end;
         if (w == options.start || (length == options.max_length && !stop) || (length == 0 && stop)) continue;
-        if (std::find(options.forbidden.begin(), options.forbidden.end(), w) == options.forbidden.end()) words.push_back(w);
+        if (std::find(options.forbidden.begin(), options.forbidden.end(), w) == options.forbidden.end())
+          words.push_back(w);
       }
       const std::size_t keep = std::min(words.size(), 2 * beam);
       // Ties go to the smaller id: the result does not depend on the sorting algorithm.
       std::partial_sort(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(keep), words.end(),
                         [p](std::int64_t a, std::int64_t b) { return p[a] != p[b] ? p[a] > p[b] : a < b; });
       for (std::size_t k = 0; k < keep; ++k)
-        candidates.push_back({live[static_cast<std::size_t>(row)].log_probability + static_cast<double>(p[words[k]]), row, words[k]});
+        candidates.push_back(
+            {live[static_cast<std::size_t>(row)].log_probability + static_cast<double>(p[words[k]]), row, words[k]});
     }
-    std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.log_probability > b.log_probability; });
+    std::stable_sort(candidates.begin(), candidates.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.log_probability > b.log_probability; });
 
     std::vector<Hypothesis> grown;
     std::vector<index_t> rows;
@@ -100,7 +104,8 @@ template <class State, class Next>
     if (finished.size() > beam) finished.resize(beam);
     // A live hypothesis only loses probability; at best it keeps it up to the longest length.
     if (finished.size() == beam && !live.empty()) {
-      const double hope = rank(live[0], options.length_exponent > 0 ? static_cast<std::size_t>(options.max_length) + 1 : 1);
+      const double hope =
+          rank(live[0], options.length_exponent > 0 ? static_cast<std::size_t>(options.max_length) + 1 : 1);
       if (hope <= finished.back().score) break;
     }
   }
@@ -110,7 +115,8 @@ template <class State, class Next>
       finished.push_back(h);
     }
   std::stable_sort(finished.begin(), finished.end(), better);
-  if (finished.size() > static_cast<std::size_t>(options.nbest)) finished.resize(static_cast<std::size_t>(options.nbest));
+  if (finished.size() > static_cast<std::size_t>(options.nbest))
+    finished.resize(static_cast<std::size_t>(options.nbest));
   return finished;
 }
 

@@ -1,7 +1,8 @@
 #pragma once
-// The attention captioner: an LSTM that sees the whole image with every word, and whose state chooses where on the grid to look
-// before it speaks. Soft attention as Xu et al. 2015 ("Show, attend and tell"); attention after the state, so that a whole
-// caption is one walk of the LSTM, as Lu, Xiong, Parikh and Socher 2017 ("Knowing when to look", spatial attention).
+// The attention captioner: an LSTM that sees the whole image with every word, and whose state chooses where on the grid
+// to look before it speaks. Soft attention as Xu et al. 2015 ("Show, attend and tell"); attention after the state, so
+// that a whole caption is one walk of the LSTM, as Lu, Xiong, Parikh and Socher 2017 ("Knowing when to look", spatial
+// attention).
 
 #include <limn/models/caption_batch.hpp>
 #include <limn/nn/embedding.hpp>
@@ -17,9 +18,9 @@ namespace limn::inline LIMN_ABI::models {
 struct AttentionCaptionerConfig {
   index_t features = 1280;  ///< numbers at each place of the grid
   index_t embedding = 256;
-  index_t units = 512;      ///< width of LSTM, attention and decoder layer
+  index_t units = 512;  ///< width of LSTM, attention and decoder layer
   index_t vocabulary = 3000;
-  double dropout = 0.5;     ///< on grid, embedding and decoder layer
+  double dropout = 0.5;  ///< on grid, embedding and decoder layer
 };
 
 template <class T = float>
@@ -32,9 +33,13 @@ struct AttentionCaptioner {
   bool training = true;
 
   AttentionCaptioner(const AttentionCaptionerConfig& chosen, Generator& generator)
-      : config(chosen), grid_dense(chosen.features, chosen.units, generator), image_dense(chosen.units, chosen.embedding, generator),
-        query(chosen.units, chosen.units, generator, false), decoder_dense(2 * chosen.units, chosen.units, generator),
-        output(chosen.units, chosen.vocabulary, generator), embedding(chosen.vocabulary, chosen.embedding, generator, {}, 0.1),
+      : config(chosen),
+        grid_dense(chosen.features, chosen.units, generator),
+        image_dense(chosen.units, chosen.embedding, generator),
+        query(chosen.units, chosen.units, generator, false),
+        decoder_dense(2 * chosen.units, chosen.units, generator),
+        output(chosen.units, chosen.vocabulary, generator),
+        embedding(chosen.vocabulary, chosen.embedding, generator, {}, 0.1),
         lstm(2 * chosen.embedding, chosen.units, generator, {.batch_first = true}) {}
 
   template <class V>
@@ -67,7 +72,8 @@ struct AttentionCaptioner {
   }
 
   /// Logits [positions, vocabulary] of a batch.
-  [[nodiscard]] Tensor<T> operator()(const ImageFeatures<T>& features, const CaptionBatch& batch, Generator* generator = nullptr) const {
+  [[nodiscard]] Tensor<T> operator()(const ImageFeatures<T>& features, const CaptionBatch& batch,
+                                     Generator* generator = nullptr) const {
     const index_t captions = batch.ids.size(0), steps = batch.ids.size(1);
     const Tensor<T> grid = keys(features.grid, generator);
     const Tensor<T> own_grid = index_select(grid, 0, batch.image), whole = index_select(image(grid), 0, batch.image);
@@ -75,7 +81,9 @@ struct AttentionCaptioner {
     const Tensor<T> seen_with_each = expand(unsqueeze(whole, 1), {captions, steps, config.embedding});
     const Tensor<T> states = lstm(concat<T>({words, seen_with_each}, 2)).output;  // [B, T, units]
     const Tensor<T> seen = matmul(attend(states, own_grid), own_grid);
-    const auto rows = [&](const Tensor<T>& x) { return index_select(reshape(x, {-1, config.units}), 0, batch.positions); };
+    const auto rows = [&](const Tensor<T>& x) {
+      return index_select(reshape(x, {-1, config.units}), 0, batch.positions);
+    };
     return decode(rows(states), rows(seen), generator);
   }
 

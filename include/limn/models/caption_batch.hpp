@@ -1,5 +1,6 @@
 #pragma once
-// What caption models share: batches of captions for teacher forcing, and the state that generation carries from word to word.
+// What caption models share: batches of captions for teacher forcing, and the state that generation carries from word
+// to word.
 
 #include <vector>
 
@@ -16,16 +17,18 @@ struct ImageFeatures {
 
 /// B captions for one step of training: what the model reads at each step, and what it should say next.
 struct CaptionBatch {
-  Tensor<std::int64_t> ids;          ///< [B, T]: start, w1, ..., wn, then padding
-  std::vector<index_t> image;        ///< [B]: the row of the features that each caption belongs to
-  std::vector<index_t> positions;    ///< b * T + t of every step that counts (not padding)
-  Tensor<std::int64_t> targets;      ///< [positions]: w1, ..., wn, end
+  Tensor<std::int64_t> ids;        ///< [B, T]: start, w1, ..., wn, then padding
+  std::vector<index_t> image;      ///< [B]: the row of the features that each caption belongs to
+  std::vector<index_t> positions;  ///< b * T + t of every step that counts (not padding)
+  Tensor<std::int64_t> targets;    ///< [positions]: w1, ..., wn, end
 
   /// From encoded captions (start, w1, ..., wn, end), cut to at most `longest` ids.
-  [[nodiscard]] static CaptionBatch of(const std::vector<std::vector<index_t>>& captions, const std::vector<index_t>& image, index_t pad, index_t longest) {
+  [[nodiscard]] static CaptionBatch of(const std::vector<std::vector<index_t>>& captions,
+                                       const std::vector<index_t>& image, index_t pad, index_t longest) {
     CaptionBatch batch;
     index_t steps = 1;
-    for (const auto& caption : captions) steps = std::max(steps, std::min(longest, static_cast<index_t>(caption.size())) - 1);
+    for (const auto& caption : captions)
+      steps = std::max(steps, std::min(longest, static_cast<index_t>(caption.size())) - 1);
     const index_t count = static_cast<index_t>(captions.size());
     batch.ids = full<std::int64_t>({count, steps}, pad);
     batch.image = image;
@@ -48,10 +51,10 @@ struct CaptionBatch {
 /// What a decoder carries from word to word, one row a hypothesis.
 template <class T = float>
 struct CaptionState {
-  Tensor<T> h, c;                  ///< [1, rows, hidden]: of the LSTM
-  Tensor<T> image;                 ///< [rows, units]: what the decoder reads of the image
-  Tensor<T> keys;                  ///< [rows, P, units]: the attended grid; undefined for the merge model
-  Tensor<T> attention;             ///< [rows, P]: where the last word looked; undefined for the merge model
+  Tensor<T> h, c;       ///< [1, rows, hidden]: of the LSTM
+  Tensor<T> image;      ///< [rows, units]: what the decoder reads of the image
+  Tensor<T> keys;       ///< [rows, P, units]: the attended grid; undefined for the merge model
+  Tensor<T> attention;  ///< [rows, P]: where the last word looked; undefined for the merge model
 
   /// The hypotheses `rows`, in that order, repeats allowed.
   [[nodiscard]] CaptionState select(const std::vector<index_t>& rows) const {

@@ -16,8 +16,8 @@ struct MergeCaptionerConfig {
   index_t features = 4096;  ///< length of the pooled image vector
   index_t units = 256;      ///< width of image layer, embedding, LSTM and decoder layer
   index_t vocabulary = 8485;
-  bool concat = false;      ///< merge by concatenation (image first) instead of addition
-  double dropout = 0.4;     ///< on the image vector and on the embedding
+  bool concat = false;   ///< merge by concatenation (image first) instead of addition
+  double dropout = 0.4;  ///< on the image vector and on the embedding
 };
 
 template <class T = float>
@@ -26,13 +26,16 @@ struct MergeCaptioner {
   nn::Linear<T> image_dense, decoder_dense, output;
   nn::Embedding<T> embedding;
   nn::LSTM<T> lstm;
-  Tensor<T> feature_mean, feature_scale;  ///< [features]: the image vector is read as (x - mean) * scale; undefined: as it is
+  Tensor<T> feature_mean,
+      feature_scale;  ///< [features]: the image vector is read as (x - mean) * scale; undefined: as it is
   bool training = true;
 
   MergeCaptioner(const MergeCaptionerConfig& chosen, Generator& generator)
-      : config(chosen), image_dense(chosen.features, chosen.units, generator),
+      : config(chosen),
+        image_dense(chosen.features, chosen.units, generator),
         decoder_dense(chosen.concat ? 2 * chosen.units : chosen.units, chosen.units, generator),
-        output(chosen.units, chosen.vocabulary, generator), embedding(chosen.vocabulary, chosen.units, generator, {}, 0.1),
+        output(chosen.units, chosen.vocabulary, generator),
+        embedding(chosen.vocabulary, chosen.units, generator, {}, 0.1),
         lstm(chosen.units, chosen.units, generator, {.batch_first = true}) {}
 
   template <class V>
@@ -57,18 +60,23 @@ struct MergeCaptioner {
   }
 
   /// Logits [positions, vocabulary] of a batch: every step of a caption is one prefix, all from one walk of the LSTM.
-  [[nodiscard]] Tensor<T> operator()(const ImageFeatures<T>& features, const CaptionBatch& batch, Generator* generator = nullptr) const {
+  [[nodiscard]] Tensor<T> operator()(const ImageFeatures<T>& features, const CaptionBatch& batch,
+                                     Generator* generator = nullptr) const {
     const Tensor<T> words = lstm(drop(embedding(batch.ids), generator)).output;  // [B, T, units]
     const index_t steps = batch.ids.size(1);
     std::vector<index_t> owners;
-    for (const index_t position : batch.positions) owners.push_back(batch.image[static_cast<std::size_t>(position / steps)]);
-    return decode(index_select(image(features.pooled, generator), 0, owners), index_select(reshape(words, {-1, config.units}), 0, batch.positions));
+    for (const index_t position : batch.positions)
+      owners.push_back(batch.image[static_cast<std::size_t>(position / steps)]);
+    return decode(index_select(image(features.pooled, generator), 0, owners),
+                  index_select(reshape(words, {-1, config.units}), 0, batch.positions));
   }
 
-  /// The form of the Keras model: the state after the whole prefix. ids [N, L], id 0 is skipped wherever it stands (mask_zero).
-  /// The masks, if defined, multiply image vector and embedding: dropout with given numbers. Returns {last state, logits}.
+  /// The form of the Keras model: the state after the whole prefix. ids [N, L], id 0 is skipped wherever it stands
+  /// (mask_zero). The masks, if defined, multiply image vector and embedding: dropout with given numbers. Returns {last
+  /// state, logits}.
   [[nodiscard]] std::pair<Tensor<T>, Tensor<T>> of_prefix(const Tensor<T>& features, const Tensor<std::int64_t>& ids,
-                                                         const Tensor<T>& feature_mask = {}, const Tensor<T>& embedding_mask = {}) const {
+                                                          const Tensor<T>& feature_mask = {},
+                                                          const Tensor<T>& embedding_mask = {}) const {
     const Tensor<T> read = feature_mask.defined() ? features * feature_mask : features;
     const Tensor<T> embedded = embedding_mask.defined() ? embedding(ids) * embedding_mask : embedding(ids);
     const Tensor<bool> mask = not_equal(ids, scalar<std::int64_t>(0));

@@ -9,8 +9,8 @@
 
 namespace limn::inline LIMN_ABI::models {
 
-/// How a 3x3 convolution of stride 2 pads an even extent: one row and column all around (PyTorch), or none at the top and left
-/// and one at the bottom and right (TensorFlow's SAME).
+/// How a 3x3 convolution of stride 2 pads an even extent: one row and column all around (PyTorch), or none at the top
+/// and left and one at the bottom and right (TensorFlow's SAME).
 enum class StridePadding : std::uint8_t { symmetric, tensorflow };
 
 /// Expand with 1x1, filter depthwise, project with 1x1; added to its input where the shapes agree.
@@ -19,12 +19,14 @@ struct InvertedResidual {
   bool expands, residual;
   nn::Conv2d<T> expand, depthwise, project;
 
-  InvertedResidual(index_t in, index_t out, index_t stride, index_t expansion, StridePadding padding, Generator& generator)
+  InvertedResidual(index_t in, index_t out, index_t stride, index_t expansion, StridePadding padding,
+                   Generator& generator)
       : expands(expansion != 1), residual(stride == 1 && in == out) {
     const index_t wide = in * expansion;
     if (expands) expand = nn::Conv2d<T>(in, wide, 1, generator);
     const bool late = stride == 2 && padding == StridePadding::tensorflow;
-    depthwise = nn::Conv2d<T>(wide, wide, 3, generator, {.stride = stride, .padding = late ? 0 : 1, .groups = wide, .padding_end = 1});
+    depthwise = nn::Conv2d<T>(wide, wide, 3, generator,
+                              {.stride = stride, .padding = late ? 0 : 1, .groups = wide, .padding_end = 1});
     project = nn::Conv2d<T>(wide, out, 1, generator);
   }
   template <class V>
@@ -47,9 +49,12 @@ struct MobileNetV2 {
   nn::Linear<T> classifier;
 
   explicit MobileNetV2(Generator& generator, StridePadding padding = StridePadding::tensorflow, index_t classes = 1000)
-      : stem(3, 32, 3, generator, {.stride = 2, .padding = padding == StridePadding::tensorflow ? 0 : 1, .padding_end = 1}),
-        head(320, 1280, 1, generator), classifier(1280, classes, generator) {
-    const index_t plan[7][4] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+      : stem(3, 32, 3, generator,
+             {.stride = 2, .padding = padding == StridePadding::tensorflow ? 0 : 1, .padding_end = 1}),
+        head(320, 1280, 1, generator),
+        classifier(1280, classes, generator) {
+    const index_t plan[7][4] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
+                                {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
     index_t channels = 32;
     for (const auto& [expansion, out, repeats, stride] : plan)
       for (index_t i = 0; i < repeats; ++i) {

@@ -1,5 +1,6 @@
 #pragma once
-// ResNet-50 v2 (He, Zhang, Ren, Sun 2016, pre-activation) up to its third stage: 1024 feature planes of stride 16 ("C4").
+// ResNet-50 v2 (He, Zhang, Ren, Sun 2016, pre-activation) up to its third stage: 1024 feature planes of stride 16
+// ("C4").
 
 #include <limn/nn/conv.hpp>
 #include <limn/nn/norm.hpp>
@@ -16,8 +17,13 @@ struct PreActivationBottleneck {
   nn::Conv2d<T> conv1, conv2, conv3, downsample;
 
   PreActivationBottleneck(index_t in, index_t narrow, index_t out, index_t stride, bool first, Generator& generator)
-      : projects(first), bn1(in), bn2(narrow), bn3(narrow), conv1(in, narrow, 1, generator, {}, false),
-        conv2(narrow, narrow, 3, generator, {.stride = stride, .padding = 1}, false), conv3(narrow, out, 1, generator, {}, false) {
+      : projects(first),
+        bn1(in),
+        bn2(narrow),
+        bn3(narrow),
+        conv1(in, narrow, 1, generator, {}, false),
+        conv2(narrow, narrow, 3, generator, {.stride = stride, .padding = 1}, false),
+        conv3(narrow, out, 1, generator, {}, false) {
     if (first) downsample = nn::Conv2d<T>(in, out, 1, generator, {.stride = stride}, false);
   }
   template <class V>
@@ -43,9 +49,12 @@ struct ResNet50v2C4 {
   nn::Conv2d<T> conv1;
   std::vector<PreActivationBottleneck<T>> layer1, layer2, layer3;
 
-  explicit ResNet50v2C4(Generator& generator) : bn_data(3), bn1(64), norm_c4(1024), conv1(3, 64, 7, generator, {.stride = 2, .padding = 3}, false) {
-    const auto stage = [&](std::vector<PreActivationBottleneck<T>>& units, index_t count, index_t in, index_t narrow, index_t stride) {
-      for (index_t i = 0; i < count; ++i) units.emplace_back(i == 0 ? in : 4 * narrow, narrow, 4 * narrow, i == 0 ? stride : 1, i == 0, generator);
+  explicit ResNet50v2C4(Generator& generator)
+      : bn_data(3), bn1(64), norm_c4(1024), conv1(3, 64, 7, generator, {.stride = 2, .padding = 3}, false) {
+    const auto stage = [&](std::vector<PreActivationBottleneck<T>>& units, index_t count, index_t in, index_t narrow,
+                           index_t stride) {
+      for (index_t i = 0; i < count; ++i)
+        units.emplace_back(i == 0 ? in : 4 * narrow, narrow, 4 * narrow, i == 0 ? stride : 1, i == 0, generator);
     };
     stage(layer1, 3, 64, 64, 1);
     stage(layer2, 4, 256, 128, 2);

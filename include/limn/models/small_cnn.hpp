@@ -20,10 +20,12 @@ struct SmallCNN {
   std::vector<nn::BatchNorm2d<T>> norms;
 
   SmallCNN(const SmallCNNConfig& chosen, Generator& generator) : config(chosen) {
-    if (config.widths.size() != config.strides.size()) fail("SmallCNN", config.widths.size(), " widths but ", config.strides.size(), " strides");
+    if (config.widths.size() != config.strides.size())
+      fail("SmallCNN", config.widths.size(), " widths but ", config.strides.size(), " strides");
     index_t channels = 3;
     for (std::size_t i = 0; i < config.widths.size(); ++i) {
-      convs.emplace_back(channels, config.widths[i], 3, generator, Conv2dOptions{.stride = config.strides[i], .padding = 1}, false);
+      convs.emplace_back(channels, config.widths[i], 3, generator,
+                         Conv2dOptions{.stride = config.strides[i], .padding = 1}, false);
       convs.back().weight = nn::kaiming_normal<T>(convs.back().weight.shape(), generator);
       norms.emplace_back(config.widths[i]);
       channels = config.widths[i];

@@ -14,7 +14,9 @@ struct Fire {
   nn::Conv2d<T> squeeze, expand1x1, expand3x3;
 
   Fire(index_t in, index_t squeezed, index_t expanded, Generator& generator)
-      : squeeze(in, squeezed, 1, generator), expand1x1(squeezed, expanded, 1, generator), expand3x3(squeezed, expanded, 3, generator, {.padding = 1}) {}
+      : squeeze(in, squeezed, 1, generator),
+        expand1x1(squeezed, expanded, 1, generator),
+        expand3x3(squeezed, expanded, 3, generator, {.padding = 1}) {}
   template <class V>
   void members(V&& visit) {
     visit("squeeze", squeeze);
@@ -32,13 +34,16 @@ struct SqueezeNet {
   nn::Conv2d<T> stem, classifier;
   std::vector<Fire<T>> fires;  ///< features.3, 4, 6, 7, 9, 10, 11, 12
 
-  explicit SqueezeNet(Generator& generator, index_t classes = 1000) : stem(3, 64, 3, generator, {.stride = 2}), classifier(512, classes, 1, generator) {
-    const index_t plan[8][3] = {{64, 16, 64}, {128, 16, 64}, {128, 32, 128}, {256, 32, 128}, {256, 48, 192}, {384, 48, 192}, {384, 64, 256}, {512, 64, 256}};
+  explicit SqueezeNet(Generator& generator, index_t classes = 1000)
+      : stem(3, 64, 3, generator, {.stride = 2}), classifier(512, classes, 1, generator) {
+    const index_t plan[8][3] = {{64, 16, 64},   {128, 16, 64},  {128, 32, 128}, {256, 32, 128},
+                                {256, 48, 192}, {384, 48, 192}, {384, 64, 256}, {512, 64, 256}};
     for (const auto& [in, squeezed, expanded] : plan) fires.emplace_back(in, squeezed, expanded, generator);
   }
   template <class V>
   void members(V&& visit) {
-    const char* names[8] = {"features.3", "features.4", "features.6", "features.7", "features.9", "features.10", "features.11", "features.12"};
+    const char* names[8] = {"features.3", "features.4",  "features.6",  "features.7",
+                            "features.9", "features.10", "features.11", "features.12"};
     visit("features.0", stem);
     for (std::size_t i = 0; i < fires.size(); ++i) visit(names[i], fires[i]);
     visit("classifier.1", classifier);
@@ -54,7 +59,9 @@ struct SqueezeNet {
     return y;
   }
   /// x [N, 3, H, W] -> logits [N, classes]
-  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const { return flatten(adaptive_avg_pool2d(relu(classifier(features(x))), 1), 1); }
+  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const {
+    return flatten(adaptive_avg_pool2d(relu(classifier(features(x))), 1), 1);
+  }
 };
 
 }  // namespace limn::inline LIMN_ABI::models

@@ -14,8 +14,11 @@ struct Conv2d {
   Conv2dOptions options;
 
   Conv2d() = default;
-  Conv2d(index_t in, index_t out, Pair kernel, Generator& generator, Conv2dOptions conv_options = {}, bool with_bias = true) : options(conv_options) {
-    if (options.groups < 1 || in % options.groups != 0) fail("Conv2d", in, " channels do not divide into groups=", options.groups);
+  Conv2d(index_t in, index_t out, Pair kernel, Generator& generator, Conv2dOptions conv_options = {},
+         bool with_bias = true)
+      : options(conv_options) {
+    if (options.groups < 1 || in % options.groups != 0)
+      fail("Conv2d", in, " channels do not divide into groups=", options.groups);
     const index_t fan_in = in / options.groups * kernel.h * kernel.w;
     weight = fan_in_uniform<T>({out, in / options.groups, kernel.h, kernel.w}, fan_in, generator);
     if (with_bias) bias = fan_in_uniform<T>({out}, fan_in, generator);
@@ -36,9 +39,11 @@ struct ConvTranspose2d {
   ConvTranspose2dOptions options;
 
   ConvTranspose2d() = default;
-  ConvTranspose2d(index_t in, index_t out, Pair kernel, Generator& generator, ConvTranspose2dOptions conv_options = {}, bool with_bias = true)
+  ConvTranspose2d(index_t in, index_t out, Pair kernel, Generator& generator, ConvTranspose2dOptions conv_options = {},
+                  bool with_bias = true)
       : options(conv_options) {
-    if (options.groups < 1 || out % options.groups != 0) fail("ConvTranspose2d", out, " outputs do not divide into groups=", options.groups);
+    if (options.groups < 1 || out % options.groups != 0)
+      fail("ConvTranspose2d", out, " outputs do not divide into groups=", options.groups);
     const index_t fan_in = out / options.groups * kernel.h * kernel.w;
     weight = fan_in_uniform<T>({in, out / options.groups, kernel.h, kernel.w}, fan_in, generator);
     if (with_bias) bias = fan_in_uniform<T>({out}, fan_in, generator);

@@ -14,7 +14,8 @@ struct Embedding {
 
   Embedding() = default;
   /// Normal values of deviation `deviation`, as torch.nn.Embedding with 1; the padding row starts at zero.
-  Embedding(index_t rows, index_t width, Generator& generator, EmbeddingOptions embedding_options = {}, double deviation = 1)
+  Embedding(index_t rows, index_t width, Generator& generator, EmbeddingOptions embedding_options = {},
+            double deviation = 1)
       : weight(parameter(normal<T>({rows, width}, generator, 0, deviation))), options(embedding_options) {
     if (options.padding_index == Slice::none) return;
     const index_t row = options.padding_index < 0 ? options.padding_index + rows : options.padding_index;

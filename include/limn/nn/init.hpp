@@ -56,8 +56,8 @@ template <class T = float>
   return parameter(normal<T>(shape, generator, 0, std::sqrt(2.0 / static_cast<double>(fans(shape).in))));
 }
 
-/// Rows (or, where there are more rows than columns, columns) that are orthonormal: Gram and Schmidt, twice, in double, on
-/// random normal vectors (Saxe, McClelland, Ganguli 2014).
+/// Rows (or, where there are more rows than columns, columns) that are orthonormal: Gram and Schmidt, twice, in double,
+/// on random normal vectors (Saxe, McClelland, Ganguli 2014).
 template <class T = float>
 [[nodiscard]] Tensor<T> orthogonal(const Shape& shape, Generator& generator, double gain = 1) {
   if (shape.rank() < 2) fail("init", "a weight of shape ", shape, " cannot be orthogonal");

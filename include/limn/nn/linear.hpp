@@ -13,7 +13,8 @@ struct Linear {
   Tensor<T> bias;    ///< [out]; undefined without bias
 
   Linear() = default;
-  Linear(index_t in, index_t out, Generator& generator, bool with_bias = true) : weight(fan_in_uniform<T>({out, in}, in, generator)) {
+  Linear(index_t in, index_t out, Generator& generator, bool with_bias = true)
+      : weight(fan_in_uniform<T>({out, in}, in, generator)) {
     if (with_bias) bias = fan_in_uniform<T>({out}, in, generator);
   }
   template <class V>

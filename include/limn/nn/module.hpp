@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include <limn/core/copy.hpp>
 #include <limn/autograd/node.hpp>
+#include <limn/core/copy.hpp>
 
 namespace limn::inline LIMN_ABI::nn {
 
@@ -15,15 +15,19 @@ namespace detail {
 struct AnyVisitor {
   void operator()(const std::string&, auto&) const {}
 };
-template <class> inline constexpr bool is_tensor = false;
-template <class T> inline constexpr bool is_tensor<Tensor<T>> = true;
+template <class>
+inline constexpr bool is_tensor = false;
+template <class T>
+inline constexpr bool is_tensor<Tensor<T>> = true;
 }  // namespace detail
 
-/// A module has `template <class V> void members(V&& visit) { visit("weight", weight); visit("conv1", conv1); }`, naming its
-/// tensors and its inner modules (or vectors of them) with PyTorch's names. Tensors that require a gradient are parameters,
-/// the others are buffers (running statistics).
+/// A module has `template <class V> void members(V&& visit) { visit("weight", weight); visit("conv1", conv1); }`,
+/// naming its tensors and its inner modules (or vectors of them) with PyTorch's names. Tensors that require a gradient
+/// are parameters, the others are buffers (running statistics).
 template <class M>
-concept Module = requires(M& module, detail::AnyVisitor visitor) { module.members(visitor); };
+concept Module = requires(M& module, detail::AnyVisitor visitor) {
+  module.members(visitor);
+};
 
 /// Calls f(name, tensor) for every defined tensor in the module, names joined with dots, in the order they are listed.
 template <class M, class F>
@@ -32,7 +36,9 @@ void for_each_tensor(M& module, F&& f, const std::string& prefix = "") {
     if (module.defined()) f(prefix, module);
   } else if constexpr (Module<M>) {
     const std::string before = prefix.empty() ? "" : prefix + ".";
-    module.members([&](const std::string& name, auto& member) { for_each_tensor(member, f, name.empty() ? prefix : before + name); });
+    module.members([&](const std::string& name, auto& member) {
+      for_each_tensor(member, f, name.empty() ? prefix : before + name);
+    });
   } else {  // a vector of modules: their positions are their names
     for (std::size_t i = 0; i < module.size(); ++i)
       for_each_tensor(module[i], f, (prefix.empty() ? "" : prefix + ".") + std::to_string(i));
@@ -120,7 +126,8 @@ void to(M& module, Device device) {
     if (tensor.device() == device) return;
     const Tensor<T> source = limn::detail::packed(tensor);
     Tensor<T> moved(tensor.shape(), device);
-    kernels::copy_bytes(moved.data(), device, source.data(), source.device(), static_cast<std::size_t>(source.numel()) * sizeof(T));
+    kernels::copy_bytes(moved.data(), device, source.data(), source.device(),
+                        static_cast<std::size_t>(source.numel()) * sizeof(T));
     if constexpr (is_floating<T>)
       if (tensor.requires_grad()) moved.requires_grad_();
     tensor = moved;

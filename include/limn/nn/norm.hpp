@@ -47,7 +47,8 @@ struct BatchNorm2d {
   [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const {
     if (training && num_batches_tracked.defined()) ++*num_batches_tracked.data();
     const bool from_batch = training || !running_mean.defined();
-    return batch_norm(x, weight, bias, running_mean, running_var, {.training = from_batch, .momentum = options.momentum, .eps = options.eps});
+    return batch_norm(x, weight, bias, running_mean, running_var,
+                      {.training = from_batch, .momentum = options.momentum, .eps = options.eps});
   }
 };
 template <class T = float>
@@ -62,13 +63,18 @@ struct LayerNorm {
 
   LayerNorm() = default;
   explicit LayerNorm(const Dims& shape, LayerNormOptions chosen = {})
-      : weight(parameter(ones<T>(Shape(shape)))), bias(parameter(zeros<T>(Shape(shape)))), normalized_shape(shape), options(chosen) {}
+      : weight(parameter(ones<T>(Shape(shape)))),
+        bias(parameter(zeros<T>(Shape(shape)))),
+        normalized_shape(shape),
+        options(chosen) {}
   template <class V>
   void members(V&& visit) {
     visit("weight", weight);
     visit("bias", bias);
   }
-  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const { return layer_norm(x, normalized_shape, weight, bias, options); }
+  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const {
+    return layer_norm(x, normalized_shape, weight, bias, options);
+  }
 };
 
 /// limn::group_norm.
@@ -80,7 +86,10 @@ struct GroupNorm {
 
   GroupNorm() = default;
   GroupNorm(index_t group_count, index_t channels, GroupNormOptions chosen = {})
-      : weight(parameter(ones<T>({channels}))), bias(parameter(zeros<T>({channels}))), groups(group_count), options(chosen) {}
+      : weight(parameter(ones<T>({channels}))),
+        bias(parameter(zeros<T>({channels}))),
+        groups(group_count),
+        options(chosen) {}
   template <class V>
   void members(V&& visit) {
     visit("weight", weight);

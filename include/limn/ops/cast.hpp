@@ -5,7 +5,8 @@
 
 namespace limn::inline LIMN_ABI {
 
-/// x with elements of type U: rounded to nearest where U is a floating type, truncated toward zero where it is an integer.
+/// x with elements of type U: rounded to nearest where U is a floating type, truncated toward zero where it is an
+/// integer.
 template <class U, class T>
 [[nodiscard]] Tensor<U> cast(const Tensor<T>& x) {
   if constexpr (std::is_same_v<T, U>) {

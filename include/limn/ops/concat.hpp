@@ -16,7 +16,8 @@ template <class T>
     if (other.rank() != shape.rank()) fail("concat", "part ", i, " has shape ", other, " beside ", parts[0].shape());
     const index_t extent = other[axis];
     other[axis] = shape[axis];
-    if (!(other == shape)) fail("concat", "part ", i, " has shape ", parts[i].shape(), " beside ", parts[0].shape(), " along axis ", axis);
+    if (!(other == shape))
+      fail("concat", "part ", i, " has shape ", parts[i].shape(), " beside ", parts[0].shape(), " along axis ", axis);
     shape[axis] += extent;
   }
 
@@ -29,12 +30,13 @@ template <class T>
     start += part.size(axis);
   }
 
-  return record("concat", y, parts, [parts_count = parts.size(), starts, axis, total = start](const Tensor<T>& dy) -> Grads<T> {
-    Grads<T> dx;
-    for (std::size_t i = 0; i < parts_count; ++i)
-      dx.push_back(narrow(dy, axis, starts[i], (i + 1 < parts_count ? starts[i + 1] : total) - starts[i]));
-    return dx;
-  });
+  return record(
+      "concat", y, parts, [parts_count = parts.size(), starts, axis, total = start](const Tensor<T>& dy) -> Grads<T> {
+        Grads<T> dx;
+        for (std::size_t i = 0; i < parts_count; ++i)
+          dx.push_back(narrow(dy, axis, starts[i], (i + 1 < parts_count ? starts[i + 1] : total) - starts[i]));
+        return dx;
+      });
 }
 
 /// The tensors, of one shape, along a new axis (torch.stack).
@@ -55,7 +57,8 @@ template <class T>
     parts.push_back(narrow(x, axis, start, length));
     start += length;
   }
-  if (start != x.size(axis)) fail("split", "the lengths add up to ", start, " but axis ", axis, " of shape ", x.shape(), " has ", x.size(axis));
+  if (start != x.size(axis))
+    fail("split", "the lengths add up to ", start, " but axis ", axis, " of shape ", x.shape(), " has ", x.size(axis));
   return parts;
 }
 
@@ -66,7 +69,8 @@ template <class T>
   if (count < 1) fail("chunk", "count ", count, " must be at least 1");
   const index_t extent = x.size(axis), length = (extent + count - 1) / count;
   std::vector<index_t> lengths;
-  for (index_t start = 0; start < extent; start += length) lengths.push_back(start + length < extent ? length : extent - start);
+  for (index_t start = 0; start < extent; start += length)
+    lengths.push_back(start + length < extent ? length : extent - start);
   return split(x, lengths, axis);
 }
 
@@ -79,10 +83,14 @@ namespace detail {
 [[nodiscard]] inline index_t padded_source(index_t p, index_t extent, PadMode mode) {
   if (p >= 0 && p < extent) return p;
   switch (mode) {
-    case PadMode::constant: return -1;
-    case PadMode::reflect: return p < 0 ? -p : 2 * (extent - 1) - p;
-    case PadMode::replicate: return p < 0 ? 0 : extent - 1;
-    case PadMode::circular: return p < 0 ? p + extent : p - extent;
+    case PadMode::constant:
+      return -1;
+    case PadMode::reflect:
+      return p < 0 ? -p : 2 * (extent - 1) - p;
+    case PadMode::replicate:
+      return p < 0 ? 0 : extent - 1;
+    case PadMode::circular:
+      return p < 0 ? p + extent : p - extent;
   }
   return -1;
 }
@@ -95,8 +103,8 @@ template <class T>
 /// x with `before` and `after` new elements along one axis. A negative amount crops (constant mode only). reflect needs
 /// amounts < extent, circular <= extent.
 template <class T>
-[[nodiscard]] Tensor<T> pad_axis(const Tensor<T>& x, index_t axis, index_t before, index_t after, PadMode mode = PadMode::constant,
-                                 std::type_identity_t<T> value = T(0)) {
+[[nodiscard]] Tensor<T> pad_axis(const Tensor<T>& x, index_t axis, index_t before, index_t after,
+                                 PadMode mode = PadMode::constant, std::type_identity_t<T> value = T(0)) {
   axis = check_axis("pad", axis, x.shape());
   const index_t extent = x.size(axis);
   if (before == 0 && after == 0) return x;
@@ -104,7 +112,8 @@ template <class T>
     Tensor<T> inner = x;
     if (before < 0 || after < 0) {
       const index_t start = before < 0 ? -before : 0, stop = extent + (after < 0 ? after : 0);
-      if (start > stop) fail("pad", "cropping ", -before, " and ", -after, " leaves nothing of axis ", axis, " of shape ", x.shape());
+      if (start > stop)
+        fail("pad", "cropping ", -before, " and ", -after, " leaves nothing of axis ", axis, " of shape ", x.shape());
       inner = narrow(x, axis, start, stop - start);
     }
     const auto border = [&](index_t length) {
@@ -114,9 +123,12 @@ template <class T>
     };
     return concat<T>({border(before), inner, border(after)}, axis);
   }
-  const index_t most = mode == PadMode::reflect ? extent - 1 : mode == PadMode::circular ? extent : std::numeric_limits<index_t>::max();
+  const index_t most = mode == PadMode::reflect    ? extent - 1
+                       : mode == PadMode::circular ? extent
+                                                   : std::numeric_limits<index_t>::max();
   if (before < 0 || after < 0 || before > most || after > most || extent == 0)
-    fail("pad", "amounts (", before, ", ", after, ") do not suit axis ", axis, " of shape ", x.shape(), " in this mode");
+    fail("pad", "amounts (", before, ", ", after, ") do not suit axis ", axis, " of shape ", x.shape(),
+         " in this mode");
   std::vector<index_t> indices;
   for (index_t p = -before; p < extent + after; ++p) indices.push_back(detail::padded_source(p, extent, mode));
   return index_select(x, axis, indices);

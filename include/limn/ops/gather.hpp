@@ -38,14 +38,17 @@ template <class T>
 template <class T>
 Tensor<T> add_rows(const Tensor<T>& x, const Shape& shape, index_t axis, const Indices& indices) {
   Tensor<T> y = zeros<T>(shape, x.device());
-  kernels::scatter_add_rows(x.device(), gather_shape(shape, axis, static_cast<index_t>(indices->size())), packed(x).data(), indices->data(), y.data());
+  kernels::scatter_add_rows(x.device(), gather_shape(shape, axis, static_cast<index_t>(indices->size())),
+                            packed(x).data(), indices->data(), y.data());
 
-  return record("index_add", y, {x}, [axis, indices](const Tensor<T>& dy) -> Grads<T> { return {select_rows(dy, axis, indices)}; });
+  return record("index_add", y, {x},
+                [axis, indices](const Tensor<T>& dy) -> Grads<T> { return {select_rows(dy, axis, indices)}; });
 }
 
 }  // namespace detail
 
-/// Positions `indices` along `axis`, in that order, repeats allowed (torch.index_select). Negative ones count from the end.
+/// Positions `indices` along `axis`, in that order, repeats allowed (torch.index_select). Negative ones count from the
+/// end.
 template <class T>
 [[nodiscard]] Tensor<T> index_select(const Tensor<T>& x, index_t axis, const std::vector<index_t>& indices) {
   axis = check_axis("index_select", axis, x.shape());
@@ -53,7 +56,8 @@ template <class T>
   for (index_t& index : *checked) {
     const index_t given = index;
     if (index < 0) index += x.size(axis);
-    if (index < 0 || index >= x.size(axis)) fail("index_select", "index ", given, " is out of range for axis ", axis, " of shape ", x.shape());
+    if (index < 0 || index >= x.size(axis))
+      fail("index_select", "index ", given, " is out of range for axis ", axis, " of shape ", x.shape());
   }
   return detail::select_rows<T>(x, axis, checked);
 }
@@ -64,13 +68,15 @@ struct EmbeddingOptions {
 
 /// Rows of a table: y[..., :] = table[ids[...], :]. table [V, E], ids any shape; y [ids..., E].
 template <class T>
-[[nodiscard]] Tensor<T> embedding(const Tensor<std::int64_t>& ids, const Tensor<T>& table, EmbeddingOptions options = {}) {
+[[nodiscard]] Tensor<T> embedding(const Tensor<std::int64_t>& ids, const Tensor<T>& table,
+                                  EmbeddingOptions options = {}) {
   check_rank("embedding", "table", table.shape(), 2);
   const index_t rows = table.size(0);
   index_t padding = options.padding_index;
   if (padding != Slice::none) {
     if (padding < 0) padding += rows;
-    if (padding < 0 || padding >= rows) fail("embedding", "padding index ", options.padding_index, " is out of range for table ", table.shape());
+    if (padding < 0 || padding >= rows)
+      fail("embedding", "padding index ", options.padding_index, " is out of range for table ", table.shape());
   }
   auto indices = std::make_shared<std::vector<index_t>>(to_vector(ids));
   for (const index_t id : *indices)
@@ -93,12 +99,14 @@ template <class T>
 namespace detail {
 
 template <class T>
-[[nodiscard]] Tensor<T> scatter_elements(const Tensor<T>& x, const Shape& shape, index_t axis, const Tensor<std::int64_t>& indices);
+[[nodiscard]] Tensor<T> scatter_elements(const Tensor<T>& x, const Shape& shape, index_t axis,
+                                         const Tensor<std::int64_t>& indices);
 
 template <class T>
 [[nodiscard]] Tensor<T> gather_elements(const Tensor<T>& x, index_t axis, const Tensor<std::int64_t>& indices) {
   Tensor<T> y(indices.shape(), x.device());
-  kernels::gather_elements(x.device(), gather_shape(x.shape(), axis, indices.size(axis)), packed(x).data(), indices.data(), y.data());
+  kernels::gather_elements(x.device(), gather_shape(x.shape(), axis, indices.size(axis)), packed(x).data(),
+                           indices.data(), y.data());
   return record("gather", y, {x}, [from = x.shape(), axis, indices](const Tensor<T>& dy) -> Grads<T> {
     return {scatter_elements(dy, from, axis, indices)};
   });
@@ -107,8 +115,10 @@ template <class T>
 template <class T>
 Tensor<T> scatter_elements(const Tensor<T>& x, const Shape& shape, index_t axis, const Tensor<std::int64_t>& indices) {
   Tensor<T> y = zeros<T>(shape, x.device());
-  kernels::scatter_add_elements(x.device(), gather_shape(shape, axis, indices.size(axis)), packed(x).data(), indices.data(), y.data());
-  return record("scatter_add", y, {x}, [axis, indices](const Tensor<T>& dy) -> Grads<T> { return {gather_elements(dy, axis, indices)}; });
+  kernels::scatter_add_elements(x.device(), gather_shape(shape, axis, indices.size(axis)), packed(x).data(),
+                                indices.data(), y.data());
+  return record("scatter_add", y, {x},
+                [axis, indices](const Tensor<T>& dy) -> Grads<T> { return {gather_elements(dy, axis, indices)}; });
 }
 
 }  // namespace detail

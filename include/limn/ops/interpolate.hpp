@@ -1,5 +1,6 @@
 #pragma once
-// interpolate: resizes the spatial axes of x [N, C, L], [N, C, H, W] or [N, C, D, H, W]; nearest, linear, cubic, antialiased.
+// interpolate: resizes the spatial axes of x [N, C, L], [N, C, H, W] or [N, C, D, H, W]; nearest, linear, cubic,
+// antialiased.
 
 #include <cmath>
 #include <memory>
@@ -15,12 +16,12 @@ namespace limn::inline LIMN_ABI {
 enum class Interpolation : std::uint8_t { nearest, nearest_exact, linear, cubic, bilinear = linear, bicubic = cubic };
 
 struct InterpolateOptions {
-  Dims size = {};                          ///< the new extents, one for each spatial axis; or
-  std::vector<double> scale_factor = {};   ///< one factor for all axes or one for each: extent floor(n * factor)
+  Dims size = {};                         ///< the new extents, one for each spatial axis; or
+  std::vector<double> scale_factor = {};  ///< one factor for all axes or one for each: extent floor(n * factor)
   Interpolation mode = Interpolation::nearest;
-  bool align_corners = false;              ///< linear and cubic: the first and the last elements keep their places
-  bool antialias = false;                  ///< linear and cubic: widen the filter when shrinking, as PIL does
-  bool recompute_scale_factor = false;     ///< step by the ratio of the extents, not by 1 / scale_factor
+  bool align_corners = false;           ///< linear and cubic: the first and the last elements keep their places
+  bool antialias = false;               ///< linear and cubic: widen the filter when shrinking, as PIL does
+  bool recompute_scale_factor = false;  ///< step by the ratio of the extents, not by 1 / scale_factor
 };
 
 namespace detail {
@@ -43,7 +44,8 @@ struct InterpolateTable {
 /// The same weights with inputs and outputs exchanged; each row in order of the outputs.
 [[nodiscard]] inline InterpolateTable transposed(const InterpolateTable& table) {
   const auto at = [](auto& v, index_t i) -> auto& { return v[static_cast<std::size_t>(i)]; };
-  InterpolateTable result{table.out, table.n, std::vector<index_t>(static_cast<std::size_t>(table.n) + 1), table.source, table.weight};
+  InterpolateTable result{table.out, table.n, std::vector<index_t>(static_cast<std::size_t>(table.n) + 1), table.source,
+                          table.weight};
   for (const index_t from : table.source) ++at(result.first, from + 1);
   for (index_t i = 0; i < table.n; ++i) at(result.first, i + 1) += at(result.first, i);
   std::vector<index_t> next = result.first;
@@ -66,7 +68,8 @@ struct InterpolateTable {
 
 /// Row i of an antialiased table: the filter, as wide as `step` when that is above 1, around the centre (i + 1/2) step.
 inline void add_antialiased_row(InterpolateTable& table, index_t i, double step, bool cubic) {
-  const double widening = step > 1 ? step : 1, support = (cubic ? 2 : 1) * widening, centre = (static_cast<double>(i) + 0.5) * step;
+  const double widening = step > 1 ? step : 1, support = (cubic ? 2 : 1) * widening,
+               centre = (static_cast<double>(i) + 0.5) * step;
   const auto low = std::max<index_t>(static_cast<index_t>(centre - support + 0.5), 0);
   const auto high = std::min<index_t>(static_cast<index_t>(centre + support + 0.5), table.n);
   double total = 0;
@@ -77,12 +80,14 @@ inline void add_antialiased_row(InterpolateTable& table, index_t i, double step,
     total += w;
   }
   if (total != 0)
-    for (std::size_t t = static_cast<std::size_t>(table.first.back()); t < table.weight.size(); ++t) table.weight[t] /= total;
+    for (std::size_t t = static_cast<std::size_t>(table.first.back()); t < table.weight.size(); ++t)
+      table.weight[t] /= total;
   table.end_row();
 }
 
 /// The table of one axis; factor 0: the step is the ratio of the extents. Places are PyTorch's.
-[[nodiscard]] inline InterpolateTable interpolate_table(index_t n, index_t out, double factor, const InterpolateOptions& o) {
+[[nodiscard]] inline InterpolateTable interpolate_table(index_t n, index_t out, double factor,
+                                                        const InterpolateOptions& o) {
   InterpolateTable table{n, out};
   const bool cubic = o.mode == Interpolation::cubic;
   const auto ratio = [](index_t a, index_t b) { return static_cast<double>(a) / static_cast<double>(b); };
@@ -93,17 +98,21 @@ inline void add_antialiased_row(InterpolateTable& table, index_t i, double step,
       add_antialiased_row(table, i, step, cubic);
       continue;
     }
-    const double middle = (static_cast<double>(i) + 0.5) * step - 0.5, place = o.align_corners ? static_cast<double>(i) * step : middle;
+    const double middle = (static_cast<double>(i) + 0.5) * step - 0.5,
+                 place = o.align_corners ? static_cast<double>(i) * step : middle;
     if (o.mode == Interpolation::nearest || o.mode == Interpolation::nearest_exact) {
       // In float, as PyTorch does: the rounding decides between neighbours.
       const float offset = o.mode == Interpolation::nearest ? 0.f : 0.5f, narrow = static_cast<float>(i) + offset;
-      const float at = factor > 0 ? narrow * static_cast<float>(1 / factor) : narrow * (static_cast<float>(n) / static_cast<float>(out));
+      const float at = factor > 0 ? narrow * static_cast<float>(1 / factor)
+                                  : narrow * (static_cast<float>(n) / static_cast<float>(out));
       table.add(static_cast<index_t>(at), 1);
     } else if (cubic) {
       const double floor = std::floor(place), t = place - floor;
-      for (index_t tap = -1; tap <= 2; ++tap) table.add(static_cast<index_t>(floor) + tap, cubic_weight(static_cast<double>(tap) - t, -0.75));
+      for (index_t tap = -1; tap <= 2; ++tap)
+        table.add(static_cast<index_t>(floor) + tap, cubic_weight(static_cast<double>(tap) - t, -0.75));
     } else {
-      const double clamped = n == out ? static_cast<double>(i) : std::min(std::max(place, 0.0), static_cast<double>(n - 1));
+      const double clamped =
+          n == out ? static_cast<double>(i) : std::min(std::max(place, 0.0), static_cast<double>(n - 1));
       const double floor = std::floor(clamped), t = clamped - floor;
       table.add(static_cast<index_t>(floor), 1 - t);
       if (t > 0) table.add(static_cast<index_t>(floor) + 1, t);
@@ -117,45 +126,55 @@ using SharedTable = std::shared_ptr<const InterpolateTable>;
 
 /// x with `axis` resampled by `table`; `back` is its transpose, which the gradient resamples by.
 template <class T>
-[[nodiscard]] Tensor<T> interpolate_axis(const Tensor<T>& x, index_t axis, const SharedTable& table, const SharedTable& back) {
+[[nodiscard]] Tensor<T> interpolate_axis(const Tensor<T>& x, index_t axis, const SharedTable& table,
+                                         const SharedTable& back) {
   Shape shape = x.shape();
   kernels::InterpolateShape s{1, table->n, table->out, 1};
   for (index_t i = 0; i < x.rank(); ++i) (i < axis ? s.outer : s.inner) *= i == axis ? 1 : shape[i];
   shape[axis] = table->out;
   Tensor<T> y(shape, x.device());
   kernels::interpolate(x.device(), s, table->taps(), packed(x).data(), y.data());
-  return record("interpolate", y, {x}, [axis, table, back](const Tensor<T>& dy) -> Grads<T> { return {interpolate_axis(dy, axis, back, table)}; });
+  return record("interpolate", y, {x}, [axis, table, back](const Tensor<T>& dy) -> Grads<T> {
+    return {interpolate_axis(dy, axis, back, table)};
+  });
 }
 
 }  // namespace detail
 
-/// x with its spatial axes (those after N and C) resized, as torch.nn.functional.interpolate does it. Output i of an axis lies at
-/// (i + 1/2) n / out - 1/2 of the input (linear: not left of 0), or at i (n - 1) / (out - 1) with align_corners; nearest takes
-/// element floor(i n / out). The edges are repeated. An extent is at most 2^24, up to which float counts exactly. cubic: Keys' kernel with a = -0.75, antialiased -0.5.
+/// x with its spatial axes (those after N and C) resized, as torch.nn.functional.interpolate does it. Output i of an
+/// axis lies at (i + 1/2) n / out - 1/2 of the input (linear: not left of 0), or at i (n - 1) / (out - 1) with
+/// align_corners; nearest takes element floor(i n / out). The edges are repeated. An extent is at most 2^24, up to
+/// which float counts exactly. cubic: Keys' kernel with a = -0.75, antialiased -0.5.
 template <class T>
 [[nodiscard]] Tensor<T> interpolate(const Tensor<T>& x, const InterpolateOptions& options) {
   static_assert(std::is_floating_point_v<T> || is_half<T>, "interpolate: cast integers first");
   const char* op = "interpolate";
   const index_t axes = x.rank() - 2, factors = static_cast<index_t>(options.scale_factor.size());
-  if (axes < 1 || axes > 3) fail(op, "x has shape ", x.shape(), " but must be [N, C, L], [N, C, H, W] or [N, C, D, H, W]");
+  if (axes < 1 || axes > 3)
+    fail(op, "x has shape ", x.shape(), " but must be [N, C, L], [N, C, H, W] or [N, C, D, H, W]");
   const bool smooth = options.mode == Interpolation::linear || options.mode == Interpolation::cubic;
   if (!smooth && options.align_corners) fail(op, "align_corners needs mode linear or cubic");
   if (!smooth && options.antialias) fail(op, "antialias needs mode linear or cubic");
   if (options.size.empty() == (factors == 0)) fail(op, "give either size or scale_factor");
-  if (factors == 0 && options.size.rank() != axes) fail(op, "size ", options.size, " must have ", axes, " extents for x of shape ", x.shape());
-  if (factors > 1 && factors != axes) fail(op, "scale_factor has ", factors, " values but x of shape ", x.shape(), " has ", axes, " spatial axes");
+  if (factors == 0 && options.size.rank() != axes)
+    fail(op, "size ", options.size, " must have ", axes, " extents for x of shape ", x.shape());
+  if (factors > 1 && factors != axes)
+    fail(op, "scale_factor has ", factors, " values but x of shape ", x.shape(), " has ", axes, " spatial axes");
 
   Tensor<T> y = x;
   for (index_t i = axes - 1; i >= 0; --i) {
     const index_t n = x.size(i + 2);
     const double factor = factors == 0 ? 0 : options.scale_factor[static_cast<std::size_t>(factors == 1 ? 0 : i)];
     if (factors != 0 && !(factor > 0 && std::isfinite(factor))) fail(op, "scale_factor ", factor, " must be positive");
-    const double extent = factors == 0 ? static_cast<double>(options.size[i]) : std::floor(static_cast<double>(n) * factor);
-    if (n < 1 || extent < 1 || extent > 16777216) fail(op, "cannot resize axis ", i + 2, " of x of shape ", x.shape(), " to ", extent);
+    const double extent =
+        factors == 0 ? static_cast<double>(options.size[i]) : std::floor(static_cast<double>(n) * factor);
+    if (n < 1 || extent < 1 || extent > 16777216)
+      fail(op, "cannot resize axis ", i + 2, " of x of shape ", x.shape(), " to ", extent);
     const auto out = static_cast<index_t>(extent);
     const auto table = std::make_shared<const detail::InterpolateTable>(
         detail::interpolate_table(n, out, options.recompute_scale_factor ? 0 : factor, options));
-    y = detail::interpolate_axis<T>(y, i + 2, table, std::make_shared<const detail::InterpolateTable>(detail::transposed(*table)));
+    y = detail::interpolate_axis<T>(y, i + 2, table,
+                                    std::make_shared<const detail::InterpolateTable>(detail::transposed(*table)));
   }
   return y;
 }

@@ -48,11 +48,12 @@ template <class T>
 /// Both operands of rank >= 2.
 template <class T>
 [[nodiscard]] Tensor<T> matmul_batched(const Tensor<T>& a, const Tensor<T>& b) {
-  if (a.size(-1) != b.size(-2)) fail("matmul", "a of shape ", a.shape(), " has ", a.size(-1), " columns but b of shape ", b.shape(), " has ", b.size(-2), " rows");
+  if (a.size(-1) != b.size(-2))
+    fail("matmul", "a of shape ", a.shape(), " has ", a.size(-1), " columns but b of shape ", b.shape(), " has ",
+         b.size(-2), " rows");
   const Shape a_batch(Dims(a.shape().data(), a.rank() - 2)), b_batch(Dims(b.shape().data(), b.rank() - 2));
   // One matrix for the whole batch: its rows make one tall product.
-  if (b.rank() == 2 && a.rank() > 2 && a.is_contiguous())
-  {
+  if (b.rank() == 2 && a.rank() > 2 && a.is_contiguous()) {
     Dims shape = a.shape();
     shape[-1] = b.size(1);
     return reshape(matmul_batched(reshape(a, {a_batch.numel() * a.size(-2), a.size(-1)}), b), shape);
@@ -64,8 +65,11 @@ template <class T>
 
   const MatrixView<T> va = matrix_view(a), vb = matrix_view(b);
   Tensor<T> y(shape, a.device());
-  const kernels::MatmulShape s{{a.size(-2), b.size(-1), a.size(-1), va.transposed, vb.transposed, va.leading, vb.leading, b.size(-1)}, batch.numel()};
-  kernels::matmul(a.device(), s, va.tensor.data(), batch_offsets(va.tensor, batch).data(), vb.tensor.data(), batch_offsets(vb.tensor, batch).data(), y.data());
+  const kernels::MatmulShape s{
+      {a.size(-2), b.size(-1), a.size(-1), va.transposed, vb.transposed, va.leading, vb.leading, b.size(-1)},
+      batch.numel()};
+  kernels::matmul(a.device(), s, va.tensor.data(), batch_offsets(va.tensor, batch).data(), vb.tensor.data(),
+                  batch_offsets(vb.tensor, batch).data(), y.data());
 
   return record("matmul", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> {
     Grads<T> d(2);
@@ -73,7 +77,8 @@ template <class T>
     if (b.requires_grad()) {
       // The gradient of a matrix that served a whole batch is one product over all its rows.
       const bool tall = b.rank() == 2 && a.rank() > 2;
-      d[1] = tall ? matmul_batched(transpose(reshape(a, {-1, a.size(-1)})), reshape(dy, {-1, dy.size(-1)})) : matmul_batched(transpose(a), dy);
+      d[1] = tall ? matmul_batched(transpose(reshape(a, {-1, a.size(-1)})), reshape(dy, {-1, dy.size(-1)}))
+                  : matmul_batched(transpose(a), dy);
     }
     return d;
   });
@@ -81,12 +86,13 @@ template <class T>
 
 }  // namespace detail
 
-/// The matrix product as numpy.matmul and torch.matmul define it: a [..., m, k], b [..., k, n] -> [..., m, n], batch axes
-/// broadcast; an operand of rank 1 is a row (a) or a column (b) whose axis disappears from the result. Transposed views are
-/// read in place.
+/// The matrix product as numpy.matmul and torch.matmul define it: a [..., m, k], b [..., k, n] -> [..., m, n], batch
+/// axes broadcast; an operand of rank 1 is a row (a) or a column (b) whose axis disappears from the result. Transposed
+/// views are read in place.
 template <class T>
 [[nodiscard]] Tensor<T> matmul(const Tensor<T>& a, const Tensor<T>& b) {
-  if (a.rank() == 0 || b.rank() == 0) fail("matmul", "needs at least one axis each, got shapes ", a.shape(), " and ", b.shape());
+  if (a.rank() == 0 || b.rank() == 0)
+    fail("matmul", "needs at least one axis each, got shapes ", a.shape(), " and ", b.shape());
   if (a.rank() == 1) return squeeze(matmul(unsqueeze(a, 0), b), b.rank() == 1 ? 0 : -2);
   if (b.rank() == 1) return squeeze(matmul(a, unsqueeze(b, 1)), -1);
   return detail::matmul_batched(a, b);
@@ -96,7 +102,8 @@ template <class T>
 template <class T>
 [[nodiscard]] Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& w, const Tensor<T>& b = {}) {
   check_rank("linear", "w", w.shape(), 2);
-  if (x.rank() == 0 || x.size(-1) != w.size(1)) fail("linear", "x of shape ", x.shape(), " does not end in the ", w.size(1), " inputs of w ", w.shape());
+  if (x.rank() == 0 || x.size(-1) != w.size(1))
+    fail("linear", "x of shape ", x.shape(), " does not end in the ", w.size(1), " inputs of w ", w.shape());
   const Tensor<T> y = matmul(x, transpose(w));
   return b.defined() ? y + b : y;
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Views: reshape, permute, transpose, slice, select, flip, expand, squeeze, unsqueeze. No elements move, except where said.
+// Views: reshape, permute, transpose, slice, select, flip, expand, squeeze, unsqueeze. No elements move, except where
+// said.
 
 #include <limits>
 #include <vector>
@@ -21,26 +22,30 @@ template <class T>
   return record("clone", detail::copy_as<T>(x), {x}, [](const Tensor<T>& dy) -> Grads<T> { return {dy}; });
 }
 
-/// The elements of x in row-major order under another shape. One extent may be -1: it is worked out. Copies when x is not
-/// contiguous.
+/// The elements of x in row-major order under another shape. One extent may be -1: it is worked out. Copies when x is
+/// not contiguous.
 template <class T>
 [[nodiscard]] Tensor<T> reshape(const Tensor<T>& x, const Dims& shape) {
   Dims wanted = shape;
   index_t known = 1, free_axis = -1;
   for (index_t i = 0; i < wanted.rank(); ++i) {
-    if (wanted[i] == -1 && free_axis < 0) free_axis = i;
-    else known *= wanted[i];
+    if (wanted[i] == -1 && free_axis < 0)
+      free_axis = i;
+    else
+      known *= wanted[i];
   }
   if (free_axis >= 0) wanted[free_axis] = known > 0 ? x.numel() / known : 0;
   for (const index_t extent : wanted)
     if (extent < 0) fail("reshape", "x of shape ", x.shape(), " cannot become ", shape);
   const Shape target(wanted);
-  if (target.numel() != x.numel()) fail("reshape", "x of shape ", x.shape(), " has ", x.numel(), " elements, which do not fill ", shape);
+  if (target.numel() != x.numel())
+    fail("reshape", "x of shape ", x.shape(), " has ", x.numel(), " elements, which do not fill ", shape);
 
   const Tensor<T> source = contiguous(x);
   const Tensor<T> y = source.as_view(target, contiguous_strides(target));
 
-  return record("reshape", y, {source}, [from = x.shape()](const Tensor<T>& dy) -> Grads<T> { return {reshape(dy, from)}; });
+  return record("reshape", y, {source},
+                [from = x.shape()](const Tensor<T>& dy) -> Grads<T> { return {reshape(dy, from)}; });
 }
 
 /// One dimension in place of dimensions [first, last] (torch.flatten).
@@ -54,13 +59,16 @@ template <class T>
   index_t product = 1;
   for (index_t i = 0; i < x.rank(); ++i) {
     if (i >= first && i <= last) product *= x.size(i);
-    if (i < first || i > last) shape.push_back(x.size(i));
-    else if (i == last) shape.push_back(product);
+    if (i < first || i > last)
+      shape.push_back(x.size(i));
+    else if (i == last)
+      shape.push_back(product);
   }
   return reshape(x, shape);
 }
 
-/// y has dimension i = x's dimension order[i]. `order` is a permutation of 0..rank-1; negative entries count from the end.
+/// y has dimension i = x's dimension order[i]. `order` is a permutation of 0..rank-1; negative entries count from the
+/// end.
 template <class T>
 [[nodiscard]] Tensor<T> permute(const Tensor<T>& x, const Dims& order) {
   if (order.rank() != x.rank()) fail("permute", "order ", order, " does not name each axis of x of shape ", x.shape());
@@ -89,8 +97,9 @@ template <class T>
   return permute(x, order);
 }
 
-/// A slice [start, stop) with a step along one axis, as in Python: negative positions count from the end, positions beyond the
-/// ends are clipped, a negative step walks backwards (there, leave start and stop out to take everything: x[::-1]).
+/// A slice [start, stop) with a step along one axis, as in Python: negative positions count from the end, positions
+/// beyond the ends are clipped, a negative step walks backwards (there, leave start and stop out to take everything:
+/// x[::-1]).
 struct Slice {
   static constexpr index_t none = std::numeric_limits<index_t>::min();  ///< "left out"
   index_t start = none;
@@ -132,16 +141,18 @@ template <class T>
 
 template <class T>
 [[nodiscard]] Tensor<T> slice_range(const Tensor<T>& x, index_t axis, SliceRange range) {
-  return record("slice", slice_view(x, axis, range), {x}, [axis, range, from = x.shape()](const Tensor<T>& dy) -> Grads<T> {
-    return {place_slice(dy, from, axis, range)};
-  });
+  return record("slice", slice_view(x, axis, range), {x},
+                [axis, range, from = x.shape()](const Tensor<T>& dy) -> Grads<T> {
+                  return {place_slice(dy, from, axis, range)};
+                });
 }
 
 template <class T>
 Tensor<T> place_slice(const Tensor<T>& x, const Shape& shape, index_t axis, SliceRange range) {
   const Tensor<T> y = zeros<T>(shape, x.device());
   copy_into(x.detach(), slice_view(y, axis, range));
-  return record("place_slice", y, {x}, [axis, range](const Tensor<T>& dy) -> Grads<T> { return {slice_range(dy, axis, range)}; });
+  return record("place_slice", y, {x},
+                [axis, range](const Tensor<T>& dy) -> Grads<T> { return {slice_range(dy, axis, range)}; });
 }
 
 }  // namespace detail
@@ -176,12 +187,14 @@ template <class T>
 template <class T>
 [[nodiscard]] Tensor<T> unsqueeze(const Tensor<T>& x, index_t axis) {
   const index_t position = axis < 0 ? axis + x.rank() + 1 : axis;
-  if (position < 0 || position > x.rank()) fail("unsqueeze", "axis ", axis, " is out of range for x of shape ", x.shape());
+  if (position < 0 || position > x.rank())
+    fail("unsqueeze", "axis ", axis, " is out of range for x of shape ", x.shape());
   Shape shape = x.shape();
   Strides strides = x.strides();
   shape.insert(position, 1);
   strides.insert(position, 0);
-  return record("unsqueeze", x.as_view(shape, strides), {x}, [from = x.shape()](const Tensor<T>& dy) -> Grads<T> { return {reshape(dy, from)}; });
+  return record("unsqueeze", x.as_view(shape, strides), {x},
+                [from = x.shape()](const Tensor<T>& dy) -> Grads<T> { return {reshape(dy, from)}; });
 }
 
 /// Removes an axis of extent 1.
@@ -193,7 +206,8 @@ template <class T>
   Strides strides = x.strides();
   shape.erase(axis);
   strides.erase(axis);
-  return record("squeeze", x.as_view(shape, strides), {x}, [axis](const Tensor<T>& dy) -> Grads<T> { return {unsqueeze(dy, axis)}; });
+  return record("squeeze", x.as_view(shape, strides), {x},
+                [axis](const Tensor<T>& dy) -> Grads<T> { return {unsqueeze(dy, axis)}; });
 }
 
 /// x[..., index, ...]: one position along an axis, which disappears.
@@ -201,7 +215,8 @@ template <class T>
 [[nodiscard]] Tensor<T> select(const Tensor<T>& x, index_t axis, index_t index) {
   axis = check_axis("select", axis, x.shape());
   const index_t extent = x.shape()[axis], position = index < 0 ? index + extent : index;
-  if (position < 0 || position >= extent) fail("select", "index ", index, " is out of range for axis ", axis, " of shape ", x.shape());
+  if (position < 0 || position >= extent)
+    fail("select", "index ", index, " is out of range for axis ", axis, " of shape ", x.shape());
   return squeeze(narrow(x, axis, position, 1), axis);
 }
 

@@ -35,14 +35,20 @@ class Adam : public Optimizer<T> {
  protected:
   void update(Slot& slot, const Group& group, const Tensor<T>& gradient) override {
     const double t = static_cast<double>(slot.steps);
-    const double correction1 = 1 - std::pow(options_.beta1, t), correction2 = std::sqrt(1 - std::pow(options_.beta2, t));
+    const double correction1 = 1 - std::pow(options_.beta1, t),
+                 correction2 = std::sqrt(1 - std::pow(options_.beta2, t));
     const bool keras = form_ == AdamForm::keras, decoupled = form_ == AdamForm::adamw;
-    const kernels::AdamRule<T> rule{T(options_.beta1), T(options_.beta2),
-                                    T(group.lr / correction1 * (keras ? correction2 : 1)), T(keras ? 1 : 1 / correction2),
-                                    T(options_.eps), T(decoupled ? 0 : group.weight_decay),
-                                    T(decoupled ? 1 - group.lr * group.weight_decay : 1), T(options_.maximize ? -1 : 1), options_.amsgrad};
-    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter), this->state_array(slot.b, slot.parameter),
-              this->state_array(slot.c, slot.parameter, options_.amsgrad));
+    const kernels::AdamRule<T> rule{T(options_.beta1),
+                                    T(options_.beta2),
+                                    T(group.lr / correction1 * (keras ? correction2 : 1)),
+                                    T(keras ? 1 : 1 / correction2),
+                                    T(options_.eps),
+                                    T(decoupled ? 0 : group.weight_decay),
+                                    T(decoupled ? 1 - group.lr * group.weight_decay : 1),
+                                    T(options_.maximize ? -1 : 1),
+                                    options_.amsgrad};
+    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter),
+              this->state_array(slot.b, slot.parameter), this->state_array(slot.c, slot.parameter, options_.amsgrad));
   }
 
  private:
@@ -70,7 +76,9 @@ class NAdam : public Optimizer<T> {
   NAdam(std::vector<Tensor<T>> parameters, AdamOptions options = {.lr = 2e-3}, double momentum_decay = 4e-3)
       : NAdam(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options, momentum_decay) {}
   NAdam(std::vector<ParameterGroup<T>> groups, AdamOptions options = {.lr = 2e-3}, double momentum_decay = 4e-3)
-      : Optimizer<T>(std::move(groups), options.lr, options.weight_decay), options_(options), momentum_decay_(momentum_decay) {}
+      : Optimizer<T>(std::move(groups), options.lr, options.weight_decay),
+        options_(options),
+        momentum_decay_(momentum_decay) {}
 
  protected:
   void update(Slot& slot, const Group& group, const Tensor<T>& gradient) override {
@@ -78,10 +86,15 @@ class NAdam : public Optimizer<T> {
     const auto momentum = [&](double at) { return options_.beta1 * (1 - 0.5 * std::pow(0.96, at * momentum_decay_)); };
     const double now = momentum(t), next = momentum(t + 1);
     slot.product *= now;
-    const kernels::NadamRule<T> rule{T(options_.beta1), T(options_.beta2), T(group.lr * next / (1 - slot.product * next)),
-                                     T(group.lr * (1 - now) / (1 - slot.product)), T(1 / std::sqrt(1 - std::pow(options_.beta2, t))),
-                                     T(options_.eps), T(group.weight_decay)};
-    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter), this->state_array(slot.b, slot.parameter));
+    const kernels::NadamRule<T> rule{T(options_.beta1),
+                                     T(options_.beta2),
+                                     T(group.lr * next / (1 - slot.product * next)),
+                                     T(group.lr * (1 - now) / (1 - slot.product)),
+                                     T(1 / std::sqrt(1 - std::pow(options_.beta2, t))),
+                                     T(options_.eps),
+                                     T(group.weight_decay)};
+    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter),
+              this->state_array(slot.b, slot.parameter));
   }
 
  private:
@@ -96,7 +109,8 @@ class RAdam : public Optimizer<T> {
   using typename Optimizer<T>::Slot;
   using typename Optimizer<T>::Group;
 
-  RAdam(std::vector<Tensor<T>> parameters, AdamOptions options = {}) : RAdam(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
+  RAdam(std::vector<Tensor<T>> parameters, AdamOptions options = {})
+      : RAdam(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
   RAdam(std::vector<ParameterGroup<T>> groups, AdamOptions options = {})
       : Optimizer<T>(std::move(groups), options.lr, options.weight_decay), options_(options) {}
 
@@ -107,8 +121,10 @@ class RAdam : public Optimizer<T> {
     double step = group.lr / (1 - std::pow(options_.beta1, t));
     if (rho > 5)
       step *= std::sqrt((rho - 4) * (rho - 2) * rho_end / ((rho_end - 4) * (rho_end - 2) * rho)) * std::sqrt(1 - power);
-    const kernels::RadamRule<T> rule{T(options_.beta1), T(options_.beta2), T(step), T(options_.eps), T(group.weight_decay), rho > 5};
-    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter), this->state_array(slot.b, slot.parameter));
+    const kernels::RadamRule<T> rule{T(options_.beta1), T(options_.beta2),     T(step),
+                                     T(options_.eps),   T(group.weight_decay), rho > 5};
+    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter),
+              this->state_array(slot.b, slot.parameter));
   }
 
  private:
@@ -122,15 +138,18 @@ class Adamax : public Optimizer<T> {
   using typename Optimizer<T>::Slot;
   using typename Optimizer<T>::Group;
 
-  Adamax(std::vector<Tensor<T>> parameters, AdamOptions options = {.lr = 2e-3}) : Adamax(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
+  Adamax(std::vector<Tensor<T>> parameters, AdamOptions options = {.lr = 2e-3})
+      : Adamax(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
   Adamax(std::vector<ParameterGroup<T>> groups, AdamOptions options = {.lr = 2e-3})
       : Optimizer<T>(std::move(groups), options.lr, options.weight_decay), options_(options) {}
 
  protected:
   void update(Slot& slot, const Group& group, const Tensor<T>& gradient) override {
     const double correction = 1 - std::pow(options_.beta1, static_cast<double>(slot.steps));
-    const kernels::AdamaxRule<T> rule{T(options_.beta1), T(options_.beta2), T(group.lr / correction), T(options_.eps), T(group.weight_decay)};
-    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter), this->state_array(slot.b, slot.parameter));
+    const kernels::AdamaxRule<T> rule{T(options_.beta1), T(options_.beta2), T(group.lr / correction), T(options_.eps),
+                                      T(group.weight_decay)};
+    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter),
+              this->state_array(slot.b, slot.parameter));
   }
 
  private:

@@ -7,7 +7,8 @@
 
 namespace limn::inline LIMN_ABI::optim {
 
-/// Scales all gradients by min(1, max_norm / (norm + 1e-6)), norm being the 2-norm of all of them together. Returns norm.
+/// Scales all gradients by min(1, max_norm / (norm + 1e-6)), norm being the 2-norm of all of them together. Returns
+/// norm.
 template <class T>
 double clip_grad_norm(const std::vector<Tensor<T>>& parameters, double max_norm) {
   double squares = 0;
@@ -15,7 +16,8 @@ double clip_grad_norm(const std::vector<Tensor<T>>& parameters, double max_norm)
     if (!parameter.grad().defined()) continue;
     const Tensor<T> gradient = detail::packed(parameter.grad());
     double sum = 0;
-    for (index_t i = 0; i < gradient.numel(); ++i) sum += static_cast<double>(gradient.data()[i]) * static_cast<double>(gradient.data()[i]);
+    for (index_t i = 0; i < gradient.numel(); ++i)
+      sum += static_cast<double>(gradient.data()[i]) * static_cast<double>(gradient.data()[i]);
     squares += sum;
   }
   const double norm = std::sqrt(squares), factor = max_norm / (norm + 1e-6);
@@ -23,7 +25,8 @@ double clip_grad_norm(const std::vector<Tensor<T>>& parameters, double max_norm)
   for (const Tensor<T>& parameter : parameters) {
     if (!parameter.grad().defined()) continue;
     Tensor<T> scaled = detail::copy_as<T>(parameter.grad());
-    for (index_t i = 0; i < scaled.numel(); ++i) scaled.data()[i] = static_cast<T>(scaled.data()[i] * static_cast<T>(factor));
+    for (index_t i = 0; i < scaled.numel(); ++i)
+      scaled.data()[i] = static_cast<T>(scaled.data()[i] * static_cast<T>(factor));
     parameter.set_grad(scaled);
   }
   return norm;

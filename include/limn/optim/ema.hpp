@@ -1,5 +1,6 @@
 #pragma once
-// ExponentialMovingAverage: a slowly following copy of the parameters, often better than the last ones (Polyak averaging).
+// ExponentialMovingAverage: a slowly following copy of the parameters, often better than the last ones (Polyak
+// averaging).
 
 #include <limn/autograd/backward.hpp>
 
@@ -9,7 +10,8 @@ template <class T = float>
 class ExponentialMovingAverage {
  public:
   /// average = decay * average + (1 - decay) * parameter at each update().
-  ExponentialMovingAverage(std::vector<Tensor<T>> parameters, double decay) : parameters_(std::move(parameters)), decay_(decay) {
+  ExponentialMovingAverage(std::vector<Tensor<T>> parameters, double decay)
+      : parameters_(std::move(parameters)), decay_(decay) {
     if (!(decay >= 0 && decay < 1)) fail("ExponentialMovingAverage", "decay ", decay, " must be in [0, 1)");
     for (const Tensor<T>& parameter : parameters_) averages_.push_back(detail::copy_as<T>(parameter));
   }
@@ -18,7 +20,8 @@ class ExponentialMovingAverage {
     for (std::size_t k = 0; k < parameters_.size(); ++k) {
       const Tensor<T> now = detail::packed(parameters_[k]);
       T* average = averages_[k].data();
-      for (index_t i = 0; i < now.numel(); ++i) average[i] = static_cast<T>(decay_) * average[i] + static_cast<T>(1 - decay_) * now.data()[i];
+      for (index_t i = 0; i < now.numel(); ++i)
+        average[i] = static_cast<T>(decay_) * average[i] + static_cast<T>(1 - decay_) * now.data()[i];
     }
   }
   /// Exchanges parameters and averages: before an evaluation, and again after it.

@@ -32,7 +32,8 @@ class Optimizer {
       for (Slot& slot : group.slots) {
         const Tensor<T> gradient = slot.parameter.grad();
         if (!gradient.defined()) continue;
-        if (!slot.parameter.is_contiguous()) fail("optimizer", "a parameter of shape ", slot.parameter.shape(), " is not contiguous");
+        if (!slot.parameter.is_contiguous())
+          fail("optimizer", "a parameter of shape ", slot.parameter.shape(), " is not contiguous");
         ++slot.steps;
         update(slot, group, detail::packed(gradient));
       }
@@ -56,8 +57,8 @@ class Optimizer {
     return all;
   }
 
-  /// Everything that the next steps depend on besides parameters and learning rates: name -> tensor. "3.step" counts the
-  /// steps of parameter 3, "3.a" "3.b" "3.c" are its state arrays. Tensors share memory with the optimiser.
+  /// Everything that the next steps depend on besides parameters and learning rates: name -> tensor. "3.step" counts
+  /// the steps of parameter 3, "3.a" "3.b" "3.c" are its state arrays. Tensors share memory with the optimiser.
   [[nodiscard]] std::vector<std::pair<std::string, Tensor<T>>> state() const {
     std::vector<std::pair<std::string, Tensor<T>>> all;
     std::size_t i = 0;
@@ -81,12 +82,15 @@ class Optimizer {
     for (const auto& [name, tensor] : state) {
       const std::size_t dot = name.find('.');
       std::size_t index = slots.size();
-      if (dot != std::string::npos && dot > 0 && dot < 9 && name.find_first_not_of("0123456789") == dot) index = std::stoul(name);
+      if (dot != std::string::npos && dot > 0 && dot < 9 && name.find_first_not_of("0123456789") == dot)
+        index = std::stoul(name);
       if (index >= slots.size()) fail("optimizer state", "'", name, "' belongs to no parameter of this optimiser");
       const std::string field = name.substr(dot + 1);
       Slot& slot = *slots[index];
-      if (field == "step") slot.steps = static_cast<index_t>(tensor.item());
-      else if (field == "product") slot.product = static_cast<double>(tensor.item());
+      if (field == "step")
+        slot.steps = static_cast<index_t>(tensor.item());
+      else if (field == "product")
+        slot.product = static_cast<double>(tensor.item());
       else if (field == "a" || field == "b" || field == "c") {
         check_shape("optimizer state", name.c_str(), tensor.shape(), slot.parameter.shape());
         (field == "a" ? slot.a : field == "b" ? slot.b : slot.c) = detail::copy_as<T>(tensor);
@@ -111,9 +115,11 @@ class Optimizer {
   Optimizer(std::vector<ParameterGroup<T>> groups, double lr, double weight_decay) {
     if (!(lr >= 0)) fail("optimizer", "learning rate ", lr, " must be at least 0");
     for (auto& given : groups) {
-      Group group{{}, std::isnan(given.lr) ? lr : given.lr, std::isnan(given.weight_decay) ? weight_decay : given.weight_decay};
+      Group group{
+          {}, std::isnan(given.lr) ? lr : given.lr, std::isnan(given.weight_decay) ? weight_decay : given.weight_decay};
       for (Tensor<T>& parameter : given.parameters) {
-        if (!parameter.requires_grad()) fail("optimizer", "a parameter of shape ", parameter.shape(), " does not require a gradient");
+        if (!parameter.requires_grad())
+          fail("optimizer", "a parameter of shape ", parameter.shape(), " does not require a gradient");
         group.slots.push_back({parameter});
       }
       groups_.push_back(std::move(group));
@@ -130,7 +136,8 @@ class Optimizer {
   }
   template <class Rule>
   static void run(const Rule& rule, Slot& slot, const Tensor<T>& gradient, T* a, T* b = nullptr, T* c = nullptr) {
-    kernels::optimizer_update(slot.parameter.device(), rule, slot.parameter.numel(), slot.parameter.data(), gradient.data(), a, b, c);
+    kernels::optimizer_update(slot.parameter.device(), rule, slot.parameter.numel(), slot.parameter.data(),
+                              gradient.data(), a, b, c);
   }
 
  private:

@@ -17,15 +17,18 @@ class RMSprop : public Optimizer<T> {
   using typename Optimizer<T>::Slot;
   using typename Optimizer<T>::Group;
 
-  RMSprop(std::vector<Tensor<T>> parameters, RMSpropOptions options = {}) : RMSprop(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
+  RMSprop(std::vector<Tensor<T>> parameters, RMSpropOptions options = {})
+      : RMSprop(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
   RMSprop(std::vector<ParameterGroup<T>> groups, RMSpropOptions options = {})
       : Optimizer<T>(std::move(groups), options.lr, options.weight_decay), options_(options) {}
 
  protected:
   void update(Slot& slot, const Group& group, const Tensor<T>& gradient) override {
-    const kernels::RmspropRule<T> rule{T(group.lr), T(options_.alpha), T(options_.eps), T(group.weight_decay), T(options_.momentum),
-                                       options_.centered, options_.momentum > 0};
-    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter), this->state_array(slot.b, slot.parameter, options_.centered),
+    const kernels::RmspropRule<T> rule{T(group.lr),           T(options_.alpha),    T(options_.eps),
+                                       T(group.weight_decay), T(options_.momentum), options_.centered,
+                                       options_.momentum > 0};
+    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter),
+              this->state_array(slot.b, slot.parameter, options_.centered),
               this->state_array(slot.c, slot.parameter, options_.momentum > 0));
   }
 
@@ -44,7 +47,8 @@ class Adagrad : public Optimizer<T> {
   using typename Optimizer<T>::Slot;
   using typename Optimizer<T>::Group;
 
-  Adagrad(std::vector<Tensor<T>> parameters, AdagradOptions options = {}) : Adagrad(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
+  Adagrad(std::vector<Tensor<T>> parameters, AdagradOptions options = {})
+      : Adagrad(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
   Adagrad(std::vector<ParameterGroup<T>> groups, AdagradOptions options = {})
       : Optimizer<T>(std::move(groups), options.lr, options.weight_decay), options_(options) {}
 
@@ -52,7 +56,8 @@ class Adagrad : public Optimizer<T> {
   void update(Slot& slot, const Group& group, const Tensor<T>& gradient) override {
     const double lr = group.lr / (1 + static_cast<double>(slot.steps - 1) * options_.lr_decay);
     const kernels::AdagradRule<T> rule{T(lr), T(options_.eps), T(group.weight_decay)};
-    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter, true, options_.initial_accumulator_value));
+    this->run(rule, slot, gradient,
+              this->state_array(slot.a, slot.parameter, true, options_.initial_accumulator_value));
   }
 
  private:
@@ -70,14 +75,16 @@ class Adadelta : public Optimizer<T> {
   using typename Optimizer<T>::Slot;
   using typename Optimizer<T>::Group;
 
-  Adadelta(std::vector<Tensor<T>> parameters, AdadeltaOptions options = {}) : Adadelta(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
+  Adadelta(std::vector<Tensor<T>> parameters, AdadeltaOptions options = {})
+      : Adadelta(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
   Adadelta(std::vector<ParameterGroup<T>> groups, AdadeltaOptions options = {})
       : Optimizer<T>(std::move(groups), options.lr, options.weight_decay), options_(options) {}
 
  protected:
   void update(Slot& slot, const Group& group, const Tensor<T>& gradient) override {
     const kernels::AdadeltaRule<T> rule{T(group.lr), T(options_.rho), T(options_.eps), T(group.weight_decay)};
-    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter), this->state_array(slot.b, slot.parameter));
+    this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter),
+              this->state_array(slot.b, slot.parameter));
   }
 
  private:

@@ -70,7 +70,8 @@ namespace detail {
 /// From start_factor * lr to end_factor * lr over total_iters steps.
 [[nodiscard]] inline Schedule linear_lr(double start_factor = 1.0 / 3, double end_factor = 1, index_t total_iters = 5) {
   return [=](index_t t, double base) {
-    return base * (start_factor + (end_factor - start_factor) * detail::real(std::min(t, total_iters)) / detail::real(total_iters));
+    return base * (start_factor +
+                   (end_factor - start_factor) * detail::real(std::min(t, total_iters)) / detail::real(total_iters));
   };
 }
 
@@ -82,15 +83,19 @@ namespace detail {
 
 /// Half a cosine from lr to eta_min in t_max steps; past that it swings back, as PyTorch's does.
 [[nodiscard]] inline Schedule cosine_annealing_lr(index_t t_max, double eta_min = 0) {
-  return [=](index_t t, double base) { return detail::cosine_between(base, eta_min, detail::real(t) / detail::real(t_max)); };
+  return [=](index_t t, double base) {
+    return detail::cosine_between(base, eta_min, detail::real(t) / detail::real(t_max));
+  };
 }
 
 /// SGDR (Loshchilov and Hutter 2017): restarts after t_0, t_0 t_mult, t_0 t_mult^2, ... steps.
 [[nodiscard]] inline Schedule cosine_annealing_warm_restarts(index_t t_0, index_t t_mult = 1, double eta_min = 0) {
-  if (t_0 < 1 || t_mult < 1) fail("cosine_annealing_warm_restarts", "t_0 ", t_0, " and t_mult ", t_mult, " must be at least 1");
+  if (t_0 < 1 || t_mult < 1)
+    fail("cosine_annealing_warm_restarts", "t_0 ", t_0, " and t_mult ", t_mult, " must be at least 1");
   return [=](index_t t, double base) {
     index_t length = t_0;
-    if (t_mult == 1) t %= t_0;
+    if (t_mult == 1)
+      t %= t_0;
     else
       while (t >= length) {
         t -= length;
@@ -110,8 +115,11 @@ struct OneCycleOptions {
 /// Smith and Topin 2019: up to max_lr, then far down. The optimiser's own learning rate is not used.
 [[nodiscard]] inline Schedule one_cycle_lr(double max_lr, index_t total_steps, OneCycleOptions options = {}) {
   return [=](index_t t, double) {
-    const double initial = max_lr / options.div_factor, last = initial / options.final_div_factor, total = detail::real(total_steps);
-    struct Phase { double end, from, to; };
+    const double initial = max_lr / options.div_factor, last = initial / options.final_div_factor,
+                 total = detail::real(total_steps);
+    struct Phase {
+      double end, from, to;
+    };
     std::vector<Phase> phases = {{options.pct_start * total - 1, initial, max_lr}};
     if (options.three_phase) phases.push_back({2 * options.pct_start * total - 2, max_lr, initial});
     phases.push_back({total - 1, options.three_phase ? initial : max_lr, last});
@@ -120,7 +128,8 @@ struct OneCycleOptions {
       const Phase& phase = phases[i];
       if (detail::real(t) <= phase.end || i + 1 == phases.size()) {
         const double fraction = (detail::real(t) - start) / (phase.end - start);
-        return options.cosine ? detail::cosine_between(phase.from, phase.to, fraction) : phase.from + (phase.to - phase.from) * fraction;
+        return options.cosine ? detail::cosine_between(phase.from, phase.to, fraction)
+                              : phase.from + (phase.to - phase.from) * fraction;
       }
       start = phase.end;
     }
@@ -130,22 +139,28 @@ struct OneCycleOptions {
 
 enum class CyclicMode : std::uint8_t { triangular, triangular2, exp_range };
 
-/// Smith 2017: up and down between base_lr and max_lr. The optimiser's own learning rate is not used. step_size_down < 0: as up.
-[[nodiscard]] inline Schedule cyclic_lr(double base_lr, double max_lr, index_t step_size_up = 2000, index_t step_size_down = -1,
-                                        CyclicMode mode = CyclicMode::triangular, double gamma = 1) {
+/// Smith 2017: up and down between base_lr and max_lr. The optimiser's own learning rate is not used. step_size_down <
+/// 0: as up.
+[[nodiscard]] inline Schedule cyclic_lr(double base_lr, double max_lr, index_t step_size_up = 2000,
+                                        index_t step_size_down = -1, CyclicMode mode = CyclicMode::triangular,
+                                        double gamma = 1) {
   const double up = detail::real(step_size_up), total = up + (step_size_down < 0 ? up : detail::real(step_size_down));
   return [=](index_t t, double) {
-    const double cycle = std::floor(1 + detail::real(t) / total), x = 1 + detail::real(t) / total - cycle, ratio = up / total;
+    const double cycle = std::floor(1 + detail::real(t) / total), x = 1 + detail::real(t) / total - cycle,
+                 ratio = up / total;
     const double height = (max_lr - base_lr) * (x <= ratio ? x / ratio : (x - 1) / (ratio - 1));
     const double scale = mode == CyclicMode::triangular2 ? 1 / std::pow(2, cycle - 1)
-                         : mode == CyclicMode::exp_range ? std::pow(gamma, detail::real(t)) : 1;
+                         : mode == CyclicMode::exp_range ? std::pow(gamma, detail::real(t))
+                                                         : 1;
     return base_lr + height * scale;
   };
 }
 
 /// schedules[k] runs from milestones[k-1] (its own step 0) on.
 [[nodiscard]] inline Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<index_t> milestones) {
-  if (schedules.size() != milestones.size() + 1) fail("sequential_lr", schedules.size(), " schedules need ", schedules.size() - 1, " milestones but got ", milestones.size());
+  if (schedules.size() != milestones.size() + 1)
+    fail("sequential_lr", schedules.size(), " schedules need ", schedules.size() - 1, " milestones but got ",
+         milestones.size());
   return [=](index_t t, double base) {
     std::size_t k = 0;
     while (k < milestones.size() && t >= milestones[k]) ++k;
@@ -165,7 +180,9 @@ enum class CyclicMode : std::uint8_t { triangular, triangular2, exp_range };
 /// Straight up from 0 over `warmup` steps, then `rest` from its step 0 on `fraction` of the way to `total`.
 namespace detail {
 [[nodiscard]] inline Schedule with_warmup(index_t warmup, std::function<double(index_t t, double base)> rest) {
-  return [=](index_t t, double base) { return t < warmup ? base * real(t) / real(std::max<index_t>(1, warmup)) : rest(t, base); };
+  return [=](index_t t, double base) {
+    return t < warmup ? base * real(t) / real(std::max<index_t>(1, warmup)) : rest(t, base);
+  };
 }
 [[nodiscard]] inline double progress(index_t t, index_t warmup, index_t total) {
   return real(t - warmup) / real(std::max<index_t>(1, total - warmup));
@@ -176,17 +193,21 @@ namespace detail {
   return detail::with_warmup(warmup, [](index_t, double base) { return base; });
 }
 [[nodiscard]] inline Schedule warmup_linear(index_t warmup, index_t total) {
-  return detail::with_warmup(warmup, [=](index_t t, double base) { return base * std::max(0.0, 1 - detail::progress(t, warmup, total)); });
+  return detail::with_warmup(
+      warmup, [=](index_t t, double base) { return base * std::max(0.0, 1 - detail::progress(t, warmup, total)); });
 }
 [[nodiscard]] inline Schedule warmup_cosine(index_t warmup, index_t total, double cycles = 0.5) {
   return detail::with_warmup(warmup, [=](index_t t, double base) {
-    return base * std::max(0.0, 0.5 * (1 + std::cos(std::numbers::pi * 2 * cycles * detail::progress(t, warmup, total))));
+    return base *
+           std::max(0.0, 0.5 * (1 + std::cos(std::numbers::pi * 2 * cycles * detail::progress(t, warmup, total))));
   });
 }
 [[nodiscard]] inline Schedule warmup_cosine_with_restarts(index_t warmup, index_t total, double cycles = 1) {
   return detail::with_warmup(warmup, [=](index_t t, double base) {
     const double fraction = detail::progress(t, warmup, total);
-    return fraction >= 1 ? 0.0 : base * std::max(0.0, 0.5 * (1 + std::cos(std::numbers::pi * std::fmod(cycles * fraction, 1.0))));
+    return fraction >= 1
+               ? 0.0
+               : base * std::max(0.0, 0.5 * (1 + std::cos(std::numbers::pi * std::fmod(cycles * fraction, 1.0))));
   });
 }
 [[nodiscard]] inline Schedule warmup_polynomial(index_t warmup, index_t total, double lr_end = 1e-7, double power = 1) {
@@ -249,7 +270,8 @@ class ReduceLROnPlateau {
  private:
   [[nodiscard]] bool improves(double metric) const {
     const double sign = options_.maximize ? -1 : 1;
-    const double bar = options_.relative ? state_.best * (1 - sign * options_.threshold) : state_.best - sign * options_.threshold;
+    const double bar =
+        options_.relative ? state_.best * (1 - sign * options_.threshold) : state_.best - sign * options_.threshold;
     return std::isinf(state_.best) ? metric != state_.best : sign * metric < sign * bar;
   }
   Optimizer<T>* optimizer_;

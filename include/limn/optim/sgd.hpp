@@ -18,7 +18,8 @@ class SGD : public Optimizer<T> {
   using typename Optimizer<T>::Slot;
   using typename Optimizer<T>::Group;
 
-  SGD(std::vector<Tensor<T>> parameters, SGDOptions options = {}) : SGD(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
+  SGD(std::vector<Tensor<T>> parameters, SGDOptions options = {})
+      : SGD(std::vector<ParameterGroup<T>>{{std::move(parameters)}}, options) {}
   SGD(std::vector<ParameterGroup<T>> groups, SGDOptions options = {})
       : Optimizer<T>(std::move(groups), options.lr, options.weight_decay), options_(options) {
     if (options.nesterov && (options.momentum <= 0 || options.dampening != 0))
@@ -27,8 +28,14 @@ class SGD : public Optimizer<T> {
 
  protected:
   void update(Slot& slot, const Group& group, const Tensor<T>& gradient) override {
-    const kernels::SgdRule<T> rule{T(group.lr), T(options_.momentum), T(1 - options_.dampening), T(group.weight_decay),
-                                   T(options_.maximize ? -1 : 1), options_.momentum != 0, options_.nesterov, slot.steps == 1};
+    const kernels::SgdRule<T> rule{T(group.lr),
+                                   T(options_.momentum),
+                                   T(1 - options_.dampening),
+                                   T(group.weight_decay),
+                                   T(options_.maximize ? -1 : 1),
+                                   options_.momentum != 0,
+                                   options_.nesterov,
+                                   slot.steps == 1};
     this->run(rule, slot, gradient, this->state_array(slot.a, slot.parameter, options_.momentum != 0));
   }
 

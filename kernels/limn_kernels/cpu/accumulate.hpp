@@ -15,9 +15,11 @@ inline constexpr bool has_vectors = std::is_same_v<T, float> || std::is_same_v<T
 
 template <class T>
 void add_row(index_t n, const T* a, const T* b, T* y) {
-  if constexpr (has_vectors<T>) return LIMN_CALL_ISA(add_row<T>, n, a, b, y);
+  if constexpr (has_vectors<T>)
+    return LIMN_CALL_ISA(add_row<T>, n, a, b, y);
   else
-    for (index_t i = 0; i < n; ++i) y[i] = static_cast<T>(static_cast<compute_t<T>>(a[i]) + static_cast<compute_t<T>>(b[i]));
+    for (index_t i = 0; i < n; ++i)
+      y[i] = static_cast<T>(static_cast<compute_t<T>>(a[i]) + static_cast<compute_t<T>>(b[i]));
 }
 
 template <class T>
@@ -37,8 +39,10 @@ void sum_into(const StridedShape& shape, const T* x, T* y) {
   if (s.numel() == 0) return;
   const index_t length = s.extents[s.rank - 1], step = s.strides[s.rank - 1];
   for_each_row(s, 0, s.numel() / length, [&](index_t from, index_t to) {
-    if (step == 0) y[to] = static_cast<T>(static_cast<compute_t<T>>(y[to]) + sum_row(length, x + from));
-    else if (step == 1) add_row(length, y + to, x + from, y + to);
+    if (step == 0)
+      y[to] = static_cast<T>(static_cast<compute_t<T>>(y[to]) + sum_row(length, x + from));
+    else if (step == 1)
+      add_row(length, y + to, x + from, y + to);
     else
       for (index_t i = 0; i < length; ++i) add_row<T>(1, y + to + i * step, x + from + i, y + to + i * step);
   });
@@ -49,7 +53,8 @@ void sum_into(const StridedShape& shape, const T* x, T* y) {
 template <class T>
 void add(Device device, index_t n, const T* a, const T* b, T* y) {
   dispatch_cpu("add", device, [&] {
-    parallel_for(n, 65536, [&](index_t begin, index_t end) { cpu::add_row(end - begin, a + begin, b + begin, y + begin); });
+    parallel_for(n, 65536,
+                 [&](index_t begin, index_t end) { cpu::add_row(end - begin, a + begin, b + begin, y + begin); });
   });
 }
 

@@ -34,7 +34,8 @@ inline StridedShape collapse(const StridedShape& s) {
   return merged;
 }
 
-/// Calls row(contiguous offset, strided offset) for each run along the last dimension, in row-major order of rows [first, last).
+/// Calls row(contiguous offset, strided offset) for each run along the last dimension, in row-major order of rows
+/// [first, last).
 template <class Row>
 void for_each_row(const StridedShape& s, index_t first, index_t last, Row&& row) {
   const index_t outer_rank = s.rank - 1, length = s.extents[outer_rank];

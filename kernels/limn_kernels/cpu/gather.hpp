@@ -15,8 +15,10 @@ void gather_rows(const GatherShape& s, const T* x, const index_t* indices, T* y)
   parallel_for(s.outer * s.count, 1 + 16384 / (s.inner + 1), [&](index_t begin, index_t end) {
     for (index_t r = begin; r < end; ++r) {
       const index_t o = r / s.count, index = indices[r % s.count];
-      if (index < 0) std::memset(static_cast<void*>(y + r * s.inner), 0, row_bytes);
-      else std::memcpy(static_cast<void*>(y + r * s.inner), x + (o * s.rows + index) * s.inner, row_bytes);
+      if (index < 0)
+        std::memset(static_cast<void*>(y + r * s.inner), 0, row_bytes);
+      else
+        std::memcpy(static_cast<void*>(y + r * s.inner), x + (o * s.rows + index) * s.inner, row_bytes);
     }
   });
 }

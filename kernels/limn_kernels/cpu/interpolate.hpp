@@ -40,7 +40,8 @@ void interpolate(const InterpolateShape& s, const InterpolateTaps& taps, const T
         continue;
       }
       C sum{};
-      for (index_t t = taps.first[i]; t < taps.first[i + 1]; ++t) sum += static_cast<C>(taps.weight[t]) * static_cast<C>(plane[taps.source[t]]);
+      for (index_t t = taps.first[i]; t < taps.first[i + 1]; ++t)
+        sum += static_cast<C>(taps.weight[t]) * static_cast<C>(plane[taps.source[t]]);
       y[row] = static_cast<T>(sum);
     }
   });

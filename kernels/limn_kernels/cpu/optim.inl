@@ -4,7 +4,8 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-template <class T> LIMN_INLINE Vec<T> blend(T beta, Vec<T> old, Vec<T> fresh) {
+template <class T>
+LIMN_INLINE Vec<T> blend(T beta, Vec<T> old, Vec<T> fresh) {
   return broadcast<T>(beta) * old + broadcast<T>(T(1) - beta) * fresh;
 }
 

@@ -10,12 +10,13 @@
 namespace limn::inline LIMN_ABI::kernels {
 namespace cpu {
 
-/// Window `o` along one axis: taps first, first + dilation, ... below last, all inside [0, extent); `size` counts the taps
-/// with padding, as far as the padded plane reaches.
+/// Window `o` along one axis: taps first, first + dilation, ... below last, all inside [0, extent); `size` counts the
+/// taps with padding, as far as the padded plane reaches.
 struct PoolWindow {
   index_t first, last, size;
 };
-inline PoolWindow pool_window(index_t o, index_t extent, index_t out, index_t kernel, index_t stride, index_t pad, index_t dilation, bool adaptive) {
+inline PoolWindow pool_window(index_t o, index_t extent, index_t out, index_t kernel, index_t stride, index_t pad,
+                              index_t dilation, bool adaptive) {
   if (adaptive) {
     const index_t first = o * extent / out, last = ((o + 1) * extent + out - 1) / out;
     return {first, last, last - first};

@@ -1,49 +1,72 @@
-// Vector types and basic operations for one instruction set (see for_each_isa.hpp). GCC and Clang vector extensions only.
+// Vector types and basic operations for one instruction set (see for_each_isa.hpp). GCC and Clang vector extensions
+// only.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"  // every function here is inlined: no vector crosses a call
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
 /// As many T as one vector register holds.
-template <class T> inline constexpr index_t lanes = LIMN_VECTOR_BYTES / static_cast<index_t>(sizeof(T));
+template <class T>
+inline constexpr index_t lanes = LIMN_VECTOR_BYTES / static_cast<index_t>(sizeof(T));
 
-template <class T> struct VecOf { typedef T type __attribute__((vector_size(LIMN_VECTOR_BYTES))); };
+template <class T>
+struct VecOf {
+  typedef T type __attribute__((vector_size(LIMN_VECTOR_BYTES)));
+};
 /// One vector register of T: float, double or an integer type. + - * / < ?: work lane by lane.
-template <class T> using Vec = typename VecOf<T>::type;
+template <class T>
+using Vec = typename VecOf<T>::type;
 
-template <class T> LIMN_INLINE Vec<T> load(const T* p) {
+template <class T>
+LIMN_INLINE Vec<T> load(const T* p) {
   Vec<T> v;
   std::memcpy(&v, p, sizeof v);
   return v;
 }
-template <class T> LIMN_INLINE void store(T* p, Vec<T> v) { std::memcpy(p, &v, sizeof v); }
+template <class T>
+LIMN_INLINE void store(T* p, Vec<T> v) {
+  std::memcpy(p, &v, sizeof v);
+}
 
 /// The first n < lanes elements; the other lanes are zero.
-template <class T> LIMN_INLINE Vec<T> load_first(const T* p, index_t n) {
+template <class T>
+LIMN_INLINE Vec<T> load_first(const T* p, index_t n) {
   alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>] = {};
   for (index_t i = 0; i < n; ++i) lane[i] = p[i];
   return load<T>(lane);
 }
-template <class T> LIMN_INLINE void store_first(T* p, Vec<T> v, index_t n) {
+template <class T>
+LIMN_INLINE void store_first(T* p, Vec<T> v, index_t n) {
   alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
   store<T>(lane, v);
   for (index_t i = 0; i < n; ++i) p[i] = lane[i];
 }
 
-template <class T> LIMN_INLINE Vec<T> broadcast(T x) { return x - Vec<T>{}; }  // x - 0 keeps the sign of zero
+template <class T>
+LIMN_INLINE Vec<T> broadcast(T x) {
+  return x - Vec<T>{};
+}  // x - 0 keeps the sign of zero
 
-template <class V> LIMN_INLINE V vmax(V a, V b) { return a > b ? a : b; }
-template <class V> LIMN_INLINE V vmin(V a, V b) { return a < b ? a : b; }
+template <class V>
+LIMN_INLINE V vmax(V a, V b) {
+  return a > b ? a : b;
+}
+template <class V>
+LIMN_INLINE V vmin(V a, V b) {
+  return a < b ? a : b;
+}
 
 /// Sum of all lanes, always added in the same (pairwise) order.
-template <class T> LIMN_INLINE T reduce_add(Vec<T> v) {
+template <class T>
+LIMN_INLINE T reduce_add(Vec<T> v) {
   alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
   store<T>(lane, v);
   for (index_t half = lanes<T> / 2; half > 0; half /= 2)
     for (index_t i = 0; i < half; ++i) lane[i] += lane[i + half];
   return lane[0];
 }
-template <class T> LIMN_INLINE T reduce_max(Vec<T> v) {
+template <class T>
+LIMN_INLINE T reduce_max(Vec<T> v) {
   alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
   store<T>(lane, v);
   T top = lane[0];
