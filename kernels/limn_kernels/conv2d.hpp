@@ -6,8 +6,8 @@
 namespace limn::inline LIMN_ABI::kernels {
 
 /// x [n, c, h, w], weight [oc, c / groups, kh, kw], y [n, oc, oh, ow], all contiguous.
-/// y(oy, ox) reads x(oy stride_h - pad_top + i dilation_h, ox stride_w - pad_left + j dilation_w), zero outside x: what is padded
-/// at the bottom and right follows from oh and ow.
+/// y(oy, ox) reads x(oy stride_h - pad_top + i dilation_h, ox stride_w - pad_left + j dilation_w), zero outside x: what
+/// is padded at the bottom and right follows from oh and ow.
 struct Conv2dShape {
   index_t n, c, h, w;
   index_t oc, kh, kw;
@@ -17,8 +17,8 @@ struct Conv2dShape {
   index_t dilation_h = 1, dilation_w = 1;
   index_t groups = 1;
 
-  [[nodiscard]] index_t channels() const { return c / groups; }       ///< of one group's input
-  [[nodiscard]] index_t outputs() const { return oc / groups; }       ///< of one group
+  [[nodiscard]] index_t channels() const { return c / groups; }         ///< of one group's input
+  [[nodiscard]] index_t outputs() const { return oc / groups; }         ///< of one group
   [[nodiscard]] index_t field() const { return channels() * kh * kw; }  ///< weights of one output
 };
 

@@ -1,14 +1,25 @@
 #pragma once
 // The CPU body of conv2d.hpp.
 //
-// Forward is an implicit matrix product: weights [outputs, field] times patches [field, pixels], the patches packed straight
-// from the image into the panels that gemm's register tile reads. The gradients go through blocks of the patch matrix.
-// Every block depends on the shape alone, so the sums do not depend on the number of threads.
+// Forward is an implicit matrix product: weights [outputs, field] times patches [field, pixels], the patches packed
+// straight from the image into the panels that gemm's register tile reads. The gradients go through blocks of the patch
+// matrix. Every block depends on the shape alone, so the sums do not depend on the number of threads.
 
 #include <algorithm>
 
 #include <limn_kernels/conv2d.hpp>
 #include <limn_kernels/gemm.hpp>
+
+namespace limn::inline LIMN_ABI::kernels::cpu {
+/// How a plane lies for a depthwise convolution: phase (u, v) of the padded plane, every stride_h-th row from u and
+/// every stride_w-th column from v, is a matrix [rows, pitch] of its own. Then output f = oy * pitch + ox reads tap t
+/// at offset[t] + f whatever the stride, and the outputs of many rows are computed in one go.
+struct DepthwiseLayout {
+  index_t phases_h, phases_w, rows, pitch, size;
+  const index_t* offset;
+};
+inline constexpr index_t depthwise_slack = 64;  // elements behind the last phase that may be read
+}  // namespace limn::inline LIMN_ABI::kernels::cpu
 
 #define LIMN_ISA_BODY <limn_kernels/cpu/conv2d.inl>
 #include <limn_kernels/for_each_isa.hpp>
@@ -27,8 +38,8 @@ class PackedWeights {
     parallel_for(depth_blocks * blocks(), 1, [&](index_t begin, index_t end) {
       for (index_t i = begin; i < end; ++i) {
         const index_t first_k = i / blocks() * gemm_depth, row = i % blocks() * gemm_block_rows;
-        LIMN_CALL_ISA(gemm_pack_block<T>, std::min(gemm_block_rows, rows - row), std::min(gemm_depth, k - first_k), weight + row * k + first_k, k, index_t{1},
-                      at(first_k, row));
+        LIMN_CALL_ISA(gemm_pack_block<T>, std::min(gemm_block_rows, rows - row), std::min(gemm_depth, k - first_k),
+                      weight + row * k + first_k, k, index_t{1}, at(first_k, row));
       }
     });
   }
@@ -49,26 +60,33 @@ template <class T>
 void conv2d_implicit_gemm(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y) {
   const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
   const index_t pixels = s.oh * s.ow, field = s.field(), outputs = s.outputs();
-  const index_t task_pixels = 8 * tile.columns, tasks = (pixels + task_pixels - 1) / task_pixels;
+  const index_t task_pixels = 8 * tile.columns, pixel_tasks = (pixels + task_pixels - 1) / task_pixels;
+  // A few small images: the outputs are divided too, at the price of packing their patches once for each part.
+  const index_t task_outputs = s.n * pixel_tasks >= 4 ? outputs : gemm_block_rows,
+                output_tasks = (outputs + task_outputs - 1) / task_outputs;
   for (index_t g = 0; g < s.groups; ++g) {
     const PackedWeights<T> weights(outputs, field, weight + g * outputs * field, tile);
-    parallel_for(s.n * tasks, 1, [&](index_t begin, index_t end) {
+    parallel_for(s.n * pixel_tasks * output_tasks, 1, [&](index_t begin, index_t end) {
       const Scratch<T> panels(std::min(gemm_depth, field) * task_pixels);
       for (index_t task = begin; task < end; ++task) {
-        const index_t image = task / tasks, pixel = task % tasks * task_pixels, count = std::min(task_pixels, pixels - pixel);
+        const index_t image = task / output_tasks / pixel_tasks,
+                      pixel = task / output_tasks % pixel_tasks * task_pixels;
+        const index_t first = task % output_tasks * task_outputs, last = std::min(first + task_outputs, outputs);
+        const index_t count = std::min(task_pixels, pixels - pixel);
         const T* group = x + (image * s.c + g * s.channels()) * s.h * s.w;
         T* to = y + (image * s.oc + g * outputs) * pixels + pixel;
         for (index_t first_k = 0; first_k < field; first_k += gemm_depth) {
           const index_t k = std::min(gemm_depth, field - first_k), panel = k * tile.columns;
           for (index_t q = 0; q * tile.columns < count; ++q)
-            LIMN_CALL_ISA(conv2d_pack_panel<T>, s, group, first_k, k, pixel + q * tile.columns, std::min(tile.columns, count - q * tile.columns),
-                          panels.data() + q * panel);
-          for (index_t row = 0; row < outputs; row += gemm_block_rows)
-            LIMN_CALL_ISA(gemm_block<T>, std::min(gemm_block_rows, outputs - row), count, k, T(1), weights.at(first_k, row), panels.data(), panel,
-                          tile.columns, T(first_k == 0 ? 0 : 1), to + row * pixels, pixels);
+            LIMN_CALL_ISA(conv2d_pack_panel<T>, s, group, first_k, k, pixel + q * tile.columns,
+                          std::min(tile.columns, count - q * tile.columns), panels.data() + q * panel);
+          for (index_t row = first; row < last; row += gemm_block_rows)
+            LIMN_CALL_ISA(gemm_block<T>, std::min(gemm_block_rows, outputs - row), count, k, T(1),
+                          weights.at(first_k, row), panels.data(), panel, tile.columns, T(first_k == 0 ? 0 : 1),
+                          to + row * pixels, pixels);
         }
         if (bias)
-          for (index_t o = 0; o < outputs; ++o)
+          for (index_t o = first; o < last; ++o)
             for (index_t q = 0; q < count; ++q) to[o * pixels + q] += bias[g * outputs + o];
       }
     });
@@ -77,12 +95,30 @@ void conv2d_implicit_gemm(const Conv2dShape& s, const T* x, const T* weight, con
 
 template <class T>
 void conv2d_depthwise(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y) {
-  const index_t multiplier = s.outputs();
-  parallel_for(s.n * s.oc, 1 + 65536 / (s.oh * s.ow * s.kh * s.kw + 1), [&](index_t begin, index_t end) {
+  const index_t multiplier = s.outputs(), taps = s.kh * s.kw, reach_h = (s.kh - 1) * s.dilation_h,
+                reach_w = (s.kw - 1) * s.dilation_w;
+  const Scratch<index_t> offset(taps);
+  DepthwiseLayout d{std::min(s.stride_h, reach_h + 1),
+                    std::min(s.stride_w, reach_w + 1),
+                    s.oh + reach_h / s.stride_h,
+                    s.ow + reach_w / s.stride_w,
+                    0,
+                    offset.data()};
+  d.size = d.phases_h * d.phases_w * d.rows * d.pitch;
+  for (index_t t = 0; t < taps; ++t) {
+    const index_t down = t / s.kw * s.dilation_h, right = t % s.kw * s.dilation_w;
+    const index_t phase = down % s.stride_h * d.phases_w + right % s.stride_w;
+    offset.data()[t] = (phase * d.rows + down / s.stride_h) * d.pitch + right / s.stride_w;
+  }
+  parallel_for(s.n * s.c, 1 + 65536 / (s.oh * s.ow * taps * multiplier + s.h * s.w), [&](index_t begin, index_t end) {
+    const Scratch<T> split(d.size + depthwise_slack);
     for (index_t plane = begin; plane < end; ++plane) {
-      const index_t image = plane / s.oc, o = plane % s.oc;
-      LIMN_CALL_ISA(conv2d_depthwise_plane<T>, s, x + (image * s.c + o / multiplier) * s.h * s.w, weight + o * s.kh * s.kw, bias ? bias[o] : T(0),
-                    y + plane * s.oh * s.ow);
+      LIMN_CALL_ISA(conv2d_depthwise_split<T>, s, d, x + plane * s.h * s.w, split.data());
+      for (index_t m = 0; m < multiplier; ++m) {
+        const index_t o = plane % s.c * multiplier + m;
+        LIMN_CALL_ISA(conv2d_depthwise_plane<T>, s, d, split.data(), weight + o * taps, bias ? bias[o] : T(0),
+                      y + (plane / s.c * s.oc + o) * s.oh * s.ow);
+      }
     }
   });
 }
@@ -94,11 +130,14 @@ index_t conv2d_rows_of_block(const Conv2dShape& s, index_t field_rows) {
 }
 
 /// Channels of one gradient task: a quarter of the group's, so that there are tasks for several threads.
-inline index_t conv2d_channel_block(const Conv2dShape& s) { return std::max<index_t>(std::min<index_t>(8, s.channels()), (s.channels() + 3) / 4); }
+inline index_t conv2d_channel_block(const Conv2dShape& s) {
+  return std::max<index_t>(std::min<index_t>(8, s.channels()), (s.channels() + 3) / 4);
+}
 
 template <class T>
 void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
-  const index_t pixels = s.oh * s.ow, taps = s.kh * s.kw, block = conv2d_channel_block(s), blocks = (s.channels() + block - 1) / block;
+  const index_t pixels = s.oh * s.ow, taps = s.kh * s.kw, block = conv2d_channel_block(s),
+                blocks = (s.channels() + block - 1) / block;
   parallel_for(s.n * s.groups * blocks, 1, [&](index_t begin, index_t end) {
     const index_t most_rows = block * taps, step = conv2d_rows_of_block<T>(s, most_rows);
     const Scratch<T> columns(most_rows * step * s.ow);
@@ -109,7 +148,8 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T*
       std::fill(group + first * s.h * s.w, group + (first + channels) * s.h * s.w, T(0));
       for (index_t oy = 0; oy < s.oh; oy += step) {
         const index_t count = std::min(step, s.oh - oy);
-        gemm<T>({rows, count * s.ow, s.outputs(), true, false, s.field(), pixels, count * s.ow}, T(1), weight + g * s.outputs() * s.field() + first * taps,
+        gemm<T>({rows, count * s.ow, s.outputs(), true, false, s.field(), pixels, count * s.ow}, T(1),
+                weight + g * s.outputs() * s.field() + first * taps,
                 dy + (image * s.oc + g * s.outputs()) * pixels + oy * s.ow, T(0), columns.data());
         LIMN_CALL_ISA(conv2d_add_columns<T>, s, columns.data(), first * taps, rows, oy, count, group);
       }
@@ -119,23 +159,29 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T*
 
 template <class T>
 void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
-  const index_t pixels = s.oh * s.ow, taps = s.kh * s.kw, block = conv2d_channel_block(s), blocks = (s.channels() + block - 1) / block;
-  const index_t output_block = blocks >= 4 ? s.outputs() : std::max<index_t>(std::min<index_t>(16, s.outputs()), (s.outputs() + 3) / 4);
+  const index_t pixels = s.oh * s.ow, taps = s.kh * s.kw, block = conv2d_channel_block(s),
+                blocks = (s.channels() + block - 1) / block;
+  const index_t output_block =
+      blocks >= 4 ? s.outputs() : std::max<index_t>(std::min<index_t>(16, s.outputs()), (s.outputs() + 3) / 4);
   const index_t output_blocks = (s.outputs() + output_block - 1) / output_block;
   parallel_for(s.groups * blocks * output_blocks, 1, [&](index_t begin, index_t end) {
     const index_t step = conv2d_rows_of_block<T>(s, block * taps);
     const Scratch<T> columns(block * taps * step * s.ow);
     for (index_t task = begin; task < end; ++task) {
-      const index_t g = task / (blocks * output_blocks), first = task / output_blocks % blocks * block, o = task % output_blocks * output_block;
-      const index_t rows = std::min(block, s.channels() - first) * taps, outputs = std::min(output_block, s.outputs() - o);
+      const index_t g = task / (blocks * output_blocks), first = task / output_blocks % blocks * block,
+                    o = task % output_blocks * output_block;
+      const index_t rows = std::min(block, s.channels() - first) * taps,
+                    outputs = std::min(output_block, s.outputs() - o);
       T* to = dw + (g * s.outputs() + o) * s.field() + first * taps;
       bool started = false;
       for (index_t image = 0; image < s.n; ++image)
         for (index_t oy = 0; oy < s.oh; oy += step) {
           const index_t count = std::min(step, s.oh - oy);
-          LIMN_CALL_ISA(conv2d_columns<T>, s, x + (image * s.c + g * s.channels()) * s.h * s.w, first * taps, rows, oy, count, columns.data());
+          LIMN_CALL_ISA(conv2d_columns<T>, s, x + (image * s.c + g * s.channels()) * s.h * s.w, first * taps, rows, oy,
+                        count, columns.data());
           gemm<T>({outputs, rows, count * s.ow, false, true, pixels, count * s.ow, s.field()}, T(1),
-                  dy + (image * s.oc + g * s.outputs() + o) * pixels + oy * s.ow, columns.data(), T(started ? 1 : 0), to);
+                  dy + (image * s.oc + g * s.outputs() + o) * pixels + oy * s.ow, columns.data(), T(started ? 1 : 0),
+                  to);
           started = true;
         }
     }
@@ -162,7 +208,9 @@ void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* we
     if constexpr (is_half<T>) {
       const cpu::Scratch<float> wide_bias(s.oc);
       for (index_t i = 0; i < s.oc; ++i) wide_bias.data()[i] = bias ? static_cast<float>(bias[i]) : 0.f;
-      cpu::conv2d_widened(nx, x, nw, weight, ny, y, [&](const float* a, const float* b, float* c) { conv2d_forward<float>(device, s, a, b, wide_bias.data(), c); });
+      cpu::conv2d_widened(nx, x, nw, weight, ny, y, [&](const float* a, const float* b, float* c) {
+        conv2d_forward<float>(device, s, a, b, wide_bias.data(), c);
+      });
     } else if (s.field() == 0) {
       for (index_t i = 0; i < ny; ++i) y[i] = bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0);
     } else if (s.channels() == 1) {
@@ -179,8 +227,10 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
     const index_t nx = s.n * s.c * s.h * s.w, nw = s.oc * s.field(), ny = s.n * s.oc * s.oh * s.ow;
     if (nx == 0) return;
     if constexpr (is_half<T>)
-      cpu::conv2d_widened(ny, dy, nw, weight, nx, dx, [&](const float* a, const float* b, float* c) { cpu::conv2d_data_gradient(s, a, b, c); });
-    else cpu::conv2d_data_gradient(s, dy, weight, dx);
+      cpu::conv2d_widened(ny, dy, nw, weight, nx, dx,
+                          [&](const float* a, const float* b, float* c) { cpu::conv2d_data_gradient(s, a, b, c); });
+    else
+      cpu::conv2d_data_gradient(s, dy, weight, dx);
   });
 }
 
@@ -194,8 +244,10 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
       return;
     }
     if constexpr (is_half<T>)
-      cpu::conv2d_widened(nx, x, ny, dy, nw, dw, [&](const float* a, const float* b, float* c) { cpu::conv2d_weight_gradient(s, a, b, c); });
-    else cpu::conv2d_weight_gradient(s, x, dy, dw);
+      cpu::conv2d_widened(nx, x, ny, dy, nw, dw,
+                          [&](const float* a, const float* b, float* c) { cpu::conv2d_weight_gradient(s, a, b, c); });
+    else
+      cpu::conv2d_weight_gradient(s, x, dy, dw);
   });
 }
 

@@ -1,4 +1,5 @@
-// The inner loops of conv2d.hpp for one instruction set: panels of image patches for gemm_block, rows of a depthwise convolution.
+// The inner loops of conv2d.hpp for one instruction set: panels of image patches for gemm_block, rows of a depthwise
+// convolution.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -23,13 +24,26 @@ LIMN_INLINE void copy_clipped(const T* x, index_t extent, index_t from, index_t 
     for (index_t i = before + inside; i < count; ++i) to[i] = T(0);
     return;
   }
-  for (index_t i = 0, at = from; i < count; ++i, at += step) to[i] = at >= 0 && at < extent ? x[at] : T(0);
+  // Inside for i in [low, high).
+  const index_t low = from >= 0 ? 0 : (step - 1 - from) / step < count ? (step - 1 - from) / step : count;
+  index_t high = from >= extent ? 0 : (extent - from + step - 1) / step;
+  high = high < count ? high : count;
+  index_t i = 0;
+  for (; i < low; ++i) to[i] = T(0);
+  if (step == 2)
+    for (; i + 4 <= high && from + 2 * i + 8 <= extent; i += 4)
+      store_quad<T>(to + i, __builtin_shufflevector(load_quad<T>(x + from + 2 * i), load_quad<T>(x + from + 2 * i + 4),
+                                                    0, 2, 4, 6));
+  for (; i < high; ++i) to[i] = x[from + i * step];
+  for (; i < count; ++i) to[i] = T(0);
 }
 
-/// One panel of B for gemm: row p (of [first_row, first_row + rows), p = (channel, i, j)) holds what the `count` <= gemm_columns
-/// output pixels from `pixel` on read there; the rest of each row is zero. x is one group's image [channels, h, w].
+/// One panel of B for gemm: row p (of [first_row, first_row + rows), p = (channel, i, j)) holds what the `count` <=
+/// gemm_columns output pixels from `pixel` on read there; the rest of each row is zero. x is one group's image
+/// [channels, h, w].
 template <class T>
-void conv2d_pack_panel(const Conv2dShape& s, const T* x, index_t first_row, index_t rows, index_t pixel, index_t count, T* panel) {
+void conv2d_pack_panel(const Conv2dShape& s, const T* x, index_t first_row, index_t rows, index_t pixel, index_t count,
+                       T* panel) {
   constexpr index_t width = gemm_columns<T>;
   for (index_t done = 0; done < count;) {
     const index_t oy = (pixel + done) / s.ow, ox = (pixel + done) % s.ow;
@@ -41,7 +55,8 @@ void conv2d_pack_panel(const Conv2dShape& s, const T* x, index_t first_row, inde
       if (iy < 0 || iy >= s.h)
         for (index_t q = 0; q < run; ++q) to[q] = T(0);
       else
-        copy_clipped<T>(x + (channel * s.h + iy) * s.w, s.w, ox * s.stride_w - s.pad_left + j * s.dilation_w, s.stride_w, run, to);
+        copy_clipped<T>(x + (channel * s.h + iy) * s.w, s.w, ox * s.stride_w - s.pad_left + j * s.dilation_w,
+                        s.stride_w, run, to);
       if (++j == s.kw) {
         j = 0;
         if (++i == s.kh) {
@@ -59,7 +74,8 @@ void conv2d_pack_panel(const Conv2dShape& s, const T* x, index_t first_row, inde
 
 /// columns[p, q] for p < rows, q < count: the same patches as a plain matrix whose rows are `stride` apart.
 template <class T>
-void conv2d_columns(const Conv2dShape& s, const T* x, index_t first_row, index_t rows, index_t first_oy, index_t count_oy, T* columns) {
+void conv2d_columns(const Conv2dShape& s, const T* x, index_t first_row, index_t rows, index_t first_oy,
+                    index_t count_oy, T* columns) {
   for (index_t p = 0; p < rows; ++p) {
     const index_t row = first_row + p, channel = row / (s.kh * s.kw), i = row / s.kw % s.kh, j = row % s.kw;
     for (index_t oy = 0; oy < count_oy; ++oy) {
@@ -75,7 +91,8 @@ void conv2d_columns(const Conv2dShape& s, const T* x, index_t first_row, index_t
 
 /// The transpose of conv2d_columns: adds the matrix back to the image.
 template <class T>
-void conv2d_add_columns(const Conv2dShape& s, const T* columns, index_t first_row, index_t rows, index_t first_oy, index_t count_oy, T* x) {
+void conv2d_add_columns(const Conv2dShape& s, const T* columns, index_t first_row, index_t rows, index_t first_oy,
+                        index_t count_oy, T* x) {
   for (index_t p = 0; p < rows; ++p) {
     const index_t row = first_row + p, channel = row / (s.kh * s.kw), i = row / s.kw % s.kh, j = row % s.kw;
     for (index_t oy = 0; oy < count_oy; ++oy) {
@@ -90,47 +107,62 @@ void conv2d_add_columns(const Conv2dShape& s, const T* columns, index_t first_ro
       const index_t last = high < s.ow ? high : s.ow;
       index_t q = low;
       if (s.stride_w == 1)
-        for (; q + lanes<T> <= last; q += lanes<T>) store<T>(to + start + q, load<T>(to + start + q) + load<T>(from + q));
+        for (; q + lanes<T> <= last; q += lanes<T>)
+          store<T>(to + start + q, load<T>(to + start + q) + load<T>(from + q));
       for (; q < last; ++q) to[start + q * s.stride_w] += from[q];
     }
   }
 }
 
-/// One output plane of a depthwise convolution: x [h, w], weight [kh, kw].
+/// Lays one plane x [h, w] out as DepthwiseLayout says.
 template <class T>
-void conv2d_depthwise_plane(const Conv2dShape& s, const T* x, const T* weight, T bias, T* y) {
-  for (index_t oy = 0; oy < s.oh; ++oy) {
-    const index_t top = oy * s.stride_h - s.pad_top;
-    T* to = y + oy * s.ow;
-    // Outputs [low, high) read inside the image in every column.
-    const index_t low = s.pad_left <= 0 ? 0 : (s.pad_left + s.stride_w - 1) / s.stride_w;
-    const index_t reach = s.w - (s.kw - 1) * s.dilation_w + s.pad_left;  // ox * stride < reach
-    index_t high = reach <= 0 ? 0 : (reach + s.stride_w - 1) / s.stride_w;
-    high = high < s.ow ? high : s.ow;
-    index_t ox = 0;
-    while (ox < s.ow) {
-      if (s.stride_w == 1 && ox >= low && ox + lanes<T> <= high) {
-        Vec<T> sum = broadcast<T>(bias);
-        for (index_t i = 0; i < s.kh; ++i) {
-          const index_t iy = top + i * s.dilation_h;
-          if (iy < 0 || iy >= s.h) continue;
-          const T* row = x + iy * s.w + ox - s.pad_left;
-          for (index_t j = 0; j < s.kw; ++j) sum += broadcast<T>(weight[i * s.kw + j]) * load<T>(row + j * s.dilation_w);
-        }
-        store<T>(to + ox, sum);
-        ox += lanes<T>;
-        continue;
+void conv2d_depthwise_split(const Conv2dShape& s, const DepthwiseLayout& d, const T* x, T* split) {
+  for (index_t u = 0; u < d.phases_h; ++u)
+    for (index_t v = 0; v < d.phases_w; ++v)
+      for (index_t r = 0; r < d.rows; ++r) {
+        const index_t iy = r * s.stride_h + u - s.pad_top;
+        T* to = split + ((u * d.phases_w + v) * d.rows + r) * d.pitch;
+        if (iy < 0 || iy >= s.h)
+          for (index_t q = 0; q < d.pitch; ++q) to[q] = T(0);
+        else
+          copy_clipped<T>(x + iy * s.w, s.w, v - s.pad_left, s.stride_w, d.pitch, to);
       }
-      T sum = bias;
-      for (index_t i = 0; i < s.kh; ++i) {
-        const index_t iy = top + i * s.dilation_h;
-        if (iy < 0 || iy >= s.h) continue;
-        for (index_t j = 0; j < s.kw; ++j) {
-          const index_t ix = ox * s.stride_w - s.pad_left + j * s.dilation_w;
-          if (ix >= 0 && ix < s.w) sum += weight[i * s.kw + j] * x[iy * s.w + ix];
-        }
+  for (index_t q = 0; q < depthwise_slack; ++q) split[d.size + q] = T(0);
+}
+
+/// One output plane of a depthwise convolution of a plane laid out so. Rows of `pitch` outputs are computed without
+/// regard to their ends; what lies beyond ow is dropped.
+template <class T>
+void conv2d_depthwise_plane(const Conv2dShape& s, const DepthwiseLayout& d, const T* split, const T* weight, T bias,
+                            T* y) {
+  constexpr index_t block = 4 * lanes<T>, chunk = 2048;
+  static_assert(block <= depthwise_slack && chunk % block == 0);
+  alignas(LIMN_VECTOR_BYTES) T flat[chunk];
+  const index_t taps = s.kh * s.kw, total = (s.oh - 1) * d.pitch + s.ow;
+  for (index_t first = 0; first < total; first += chunk) {
+    const index_t until = first + chunk < total ? first + chunk : total;
+    for (index_t f = first; f < until; f += block) {
+      Vec<T> s0 = broadcast<T>(bias), s1 = s0, s2 = s0, s3 = s0;
+      for (index_t t = 0; t < taps; ++t) {
+        const Vec<T> w = broadcast<T>(weight[t]);
+        const T* p = split + d.offset[t] + f;
+        s0 += w * load<T>(p);
+        s1 += w * load<T>(p + lanes<T>);
+        s2 += w * load<T>(p + 2 * lanes<T>);
+        s3 += w * load<T>(p + 3 * lanes<T>);
       }
-      to[ox++] = sum;
+      T* to = flat + (f - first);
+      store<T>(to, s0);
+      store<T>(to + lanes<T>, s1);
+      store<T>(to + 2 * lanes<T>, s2);
+      store<T>(to + 3 * lanes<T>, s3);
+    }
+    for (index_t oy = first / d.pitch; oy * d.pitch < until; ++oy) {
+      const index_t begin = oy * d.pitch > first ? oy * d.pitch : first;
+      const index_t end = oy * d.pitch + s.ow < until ? oy * d.pitch + s.ow : until;
+      if (begin < end)
+        std::memcpy(y + oy * s.ow + (begin - oy * d.pitch), flat + (begin - first),
+                    static_cast<std::size_t>(end - begin) * sizeof(T));
     }
   }
 }

@@ -98,14 +98,8 @@ void gemm_tile(const GemmTile<T>& t) {
 
 /// Four neighbouring elements, and a block of 4 x 4 turned over in registers.
 template <class T>
-struct QuadOf;
-template <>
-struct QuadOf<float> {
-  typedef float type __attribute__((vector_size(16)));
-};
-template <>
-struct QuadOf<double> {
-  typedef double type __attribute__((vector_size(32)));
+struct QuadOf {
+  typedef T type __attribute__((vector_size(4 * sizeof(T))));
 };
 template <class T>
 using Quad = typename QuadOf<T>::type;

@@ -1,0 +1,150 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include <limn/core/random.hpp>
+#include <limn_kernels/conv2d.hpp>
+
+using namespace limn;
+
+namespace {
+
+std::vector<double> random_values(index_t count, Generator& generator) {
+  std::vector<double> values(static_cast<std::size_t>(count));
+  for (double& v : values) v = static_cast<float>(generator.uniform() * 2 - 1);
+  return values;
+}
+
+/// Calls body(x index, weight index, y index) for every product of the convolution.
+template <class Body>
+void for_each_product(const kernels::Conv2dShape& s, Body&& body) {
+  for (index_t n = 0; n < s.n; ++n)
+    for (index_t o = 0; o < s.oc; ++o)
+      for (index_t oy = 0; oy < s.oh; ++oy)
+        for (index_t ox = 0; ox < s.ow; ++ox)
+          for (index_t c = 0; c < s.channels(); ++c)
+            for (index_t i = 0; i < s.kh; ++i)
+              for (index_t j = 0; j < s.kw; ++j) {
+                const index_t iy = oy * s.stride_h - s.pad_top + i * s.dilation_h;
+                const index_t ix = ox * s.stride_w - s.pad_left + j * s.dilation_w;
+                if (iy < 0 || iy >= s.h || ix < 0 || ix >= s.w) continue;
+                const index_t channel = o / s.outputs() * s.channels() + c;
+                body(static_cast<std::size_t>(((n * s.c + channel) * s.h + iy) * s.w + ix),
+                     static_cast<std::size_t>(((o * s.channels() + c) * s.kh + i) * s.kw + j),
+                     static_cast<std::size_t>(((n * s.oc + o) * s.oh + oy) * s.ow + ox));
+              }
+}
+
+/// The largest difference, in units of the rounding of one product of numbers below 1; infinite where bits depend on
+/// the number of threads.
+template <class T, class Run>
+double largest_error(const std::vector<double>& expected, Run&& run) {
+  std::vector<std::vector<T>> results;
+  for (const int threads : {1, 2, 7}) {
+    kernels::set_thread_count(threads);
+    std::vector<T> result(expected.size(), static_cast<T>(std::nanf("")));  // overwritten, not added to
+    run(result.data());
+    results.push_back(result);
+  }
+  for (const auto& other : results)
+    if (std::memcmp(other.data(), results[0].data(), expected.size() * sizeof(T)) != 0) return INFINITY;
+  double largest = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const double error = std::abs(static_cast<double>(results[0][i]) - expected[i]);
+    if (!(error <= largest)) largest = std::isnan(error) ? INFINITY : error;
+  }
+  return largest;
+}
+
+template <class T>
+void check(kernels::Conv2dShape s, Generator& generator, double unit) {
+  INFO("n " << s.n << " c " << s.c << " h " << s.h << " w " << s.w << " oc " << s.oc << " kernel " << s.kh << " "
+            << s.kw << " out " << s.oh << " " << s.ow << " stride " << s.stride_h << " " << s.stride_w << " pad "
+            << s.pad_top << " " << s.pad_left << " dilation " << s.dilation_h << " " << s.dilation_w << " groups "
+            << s.groups);
+  const auto x = random_values(s.n * s.c * s.h * s.w, generator), w = random_values(s.oc * s.field(), generator);
+  const auto b = random_values(s.oc, generator), dy = random_values(s.n * s.oc * s.oh * s.ow, generator);
+  const std::vector<T> tx(x.begin(), x.end()), tw(w.begin(), w.end()), tb(b.begin(), b.end()),
+      tdy(dy.begin(), dy.end());
+  std::vector<double> y(dy.size()), dx(x.size()), dw(w.size());
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] = b[i / static_cast<std::size_t>(s.oh * s.ow) % b.size()];
+  for_each_product(s, [&](std::size_t ix, std::size_t iw, std::size_t iy) {
+    y[iy] += x[ix] * w[iw];
+    dx[ix] += dy[iy] * w[iw];
+    dw[iw] += dy[iy] * x[ix];
+  });
+  const auto sums = [](index_t count) { return static_cast<double>(count + 2); };
+  CHECK(largest_error<T>(y, [&](T* to) {
+          kernels::conv2d_forward<T>(cpu_device, s, tx.data(), tw.data(), tb.data(), to);
+        }) <= unit * sums(s.field()));
+  CHECK(largest_error<T>(dx, [&](T* to) {
+          kernels::conv2d_data_gradient<T>(cpu_device, s, tdy.data(), tw.data(), to);
+        }) <= unit * sums(s.outputs() * s.kh * s.kw));
+  CHECK(largest_error<T>(dw, [&](T* to) {
+          kernels::conv2d_weight_gradient<T>(cpu_device, s, tx.data(), tdy.data(), to);
+        }) <= unit * sums(s.n * s.oh * s.ow));
+}
+
+kernels::Conv2dShape with_outputs(kernels::Conv2dShape s) {
+  s.oh = (s.h + 2 * s.pad_top - s.dilation_h * (s.kh - 1) - 1) / s.stride_h + 1;
+  s.ow = (s.w + 2 * s.pad_left - s.dilation_w * (s.kw - 1) - 1) / s.stride_w + 1;
+  return s;
+}
+
+/// Any option, any size up to `largest`, where a kernel fits.
+kernels::Conv2dShape random_shape(Generator& generator, index_t largest, bool depthwise) {
+  while (true) {
+    const auto pick = [&](index_t most) { return 1 + static_cast<index_t>(generator.below(most)); };
+    const index_t groups = depthwise ? pick(9) : pick(3), channels = depthwise ? 1 : pick(9),
+                  outputs = depthwise ? pick(2) : pick(9);
+    const kernels::Conv2dShape s =
+        with_outputs({pick(3), groups * channels, pick(largest), pick(largest), groups * outputs, pick(5), pick(5), 0,
+                      0, pick(3), pick(3), pick(4) - 1, pick(4) - 1, pick(3), pick(3), groups});
+    const bool fits =
+        s.h + 2 * s.pad_top >= s.dilation_h * (s.kh - 1) + 1 && s.w + 2 * s.pad_left >= s.dilation_w * (s.kw - 1) + 1;
+    if (fits) return s;
+  }
+}
+
+}  // namespace
+
+TEST_CASE("conv2d and its two gradients agree with the sum over all products, whatever the options and threads") {
+  Generator generator(11);
+  for (int trial = 0; trial < 60; ++trial) {
+    const kernels::Conv2dShape s = random_shape(generator, trial % 4 == 0 ? 40 : 12, trial % 3 == 0);
+    check<float>(s, generator, 1.2e-7);
+    if (trial % 3 == 1) check<double>(s, generator, 2.3e-16);
+  }
+}
+
+TEST_CASE("conv2d agrees where a group fills several blocks of rows, depth and pixels") {
+  Generator generator(12);
+  check<float>(with_outputs({1, 70, 9, 11, 180, 3, 3, 0, 0, 1, 1, 1, 1}), generator, 1.2e-7);
+  check<float>(with_outputs({5, 3, 31, 37, 18, 7, 7, 0, 0, 2, 2, 3, 3}), generator, 1.2e-7);
+  check<float>(with_outputs({1, 200, 5, 7, 340, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);
+  check<float>(with_outputs({2, 6, 61, 67, 6, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 6}), generator,
+               1.2e-7);  // depthwise, long planes
+  check<float>(with_outputs({1, 2, 3, 2200, 2, 1, 5, 0, 0, 1, 2, 0, 2, 1, 1, 2}), generator, 1.2e-7);
+}
+
+TEST_CASE("conv2d of two-byte floats is summed in float and rounded once") {
+  Generator generator(13);
+  const kernels::Conv2dShape s = with_outputs({2, 4, 6, 5, 6, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 2});
+  const auto narrow = [&](index_t count) {
+    std::vector<bf16> values;
+    for (const double v : random_values(count, generator)) values.emplace_back(static_cast<float>(v));
+    return values;
+  };
+  const auto wide = [](const std::vector<bf16>& values) { return std::vector<float>(values.begin(), values.end()); };
+  const auto x = narrow(s.n * s.c * s.h * s.w), w = narrow(s.oc * s.field()), b = narrow(s.oc);
+  const auto wx = wide(x), ww = wide(w), wb = wide(b);
+  std::vector<bf16> y(static_cast<std::size_t>(s.n * s.oc * s.oh * s.ow));
+  std::vector<float> expected(y.size());
+  kernels::conv2d_forward<bf16>(cpu_device, s, x.data(), w.data(), b.data(), y.data());
+  kernels::conv2d_forward<float>(cpu_device, s, wx.data(), ww.data(), wb.data(), expected.data());
+  std::size_t different = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) different += y[i].bits != bf16(expected[i]).bits;
+  CHECK(different == 0);
+}
