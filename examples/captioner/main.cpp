@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "captioner/caption.hpp"
+#include "captioner/captioner.hpp"
 #include "captioner/encoder.hpp"
 #include "captioner/evaluate.hpp"
 #include "captioner/features.hpp"
@@ -66,7 +67,7 @@ int main(int argc, char** argv) {
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
     train->add_flag("!--constant-lr", t.cosine, "keep the learning rate instead of lowering it along a cosine");
-    train->add_option("--patience", t.patience, "epochs without a better BLEU-4 before stopping")
+    train->add_option("--patience", t.patience, "epochs without a lower validation loss before stopping")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
     train->add_option("--save-every", t.save_every, "steps between saves of the run's state")
@@ -159,6 +160,18 @@ int main(int argc, char** argv) {
     caption->add_option("--html", c.html,
                         "HTML sheet to write: images, captions, and where an attention captioner looked");
     caption->callback([&] { status = captioner::caption(c); });
+
+    std::string from, to;
+    bool half = false;
+    CLI::App* exported =
+        program.add_subcommand("export", "Write the model of a checkpoint alone, without what training needs");
+    exported->add_option("--checkpoint", from, "checkpoint or run folder to read")->required();
+    exported->add_option("--out", to, "checkpoint to write (.safetensors)")->required();
+    exported->add_flag("--half", half, "store two-byte floats: half the size");
+    exported->callback([&] {
+      captioner::Captioner model = captioner::Captioner::load(from);
+      model.save(to, model.encoder_weights(), half);
+    });
 
     try {
       program.parse(argc, argv);

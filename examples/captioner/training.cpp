@@ -115,9 +115,9 @@ class Run {
       }
     }
     if (!options_.quiet && bad_epochs_ >= options_.patience)
-      std::printf("no better BLEU-4 in %lld epochs: stopped\n", static_cast<long long>(options_.patience));
+      std::printf("no lower validation loss in %lld epochs: stopped\n", static_cast<long long>(options_.patience));
     if (!options_.quiet)
-      std::printf("best: epoch %lld, BLEU-4 %.4f -> %s\n", static_cast<long long>(best_epoch_), best_,
+      std::printf("best: epoch %lld, validation loss %.4f -> %s\n", static_cast<long long>(best_epoch_), best_,
                   (folder_ / "best.safetensors").c_str());
     return 0;
   }
@@ -231,10 +231,10 @@ class Run {
     ++epoch_;
     step_ = 0;
     tally_ = {};
-    const bool better = now.bleu[3] > best_;
+    const bool better = best_epoch_ == 0 || now.validation_loss < best_;
     bad_epochs_ = better ? 0 : bad_epochs_ + 1;
     if (better) {
-      best_ = now.bleu[3];
+      best_ = now.validation_loss;
       best_epoch_ = now.epoch;
       captioner_.save((folder_ / "best.safetensors").string(), source_.weights());
     }
@@ -314,7 +314,7 @@ class Run {
   optim::Adam<float> optimizer_;
   Generator random_;
   index_t steps_an_epoch_ = 0, epoch_ = 0, step_ = 0, bad_epochs_ = 0, best_epoch_ = 0;
-  double best_ = -1;
+  double best_ = 0;  // the validation loss of best_epoch_
   Tally tally_;
   std::vector<Epoch> history_;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// `captioner train`: teacher forcing over whole captions, validated by BLEU each epoch, resumable to the bit.
+// `captioner train`: teacher forcing over whole captions, validated each epoch by loss and BLEU, resumable to the bit.
 
 #include <string>
 #include <vector>
@@ -24,7 +24,7 @@ struct TrainOptions {
   index_t longest = 40;   ///< ids of a caption, start and end counted
   double lr = 1.5e-3, dropout = 0.4, label_smoothing = 0, clip = 5;
   bool cosine = true;        ///< the learning rate falls along half a cosine; else constant
-  index_t patience = 10;     ///< epochs without a better validation BLEU-4 before stopping
+  index_t patience = 10;     ///< epochs without a lower validation loss before stopping
   index_t save_every = 200;  ///< steps between saves of the run's state
   bool resume = false, quiet = false;
 };
