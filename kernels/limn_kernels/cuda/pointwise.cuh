@@ -131,6 +131,10 @@ LIMN_GRADIENT_ON_GPU(Gradient<Silu>)
 LIMN_GRADIENT_ON_GPU(Gradient<LeakyRelu>)
 LIMN_GRADIENT_ON_GPU(Gradient<Elu>)
 LIMN_GRADIENT_ON_GPU(Gradient<Softplus>)
+template void binary<Gradient<Clamp<float>>, float, float>(const BroadcastShape&, const float*, const float*, float*,
+                                                           const Gradient<Clamp<float>>&);
+template void binary<Gradient<Clamp<double>>, double, double>(const BroadcastShape&, const double*, const double*,
+                                                              double*, const Gradient<Clamp<double>>&);
 LIMN_GRADIENT_ON_GPU(GradientFromResult<Tanh>)
 LIMN_GRADIENT_ON_GPU(GradientFromResult<Sigmoid>)
 template void select<float>(const SelectShape&, const bool*, const float*, const float*, float*);
