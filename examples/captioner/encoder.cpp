@@ -63,59 +63,29 @@ void load(Network& network, const std::string& file,
   io::load_state<float>(weights, tensors, {.rename = in_file, .ignore = counter, .reject_nan = true});
 }
 
-class MobileNetEncoder final : public Encoder {
+/// A network whose features are its last planes, pooled by their mean.
+template <class Network>
+class PlanesEncoder final : public Encoder {
  public:
-  explicit MobileNetEncoder(const std::string& weights) : network_(generator_) {
-    if (!weights.empty()) load(network_, weights);
-    nn::requires_grad_(network_, false);
-  }
-  std::string name() const override { return "mobilenet"; }
-  index_t channels() const override { return 1280; }
-  index_t pooled_size() const override { return 1280; }
-  Features operator()(const std::vector<image::Image>& images) const override {
-    return from_planes(network_.features(prepare(images, Preparation::tf)));
-  }
-
- private:
-  Generator generator_{0};
-  models::MobileNetV2<float> network_;
-};
-
-class ResNetEncoder final : public Encoder {
- public:
-  explicit ResNetEncoder(const std::string& weights) : network_(generator_) {
+  PlanesEncoder(std::string name, index_t channels, Preparation preparation, const std::string& weights)
+      : name_(std::move(name)), channels_(channels), preparation_(preparation), network_(generator_) {
     if (!weights.empty()) load(network_, weights);
     nn::requires_grad_(network_, false);
     nn::eval(network_);
   }
-  std::string name() const override { return "resnet50"; }
-  index_t channels() const override { return 1024; }
-  index_t pooled_size() const override { return 1024; }
+  std::string name() const override { return name_; }
+  index_t channels() const override { return channels_; }
+  index_t pooled_size() const override { return channels_; }
   Features operator()(const std::vector<image::Image>& images) const override {
-    return from_planes(network_.features(prepare(images, Preparation::torchvision)));
+    return from_planes(network_.features(prepare(images, preparation_)));
   }
 
  private:
+  std::string name_;
+  index_t channels_;
+  Preparation preparation_;
   Generator generator_{0};
-  models::ResNet50v2C4<float> network_;
-};
-
-class SqueezeNetEncoder final : public Encoder {
- public:
-  explicit SqueezeNetEncoder(const std::string& weights) : network_(generator_) {
-    if (!weights.empty()) load(network_, weights);
-    nn::requires_grad_(network_, false);
-  }
-  std::string name() const override { return "squeezenet"; }
-  index_t channels() const override { return 512; }
-  index_t pooled_size() const override { return 512; }
-  Features operator()(const std::vector<image::Image>& images) const override {
-    return from_planes(network_.features(prepare(images, Preparation::torchvision)));
-  }
-
- private:
-  Generator generator_{0};
-  models::SqueezeNet<float> network_;
+  Network network_;
 };
 
 /// VGG: the pooled vector is the second hidden layer's, as the Keras captioner reads it.
@@ -231,9 +201,12 @@ class Combined final : public Encoder {
 };
 
 std::unique_ptr<Encoder> make_one(const std::string& name, const std::string& weights) {
-  if (name == "mobilenet") return std::make_unique<MobileNetEncoder>(weights);
-  if (name == "resnet50") return std::make_unique<ResNetEncoder>(weights);
-  if (name == "squeezenet") return std::make_unique<SqueezeNetEncoder>(weights);
+  if (name == "mobilenet")
+    return std::make_unique<PlanesEncoder<models::MobileNetV2<float>>>(name, 1280, Preparation::tf, weights);
+  if (name == "resnet50")
+    return std::make_unique<PlanesEncoder<models::ResNet50v2C4<float>>>(name, 1024, Preparation::torchvision, weights);
+  if (name == "squeezenet")
+    return std::make_unique<PlanesEncoder<models::SqueezeNet<float>>>(name, 512, Preparation::torchvision, weights);
   for (const index_t depth : {11, 13, 16, 19})
     for (const bool norm : {false, true}) {
       const std::string vgg = "vgg" + std::to_string(depth) + (norm ? "_bn" : "");
