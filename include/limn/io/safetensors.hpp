@@ -56,7 +56,7 @@ class SafetensorsFile {
     const TensorInfo& tensor = info(name);
     const index_t rows = tensor.shape.empty() ? 0 : tensor.shape[0];
     if (first < 0 || count < 0 || first > rows || count > rows - first)
-      fail(path().string(), "rows ", first, " to ", first + count, " of the tensor ", in_quotes(name), " of shape ",
+      fail(path().string(), count, " rows from row ", first, " on of the tensor ", in_quotes(name), " of shape ",
            shape_text(tensor.shape), " do not exist");
     const index_t row = rows ? tensor.bytes() / rows : 0;
     if (static_cast<index_t>(bytes.size()) != count * row)
