@@ -9,10 +9,11 @@
 namespace limn::vqa {
 
 io::Json Architecture::to_json() const {
-  io::Json json{{"question", model.question},   {"image", model.image}, {"features", model.features},
-                {"vocabulary", model.vocabulary}, {"answers", model.answers}, {"embedding", model.embedding},
-                {"units", model.units},         {"heads", model.heads}, {"dropout", model.dropout},
-                {"encoder", encoder}};
+  io::Json json{{"question", model.question}, {"image", model.image},
+                {"features", model.features}, {"vocabulary", model.vocabulary},
+                {"answers", model.answers},   {"embedding", model.embedding},
+                {"units", model.units},       {"heads", model.heads},
+                {"dropout", model.dropout},   {"encoder", encoder}};
   if (encoder == "cnn") {
     json["cnn_widths"] = cnn.widths;
     json["cnn_strides"] = cnn.strides;
@@ -41,8 +42,8 @@ Architecture Architecture::from_json(const io::Json& json, const std::string& wh
         !within(a.cnn.strides, 8) || a.picture < 16 || a.picture > 4096)
       fail(where, "its architecture names no network that reads pictures; the file is damaged");
   }
-  for (const index_t s : {a.model.features, a.model.vocabulary, a.model.answers, a.model.embedding, a.model.units,
-                          a.model.heads})
+  for (const index_t s :
+       {a.model.features, a.model.vocabulary, a.model.answers, a.model.embedding, a.model.units, a.model.heads})
     if (s < 1 || s > 1000000) fail(where, "its architecture names a size of ", s, "; the file is damaged");
   return a;
 }
@@ -107,8 +108,7 @@ Answerer Answerer::load(const std::string& named) {
                                : named;
   const io::Checkpoint checkpoint(file);
   const io::Json& stored = checkpoint.architecture();
-  const Architecture architecture =
-      Architecture::from_json(stored.contains("model") ? stored["model"] : stored, file);
+  const Architecture architecture = Architecture::from_json(stored.contains("model") ? stored["model"] : stored, file);
   text::Vocabulary vocabulary =
       text::Vocabulary::from_text(io::json_value<std::string>(checkpoint.extra(), "vocabulary", file), file);
   auto answers = io::json_value<std::vector<std::string>>(checkpoint.extra(), "answers", file);

@@ -29,8 +29,8 @@ class FileSource final : public Source {
   explicit FileSource(const SourceOptions& options) : options_(options) {
     data_ = data::read_vqa(options.data, {.split = options.split, .seed = options.seed});
     for (const std::string& note : data_.notes) std::fprintf(stderr, "vqa: note: %s\n", app::one_line(note).c_str());
-    const std::size_t count =
-        options.limit > 0 ? std::min(data_.images.size(), static_cast<std::size_t>(options.limit)) : data_.images.size();
+    const std::size_t count = options.limit > 0 ? std::min(data_.images.size(), static_cast<std::size_t>(options.limit))
+                                                : data_.images.size();
     of_image_.resize(count);
     for (const data::VqaQuestion& q : data_.questions)
       if (static_cast<std::size_t>(q.image) < count)
@@ -109,7 +109,10 @@ class SceneSource final : public Source {
   std::vector<Question> questions(index_t epoch, index_t image) const override {
     std::vector<Question> list;
     for (const scenes::Question& q : scenes::questions(scene(epoch, image)))
-      list.push_back({q.text, q.answer, {q.answer}, scenes::name(q.kind),
+      list.push_back({q.text,
+                      q.answer,
+                      {q.answer},
+                      scenes::name(q.kind),
                       q.answer == "yes" || q.answer == "no" ? "yes/no" : "other"});
     return list;
   }
@@ -133,7 +136,8 @@ class SceneSource final : public Source {
  private:
   [[nodiscard]] scenes::Scene scene(index_t epoch, index_t image) const {
     if (split_ != scenes::Split::train) return scenes::make_scene(static_cast<std::uint64_t>(image), split_);
-    return scenes::make_scene(options_.seed * 1000003 + static_cast<std::uint64_t>(epoch * options_.limit + image), split_);
+    return scenes::make_scene(options_.seed * 1000003 + static_cast<std::uint64_t>(epoch * options_.limit + image),
+                              split_);
   }
   SourceOptions options_;
   scenes::Split split_ = scenes::Split::test;

@@ -14,8 +14,8 @@ namespace limn::vqa {
 
 /// A question as it is scored.
 struct Question {
-  std::string text, answer;           ///< the answer of most people
-  std::vector<std::string> answers;   ///< of all
+  std::string text, answer;          ///< the answer of most people
+  std::vector<std::string> answers;  ///< of all
   std::string type, answer_type;
 };
 
@@ -37,10 +37,10 @@ struct SourceOptions {
   std::string split;     ///< train, dev or test
   std::string features;  ///< features file; empty: pictures
   std::uint64_t seed = 1;
-  index_t limit = 0;       ///< at most so many images; 0: all
-  index_t picture = 64;    ///< side of the pictures
-  index_t shift = 0;       ///< pictures are moved by up to so many pixels each way, anew each epoch
-  bool looks = true;       ///< false: input() is undefined
+  index_t limit = 0;     ///< at most so many images; 0: all
+  index_t picture = 64;  ///< side of the pictures
+  index_t shift = 0;     ///< pictures are moved by up to so many pixels each way, anew each epoch
+  bool looks = true;     ///< false: input() is undefined
   const captioner::Encoder* encoder = nullptr;  ///< computes grids of pictures where no features file is given
 };
 

@@ -161,8 +161,9 @@ std::vector<std::string> choose_answers(const std::vector<Question>& questions, 
       left_out += count;
   }
   if (left_out > 0 && !quiet)
-    std::fprintf(stderr, "vqa: note: %lld training questions have answers beyond the %lld most frequent ones and are left out\n",
-                 static_cast<long long>(left_out), static_cast<long long>(most));
+    std::fprintf(
+        stderr, "vqa: note: %lld training questions have answers beyond the %lld most frequent ones and are left out\n",
+        static_cast<long long>(left_out), static_cast<long long>(most));
   return answers;
 }
 
@@ -209,7 +210,8 @@ int train(const TrainOptions& options) {
     architecture.encoder = file.encoder();
     architecture.model.features = file.channels();
     if (file.reader().metadata().count("weights"))
-      weights = io::parse_json(file.reader().metadata().at("weights"), options.features).get<std::vector<std::string>>();
+      weights =
+          io::parse_json(file.reader().metadata().at("weights"), options.features).get<std::vector<std::string>>();
   }
   const bool scenes = options.data == "scenes";
   SourceOptions source{.data = options.data,
@@ -235,8 +237,8 @@ int train(const TrainOptions& options) {
   if (!options.run.quiet)
     std::printf("%lld training images, %lld validation images, %lld words, %lld answers, %lld parameters\n",
                 static_cast<long long>(training->images()), static_cast<long long>(validation->images()),
-                static_cast<long long>(answerer.vocabulary().size()),
-                static_cast<long long>(answerer.answers().size()), static_cast<long long>(nn::parameter_count(answerer)));
+                static_cast<long long>(answerer.vocabulary().size()), static_cast<long long>(answerer.answers().size()),
+                static_cast<long long>(nn::parameter_count(answerer)));
   VqaTrainee trainee(options, *training, *validation, weights, answerer);
   return app::TrainingRun<Batch>(options.run, trainee).run();
 }
