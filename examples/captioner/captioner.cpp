@@ -119,6 +119,11 @@ Captioner Captioner::load(const std::string& named) {
   return captioner;
 }
 
+void Captioner::set_dropout(double dropout) {
+  architecture_.dropout = dropout;
+  (merge_ ? merge_->config.dropout : attention_->config.dropout) = dropout;
+}
+
 void Captioner::set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale) {
   (merge_ ? merge_->feature_mean : attention_->feature_mean) = mean;
   (merge_ ? merge_->feature_scale : attention_->feature_scale) = scale;
@@ -169,6 +174,20 @@ std::vector<generate::Hypothesis> Captioner::describe(const models::ImageFeature
         merge_->begin(image), [&](auto& state, const auto& ids) { return merge_->next(state, ids); }, chosen);
   return generate::beam_search(
       attention_->begin(image), [&](auto& state, const auto& ids) { return attention_->next(state, ids); }, chosen);
+}
+
+std::vector<generate::Hypothesis> Captioner::sample(const models::ImageFeatures<float>& features,
+                                                    const std::vector<index_t>& rows, index_t longest,
+                                                    Generator& generator) const {
+  NoGradGuard no_grad;
+  const generate::SampleOptions options{
+      .max_length = longest, .start = text::Vocabulary::start, .end = text::Vocabulary::end};
+  const auto draw = [&](const auto& model) {
+    const auto next = [&](auto& state, const auto& ids) { return model.next(state, ids); };
+    return generate::sample(model.begin(features).select(rows), next, static_cast<index_t>(rows.size()), options,
+                            generator);
+  };
+  return merge_ ? draw(*merge_) : draw(*attention_);
 }
 
 std::string Captioner::words(const generate::Hypothesis& hypothesis) const {

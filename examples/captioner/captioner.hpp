@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <limn/generate/beam.hpp>
+#include <limn/generate/sample.hpp>
 #include <limn/image/image.hpp>
 #include <limn/io/checkpoint.hpp>
 #include <limn/models/caption_attention.hpp>
@@ -46,6 +47,8 @@ class Captioner {
   [[nodiscard]] const Architecture& architecture() const { return architecture_; }
   [[nodiscard]] const text::Vocabulary& vocabulary() const { return vocabulary_; }
   [[nodiscard]] bool reads_pictures() const { return architecture_.encoder == "cnn"; }
+  /// The share of each layer's inputs that training drops.
+  void set_dropout(double dropout);
   /// How its feature vectors are scaled: (x - mean) * scale.
   void set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale);
 
@@ -57,6 +60,10 @@ class Captioner {
   /// The best captions of image `row` of the features, best first.
   [[nodiscard]] std::vector<generate::Hypothesis> describe(const models::ImageFeatures<float>& features, index_t row,
                                                            const generate::BeamOptions& options) const;
+  /// One sampled caption of at most `longest` words for each entry of `rows`, which says the image.
+  [[nodiscard]] std::vector<generate::Hypothesis> sample(const models::ImageFeatures<float>& features,
+                                                         const std::vector<index_t>& rows, index_t longest,
+                                                         Generator& generator) const;
   [[nodiscard]] std::string words(const generate::Hypothesis& hypothesis) const;
 
   void train(bool training);

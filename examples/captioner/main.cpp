@@ -67,7 +67,19 @@ int main(int argc, char** argv) {
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
     train->add_flag("!--constant-lr", t.cosine, "keep the learning rate instead of lowering it along a cosine");
-    train->add_option("--patience", t.patience, "epochs without a lower validation loss before stopping")
+    train->add_option("--init", t.init, "checkpoint to start from: model, widths and words are its own");
+    train->add_flag("--self-critical", t.self_critical,
+                    "train on the reward (CIDEr-D) of sampled captions; start from a trained model with --init");
+    train->add_option("--samples", t.samples, "self-critical: sampled captions an image")
+        ->capture_default_str()
+        ->check(CLI::Range(2, 100));
+    train->add_option("--bleu-reward", t.bleu_reward, "self-critical: how much BLEU counts beside CIDEr-D")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    train
+        ->add_option("--patience", t.patience,
+                     "epochs before stopping that are no better on validation: no lower loss or, self-critical, no "
+                     "higher CIDEr-D")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
     train->add_option("--save-every", t.save_every, "steps between saves of the run's state")

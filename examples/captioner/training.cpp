@@ -2,14 +2,17 @@
 
 #include <cmath>
 #include <cstdio>
+#include <optional>
 
 #include <limn/metrics/bleu.hpp>
+#include <limn/metrics/cider.hpp>
 #include <limn/ops/cross_entropy.hpp>
 #include <limn/optim/adam.hpp>
 #include <limn/optim/clip.hpp>
 #include <limn/optim/schedule.hpp>
 
 #include "captioner/captioner.hpp"
+#include "captioner/self_critical.hpp"
 #include "captioner/source.hpp"
 #include "shared/errors.hpp"
 #include "shared/progress.hpp"
@@ -23,10 +26,11 @@ struct Epoch {
   index_t epoch = 0;
   double loss = 0, accuracy = 0, validation_loss = 0, validation_accuracy = 0;
   std::vector<double> bleu = {0, 0, 0, 0};
-  double lr = 0;
+  double cider = 0, lr = 0;
 };
 
-/// Sums over steps, exact in the checkpoint.
+/// Sums over steps, exact in the checkpoint. Of self-critical training `loss` is minus the reward and words are
+/// captions.
 struct Tally {
   double loss = 0;
   index_t right = 0, words = 0;
@@ -45,32 +49,33 @@ io::Json to_json(const std::vector<Epoch>& history) {
   io::Json rows = io::Json::array();
   for (const Epoch& e : history)
     rows.push_back({e.epoch, e.loss, e.accuracy, e.validation_loss, e.validation_accuracy, e.bleu[0], e.bleu[1],
-                    e.bleu[2], e.bleu[3], e.lr});
+                    e.bleu[2], e.bleu[3], e.cider, e.lr});
   return rows;
 }
 std::vector<Epoch> history_of(const io::Json& rows, const std::string& where) {
   std::vector<Epoch> history;
   for (const io::Json& row : rows) {
-    if (!row.is_array() || row.size() != 10) fail(where, "its history is damaged; start the run anew");
+    if (!row.is_array() || row.size() != 11) fail(where, "its history is damaged; start the run anew");
     const auto v = row.get<std::vector<double>>();
-    history.push_back({static_cast<index_t>(v[0]), v[1], v[2], v[3], v[4], {v[5], v[6], v[7], v[8]}, v[9]});
+    history.push_back({static_cast<index_t>(v[0]), v[1], v[2], v[3], v[4], {v[5], v[6], v[7], v[8]}, v[9], v[10]});
   }
   return history;
 }
 
-void write_history(const std::filesystem::path& folder, const std::vector<Epoch>& history, index_t best) {
-  std::string csv = "epoch,loss,accuracy,val_loss,val_accuracy,bleu_1,bleu_2,bleu_3,bleu_4,lr\n";
+void write_history(const std::filesystem::path& folder, const std::vector<Epoch>& history, index_t best,
+                   bool self_critical) {
+  std::string csv = "epoch,loss,accuracy,val_loss,val_accuracy,bleu_1,bleu_2,bleu_3,bleu_4,cider_d,lr\n";
   app::Chart loss{.title = "Loss", .x_label = "epoch", .y_label = "nats a word"},
       accuracy{.title = "Accuracy", .x_label = "epoch", .y_label = "next word right"};
-  app::Chart bleu{.title = "Validation BLEU, greedy", .x_label = "epoch", .y_label = "BLEU"};
+  app::Chart bleu{.title = "Validation, greedy captions", .x_label = "epoch", .y_label = "BLEU, CIDEr-D"};
   loss.series = {{"training", {}, {}}, {"validation", {}, {}}};
   accuracy.series = loss.series;
-  bleu.series = {{"BLEU-1", {}, {}}, {"BLEU-2", {}, {}}, {"BLEU-3", {}, {}}, {"BLEU-4", {}, {}}};
+  bleu.series = {{"BLEU-1", {}, {}}, {"BLEU-2", {}, {}}, {"BLEU-3", {}, {}}, {"BLEU-4", {}, {}}, {"CIDEr-D", {}, {}}};
   for (const Epoch& e : history) {
     char line[256];
-    std::snprintf(line, sizeof line, "%lld,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6g\n",
+    std::snprintf(line, sizeof line, "%lld,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6f,%.6g\n",
                   static_cast<long long>(e.epoch), e.loss, e.accuracy, e.validation_loss, e.validation_accuracy,
-                  e.bleu[0], e.bleu[1], e.bleu[2], e.bleu[3], e.lr);
+                  e.bleu[0], e.bleu[1], e.bleu[2], e.bleu[3], e.cider, e.lr);
     csv += line;
     const auto add = [&](app::Series& s, double value) {
       s.x.push_back(static_cast<double>(e.epoch));
@@ -81,6 +86,7 @@ void write_history(const std::filesystem::path& folder, const std::vector<Epoch>
     add(accuracy.series[0], e.accuracy);
     add(accuracy.series[1], e.validation_accuracy);
     for (std::size_t n = 0; n < 4; ++n) add(bleu.series[n], e.bleu[n]);
+    add(bleu.series[4], e.cider);
   }
   if (best > 0)
     for (app::Chart* chart : {&loss, &accuracy, &bleu}) {
@@ -88,7 +94,16 @@ void write_history(const std::filesystem::path& folder, const std::vector<Epoch>
       chart->marker_label = "best";
     }
   io::write_file(folder / "history.csv", csv);
-  io::write_file(folder / "history.svg", app::svg_charts({loss, accuracy, bleu}, 3));
+  const app::Chart reward{.title = "Reward of sampled captions",
+                          .x_label = "epoch",
+                          .y_label = "mean",
+                          .series = {{"training", loss.series[0].x, {}}}};
+  std::vector<app::Chart> charts{loss, accuracy, bleu};
+  if (self_critical) {  // the words' loss and accuracy are not what is trained
+    charts = {reward, bleu};
+    for (const double value : loss.series[0].y) charts[0].series[0].y.push_back(-value);
+  }
+  io::write_file(folder / "history.svg", app::svg_charts(charts, static_cast<int>(charts.size())));
 }
 
 /// A training run: everything that last.safetensors keeps.
@@ -102,6 +117,7 @@ class Run {
         optimizer_(captioner.parameters(), {.lr = options.lr}),
         random_(options.seed ^ 0x9e3779b97f4a7c15u) {
     steps_an_epoch_ = (source.training_size() + options.batch - 1) / options.batch;
+    if (options.self_critical) self_critical_.emplace(source, options.samples, options.bleu_reward, options.longest);
   }
 
   int run() {
@@ -115,9 +131,10 @@ class Run {
       }
     }
     if (!options_.quiet && bad_epochs_ >= options_.patience)
-      std::printf("no lower validation loss in %lld epochs: stopped\n", static_cast<long long>(options_.patience));
+      std::printf("no better on validation in %lld epochs: stopped\n", static_cast<long long>(options_.patience));
     if (!options_.quiet)
-      std::printf("best: epoch %lld, validation loss %.4f -> %s\n", static_cast<long long>(best_epoch_), best_,
+      std::printf("best: epoch %lld, validation %s %.4f -> %s\n", static_cast<long long>(best_epoch_),
+                  self_critical_ ? "CIDEr-D" : "loss", self_critical_ ? -best_ : best_,
                   (folder_ / "best.safetensors").c_str());
     return 0;
   }
@@ -162,7 +179,11 @@ class Run {
               {"lr", o.lr},
               {"label_smoothing", o.label_smoothing},
               {"clip", o.clip},
-              {"cosine", o.cosine}}}};
+              {"cosine", o.cosine},
+              {"init", o.init},
+              {"self_critical", o.self_critical},
+              {"samples", o.samples},
+              {"bleu_reward", o.bleu_reward}}}};
   }
 
   /// False when a signal asked to stop.
@@ -178,7 +199,10 @@ class Run {
       train_step(order);
       ++step_;
       char fields[64];
-      std::snprintf(fields, sizeof fields, "loss %.3f  accuracy %.3f", tally_.mean(), tally_.accuracy());
+      if (self_critical_)
+        std::snprintf(fields, sizeof fields, "reward %.3f", -tally_.mean());
+      else
+        std::snprintf(fields, sizeof fields, "loss %.3f  accuracy %.3f", tally_.mean(), tally_.accuracy());
       progress.fields(fields);
       progress.update(std::min(source_.training_size(), step_ * options_.batch));
       if (app::stop_requested()) return false;
@@ -194,6 +218,22 @@ class Run {
   void train_step(const std::vector<index_t>& order) {
     const auto first = order.begin() + step_ * options_.batch;
     const std::vector<index_t> images(first, std::min(first + options_.batch, order.end()));
+    const index_t done = epoch_ * steps_an_epoch_ + step_, total = options_.epochs * steps_an_epoch_;
+    const index_t warmup = std::min<index_t>(100, total / 20);
+    const double rise = std::min(1.0, static_cast<double>(done + 1) / static_cast<double>(warmup + 1));
+    optimizer_.set_lr(options_.cosine ? rise * optim::cosine_annealing_lr(total)(done, options_.lr) : options_.lr);
+
+    const Tensor<float> loss = self_critical_ ? reward_loss(images) : caption_loss(images);
+    if (!std::isfinite(loss.item()))
+      fail("train", "the loss became ", loss.item(), " in epoch ", epoch_ + 1, "; use a smaller --lr");
+    optimizer_.zero_grad();
+    backward(loss);
+    if (options_.clip > 0) optim::clip_grad_norm(optimizer_.parameters(), options_.clip);
+    optimizer_.step();
+  }
+
+  /// Teacher forcing on the references.
+  Tensor<float> caption_loss(const std::vector<index_t>& images) {
     std::vector<std::vector<index_t>> captions;
     std::vector<index_t> owners;
     for (std::size_t k = 0; k < images.size(); ++k)
@@ -202,22 +242,20 @@ class Run {
         owners.push_back(static_cast<index_t>(k));
       }
     const auto batch = models::CaptionBatch::of(captions, owners, text::Vocabulary::pad, options_.longest);
-
-    const index_t done = epoch_ * steps_an_epoch_ + step_, total = options_.epochs * steps_an_epoch_;
-    const index_t warmup = std::min<index_t>(100, total / 20);
-    const double rise = std::min(1.0, static_cast<double>(done + 1) / static_cast<double>(warmup + 1));
-    optimizer_.set_lr(options_.cosine ? rise * optim::cosine_annealing_lr(total)(done, options_.lr) : options_.lr);
     const Tensor<float> logits =
         captioner_.logits(source_.training_features(captioner_, epoch_, images), batch, &random_);
     const Tensor<float> loss =
         cross_entropy<float>(logits, batch.targets, {.label_smoothing = options_.label_smoothing});
-    if (!std::isfinite(loss.item()))
-      fail("train", "the loss became ", loss.item(), " in epoch ", epoch_ + 1, "; use a smaller --lr");
     tally_.add(logits, loss, batch.targets);
-    optimizer_.zero_grad();
-    backward(loss);
-    if (options_.clip > 0) optim::clip_grad_norm(optimizer_.parameters(), options_.clip);
-    optimizer_.step();
+    return loss;
+  }
+
+  Tensor<float> reward_loss(const std::vector<index_t>& images) {
+    const SelfCritical::Step step =
+        (*self_critical_)(captioner_, source_.training_features(captioner_, epoch_, images), images, random_);
+    tally_.loss -= step.reward;
+    tally_.words += step.captions;
+    return step.loss;
   }
 
   void finish_epoch() {
@@ -231,24 +269,26 @@ class Run {
     ++epoch_;
     step_ = 0;
     tally_ = {};
-    const bool better = best_epoch_ == 0 || now.validation_loss < best_;
+    const double measure = self_critical_ ? -now.cider : now.validation_loss;
+    const bool better = best_epoch_ == 0 || measure < best_;
     bad_epochs_ = better ? 0 : bad_epochs_ + 1;
     if (better) {
-      best_ = now.validation_loss;
+      best_ = measure;
       best_epoch_ = now.epoch;
       captioner_.save((folder_ / "best.safetensors").string(), source_.weights());
     }
     save_state();
-    write_history(folder_, history_, best_epoch_);
+    write_history(folder_, history_, best_epoch_, options_.self_critical);
     if (!options_.quiet)
       std::printf(
-          "epoch %lld  loss %.4f  accuracy %.4f  val_loss %.4f  val_accuracy %.4f  BLEU %.4f %.4f %.4f %.4f%s\n",
+          "epoch %lld  loss %.4f  accuracy %.4f  val_loss %.4f  val_accuracy %.4f  BLEU %.4f %.4f %.4f %.4f  CIDEr-D "
+          "%.4f%s\n",
           static_cast<long long>(now.epoch), now.loss, now.accuracy, now.validation_loss, now.validation_accuracy,
-          now.bleu[0], now.bleu[1], now.bleu[2], now.bleu[3], better ? "  *" : "");
+          now.bleu[0], now.bleu[1], now.bleu[2], now.bleu[3], now.cider, better ? "  *" : "");
     std::fflush(stdout);
   }
 
-  /// Loss and accuracy by teacher forcing, BLEU by greedy captions.
+  /// Loss and accuracy by teacher forcing, BLEU and CIDEr-D of greedy captions.
   void validate(Epoch& now) {
     NoGradGuard no_grad;
     captioner_.train(false);
@@ -284,6 +324,7 @@ class Run {
     now.validation_loss = tally.mean();
     now.validation_accuracy = tally.accuracy();
     now.bleu = metrics::corpus_bleu(said, references);
+    now.cider = metrics::cider_d(said, references);
   }
 
   void save_state() {
@@ -314,8 +355,9 @@ class Run {
   optim::Adam<float> optimizer_;
   Generator random_;
   index_t steps_an_epoch_ = 0, epoch_ = 0, step_ = 0, bad_epochs_ = 0, best_epoch_ = 0;
-  double best_ = 0;  // the validation loss of best_epoch_
+  double best_ = 0;  // of best_epoch_: the validation loss or, self-critical, minus CIDEr-D
   Tally tally_;
+  std::optional<SelfCritical> self_critical_;
   std::vector<Epoch> history_;
 };
 
@@ -347,6 +389,33 @@ void standardise(Captioner& captioner, const Source& source) {
   captioner.set_feature_scaling(mean, scale);
 }
 
+/// An untrained captioner for this source.
+Captioner new_captioner(const TrainOptions& options, const Source& source) {
+  Architecture architecture;
+  architecture.model = options.model;
+  architecture.units = options.units;
+  architecture.embedding = options.embedding;
+  architecture.dropout = options.dropout;
+  architecture.encoder = source.encoder();
+  architecture.features = source.feature_size(architecture.attends());
+  architecture.cnn = {{32, 32, 64, 96, 96}, {2, 1, 2, 2, 1}};
+  Captioner captioner(architecture, text::Vocabulary::build(source.vocabulary_captions(), options.min_count),
+                      options.seed);
+  if (!captioner.reads_pictures()) standardise(captioner, source);
+  return captioner;
+}
+
+/// A trained captioner whose features this source has.
+Captioner initialised(const std::string& checkpoint, const Source& source, double dropout) {
+  Captioner captioner = Captioner::load(checkpoint);
+  const Architecture& a = captioner.architecture();
+  if (a.encoder != source.encoder())
+    fail(checkpoint, "was trained on features of ", a.encoder, " but these are of ", source.encoder(),
+         "; name the features file it was trained on");
+  captioner.set_dropout(dropout);
+  return captioner;
+}
+
 }  // namespace
 
 int train(const TrainOptions& options) {
@@ -357,25 +426,20 @@ int train(const TrainOptions& options) {
   if (!exists && options.resume && !options.quiet)
     std::fprintf(stderr, "captioner: note: nothing to resume in %s; starting anew\n", options.out.c_str());
 
-  const bool attends = options.model == "attention", scenes = options.data == "scenes";
+  if (options.self_critical && options.init.empty() && !exists)
+    fail("--self-critical", "needs a trained captioner to start from; name its checkpoint with --init");
+  const bool scenes = options.data == "scenes";
+  const bool attends =
+      options.init.empty() ? options.model == "attention" : Captioner::load(options.init).architecture().attends();
   if (!scenes && options.features.empty())
     fail("--features", "training on a dataset needs its features file; make one with 'captioner features'");
   const auto source = scenes ? scenes_source(options.seed, options.limit > 0 ? options.limit : 20000,
                                              options.validation > 0 ? options.validation : 500)
                              : dataset_source(options.data, options.features, options.split_ratio, options.seed,
                                               options.limit, options.validation, attends);
-  Architecture architecture;
-  architecture.model = options.model;
-  architecture.units = options.units;
-  architecture.embedding = options.embedding;
-  architecture.dropout = options.dropout;
-  architecture.encoder = source->encoder();
-  architecture.features = source->feature_size(attends);
-  architecture.cnn = {{32, 32, 64, 96, 96}, {2, 1, 2, 2, 1}};
-  Captioner captioner(architecture, text::Vocabulary::build(source->vocabulary_captions(), options.min_count),
-                      options.seed);
+  Captioner captioner =
+      options.init.empty() ? new_captioner(options, *source) : initialised(options.init, *source, options.dropout);
   io::create_folders(folder);
-  if (!scenes) standardise(captioner, *source);
   if (!options.quiet)
     std::printf("%lld training images, %lld validation images, %lld words, %lld parameters\n",
                 static_cast<long long>(source->training_size()), static_cast<long long>(source->validation_size()),

@@ -23,9 +23,13 @@ struct TrainOptions {
   index_t min_count = 5;  ///< words seen less often in training are unknown
   index_t longest = 40;   ///< ids of a caption, start and end counted
   double lr = 1.5e-3, dropout = 0.4, label_smoothing = 0, clip = 5;
-  bool cosine = true;        ///< the learning rate falls along half a cosine; else constant
-  index_t patience = 10;     ///< epochs without a lower validation loss before stopping
-  index_t save_every = 200;  ///< steps between saves of the run's state
+  bool cosine = true;          ///< the learning rate falls along half a cosine; else constant
+  index_t patience = 10;       ///< epochs that are no better on validation before stopping
+  std::string init;            ///< checkpoint to start from: model, widths, words and weights are its own; empty: none
+  bool self_critical = false;  ///< train on the reward of sampled captions instead of on the references' words
+  index_t samples = 5;         ///< sampled captions an image
+  double bleu_reward = 0;      ///< how much a caption's BLEU counts beside its CIDEr-D
+  index_t save_every = 200;    ///< steps between saves of the run's state
   bool resume = false, quiet = false;
 };
 
