@@ -37,7 +37,6 @@ struct WinogradBlock {
   index_t y_width, y_plane;
   const WinogradPart* part;
   const index_t *source, *target, *rows, *columns;
-  const index_t* place;  ///< of the tile in the order (image, tile row, tile column): its position
   const bool *source_contiguous, *target_contiguous;
 };
 
@@ -75,7 +74,7 @@ class WinogradTiling {
         lanes_(winograd_panel() / 2),
         capacity_((most + lanes_ - 1) / lanes_ * lanes_),
         part_(most),
-        numbers_(5 * capacity_),
+        numbers_(4 * capacity_),
         flags_(8 * (capacity_ / lanes_)) {}
 
   [[nodiscard]] index_t rows() const { return (p_.oh + F::tile - 1) / F::tile; }
@@ -89,7 +88,7 @@ class WinogradTiling {
 
   WinogradBlock block(index_t first, index_t count) {
     index_t *source = numbers_.data(), *target = source + capacity_, *height = target + capacity_,
-            *width = height + capacity_, *place = width + capacity_;
+            *width = height + capacity_;
     bool *source_contiguous = flags_.data(), *target_contiguous = source_contiguous + capacity_ / lanes_ * 4;
     const index_t pitch = F::tile * std::min(count, columns()) + 4;
     index_t parts = 0;
@@ -101,7 +100,6 @@ class WinogradTiling {
                                F::tile * run + 4, strip};
       for (index_t i = 0; i < run; ++i) {
         const index_t at = position(done + i, count);
-        place[done + i] = at;
         source[at] = strip + F::tile * i;
         target[at] = image * p_.y_image + ty * F::tile * p_.ow + (tx + i) * F::tile;
         height[at] = std::min(F::tile, p_.oh - ty * F::tile);
@@ -121,8 +119,19 @@ class WinogradTiling {
         source_contiguous[4 * k + r] = reads;
         target_contiguous[4 * k + r] = writes;
       }
-    return {count,  parts,  F::tile + 2, pitch, p_.ow, p_.oh * p_.ow,     part_.data(),
-            source, target, height,      width, place, source_contiguous, target_contiguous};
+    return {count,
+            parts,
+            F::tile + 2,
+            pitch,
+            p_.ow,
+            p_.oh * p_.ow,
+            part_.data(),
+            source,
+            target,
+            height,
+            width,
+            source_contiguous,
+            target_contiguous};
   }
 
  private:

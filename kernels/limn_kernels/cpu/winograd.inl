@@ -331,23 +331,22 @@ void winograd_output_block(const WinogradBlock& b, index_t outputs, const float*
 
 // ---- Products: 36 (or 64) matrix products of U and V. ----
 
-/// c [Rows, panel] = a b: a(i, p) = a[i * a_row + p * a_step], b [k, panel] packed. `add`: c += a b.
+/// c [Rows, panel] = a^T b: a and b are panels [k, panel], Rows columns of a are used. `add`: c += a^T b.
 template <index_t Rows>
-void winograd_tile(index_t k, const float* a, index_t a_row, index_t a_step, const float* b, float* c, index_t ldc,
-                   bool add) {
-  constexpr index_t step = lanes<float>;
+void winograd_tile(index_t k, const float* a, const float* b, float* c, index_t ldc, bool add) {
+  constexpr index_t step = lanes<float>, ahead = 12 * winograd_panel;
   Vec<float> sum[Rows][2];
   LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = Vec<float>{};
   for (index_t p = 0; p < k; ++p) {
     const Vec<float> b0 = load<float>(b), b1 = load<float>(b + step);
-    __builtin_prefetch(b + 12 * winograd_panel);
-    __builtin_prefetch(b + 12 * winograd_panel + step);
+    __builtin_prefetch(b + ahead);
+    __builtin_prefetch(b + ahead + step);
     LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
-      const Vec<float> x = broadcast<float>(a[i * a_row]);
+      const Vec<float> x = broadcast<float>(a[i]);
       sum[i][0] += x * b0;
       sum[i][1] += x * b1;
     }
-    a += a_step;
+    a += winograd_panel;
     b += winograd_panel;
   }
   LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
@@ -361,18 +360,16 @@ void winograd_tile(index_t k, const float* a, index_t a_row, index_t a_step, con
   }
 }
 
-/// The same for any number of rows, in tiles of nearly equal height.
-inline void winograd_tiles(index_t rows, index_t k, const float* a, index_t a_row, index_t a_step, const float* b,
-                           float* c, index_t ldc, bool add) {
+/// The same for any number of rows up to a panel, in tiles of nearly equal height.
+inline void winograd_tiles(index_t rows, index_t k, const float* a, const float* b, float* c, index_t ldc, bool add) {
   const index_t parts = (rows + winograd_rows - 1) / winograd_rows, base = rows / parts, extra = rows % parts;
   for (index_t part = 0, first = 0; part < parts; ++part) {
     const index_t height = base + (part < extra ? 1 : 0);
-    const float* from = a + first * a_row;
     float* to = c + first * ldc;
     switch (height) {
-#define LIMN_TILE(n)                                           \
-  case n:                                                      \
-    winograd_tile<n>(k, from, a_row, a_step, b, to, ldc, add); \
+#define LIMN_TILE(n)                                 \
+  case n:                                            \
+    winograd_tile<n>(k, a + first, b, to, ldc, add); \
     break;
       LIMN_TILE(1)
       LIMN_TILE(2)
@@ -408,7 +405,7 @@ inline void winograd_products_wide(index_t xi_count, index_t panels, index_t cha
     for (index_t o = 0; o < outputs; o += winograd_panel) {
       const index_t rows = outputs - o < winograd_panel ? outputs - o : winograd_panel;
       for (index_t panel = 0; panel < panels; ++panel)
-        winograd_tiles(rows, channels, u + xi * u_stride + o * channels, 1, winograd_panel,
+        winograd_tiles(rows, channels, u + xi * u_stride + o * channels,
                        v + xi * v_stride + panel * channels * winograd_panel,
                        m + xi * m_stride + (panel * outputs + o) * winograd_panel, winograd_panel, false);
     }
@@ -441,7 +438,7 @@ inline void winograd_products_narrow(index_t xi_count, index_t count, index_t ch
     for (index_t o = 0; o < outputs; o += winograd_panel)
       for (index_t panel = 0; panel < panels; ++panel) {
         const index_t left = count - panel * winograd_panel, rows = left < winograd_panel ? left : winograd_panel;
-        winograd_tiles(rows, channels, v + xi * v_stride + panel * channels * winograd_panel, 1, winograd_panel,
+        winograd_tiles(rows, channels, v + xi * v_stride + panel * channels * winograd_panel,
                        u + xi * u_stride + o * channels, turned, winograd_panel, false);
         winograd_turn(rows, outputs - o < winograd_panel ? outputs - o : winograd_panel, turned,
                       m + xi * m_stride + (panel * outputs + o) * winograd_panel);

@@ -23,60 +23,66 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 /// dw[output * 9 channels + channel * 9 + tap] of one group; overwrites dw. p as in the forward convolution.
 template <class F>
 void winograd_weight_gradient(const WinogradProblem& p, const float* x, const float* dy, float* dw) {
-  constexpr index_t xi_count = (F::tile + 2) * (F::tile + 2), bytes = sizeof(float);
-  constexpr index_t task_outputs = 64, slice = 64;  // outputs of one sum; tiles of one transform
-  const index_t panel = winograd_panel(), lanes = panel / 2;
+  constexpr index_t xi_count = (F::tile + 2) * (F::tile + 2), slice = 64;  // tiles of one transform
+  const index_t panel = winograd_panel(), lanes = panel / 2, pair = 2 * panel;
   const WinogradProblem gradient{p.n, p.outputs, p.channels, p.oh, p.ow, p.oh, p.ow, 0, 0, p.y_image, p.y_image};
   const index_t all_tiles = WinogradTiling<F>(p, 1).tiles();
-  const index_t panels = (p.channels + panel - 1) / panel, output_tasks = (p.outputs + task_outputs - 1) / task_outputs;
-  // Tiles of a block: transforms of about `budget` bytes.
-  const index_t budget = 6 << 20, per_tile = xi_count * (panels * panel + p.outputs) * bytes;
-  const index_t most =
-      std::min(std::max<index_t>(2, budget / per_tile / slice) * slice, (all_tiles + slice - 1) / slice * slice);
-  const index_t m_row = most + 16, m_stride = winograd_stride(p.outputs * m_row),
-                v_stride = winograd_stride(panels * most * panel);
-  const index_t sum_size = xi_count * task_outputs * panel;
-  const bool once = all_tiles <= most;
-  const Scratch<float> m(xi_count * m_stride), v(xi_count * v_stride),
-      sums(once ? 0 : panels * output_tasks * sum_size);
+  const index_t v_panels = (p.channels + panel - 1) / panel, m_panels = (p.outputs + panel - 1) / panel;
+  // Tiles of a block: as many as have transforms of 6 MB, but enough to pay for reading and writing the sums.
+  const index_t per_tile = xi_count * (v_panels + m_panels) * panel * static_cast<index_t>(sizeof(float));
+  const index_t wanted = std::max<index_t>(2, (index_t{6} << 20) / per_tile / slice) * slice;
+  const index_t blocks = (all_tiles + wanted - 1) / wanted;
+  const index_t most = (all_tiles + blocks - 1) / blocks, v_panel = most * panel, m_panel = most * panel;
+  const index_t v_stride = winograd_stride(v_panels * v_panel), m_stride = winograd_stride(m_panels * m_panel);
+
+  // Each task sums for two panels of outputs and two of channels; where that gives too few tasks, for some xi alone.
+  const index_t v_pairs = (v_panels + 1) / 2, pairs = v_pairs * ((m_panels + 1) / 2), sum_size = xi_count * pair * pair;
+  const index_t xi_tasks = thread_count() == 1 || pairs >= 4 * thread_count() ? 1 : xi_count / 4;
+  const bool at_once = xi_tasks == 1 && all_tiles <= most;  // a task's sums need not be kept
+  const Scratch<float> m(xi_count * m_stride), v(xi_count * v_stride), sums(at_once ? 0 : pairs * sum_size);
+  const auto collect = [&](index_t task, const float* sum) {
+    const index_t c = task % v_pairs * pair, o = task / v_pairs * pair;
+    LIMN_CALL_ISA(winograd_collect_block<F>, std::min(pair, p.outputs - o), std::min(pair, p.channels - c), sum,
+                  dw + (o * p.channels + c) * 9, p.channels * 9);
+  };
 
   for (index_t first = 0; first < all_tiles; first += most) {
     const index_t count = std::min(most, all_tiles - first), slices = (count + slice - 1) / slice;
-    const index_t channel_tasks = panels * 2, dy_tasks = (p.outputs + lanes - 1) / lanes;
-    parallel_for(slices * (channel_tasks + dy_tasks), 1, [&](index_t begin, index_t end) {
+    const index_t v_tasks = (p.channels + lanes - 1) / lanes, m_tasks = (p.outputs + lanes - 1) / lanes;
+    parallel_for(slices * (v_tasks + m_tasks), 1, [&](index_t begin, index_t end) {
       WinogradTiling<F> x_tiling(p, slice), dy_tiling(gradient, slice);
-      const Scratch<float> strip(x_tiling.strip_size(slice) * lanes), rows(x_tiling.strip_size(slice) * lanes);
+      const index_t part = (F::tile + 2) * (F::tile * slice + 4) * lanes;
+      const Scratch<float> strip(part), rows(part);
       for (index_t task = begin; task < end; ++task) {
-        const index_t at = task / (channel_tasks + dy_tasks) * slice, part = task % (channel_tasks + dy_tasks);
-        const index_t tiles = std::min(slice, count - at);
-        if (part < channel_tasks) {
-          const index_t c = part * lanes;
-          LIMN_CALL_ISA(winograd_turned_block<F>, x_tiling.block(first + at, tiles), p.h, p.w, p.channels - c,
+        const index_t at = task / (v_tasks + m_tasks) * slice, tiles = std::min(slice, count - at);
+        const index_t i = task % (v_tasks + m_tasks), c = i * lanes, o = (i - v_tasks) * lanes;
+        if (i < v_tasks)
+          LIMN_CALL_ISA(winograd_channels_of_input<F>, x_tiling.block(first + at, tiles), p.h, p.w, p.channels - c,
                         x + c * p.h * p.w, rows.data(), strip.data(),
-                        v.data() + (c / panel * most + at) * panel + c % panel, v_stride);
-        } else {
-          const index_t o = (part - channel_tasks) * lanes;
-          WinogradBlock b = dy_tiling.block(first + at, tiles);
-          b.tile_rows = F::tile;
-          LIMN_CALL_ISA(winograd_spread_block<F>, b, p.oh, p.ow, std::min(lanes, p.outputs - o), dy + o * p.oh * p.ow,
-                        strip.data(), m.data() + o * m_row + at, m_stride, m_row);
-        }
+                        v.data() + c / panel * v_panel + at * panel + c % panel, v_stride);
+        else
+          LIMN_CALL_ISA(winograd_channels_of_gradient<F>, dy_tiling.block(first + at, tiles), p.oh, p.ow, p.outputs - o,
+                        dy + o * p.oh * p.ow, rows.data(), strip.data(),
+                        m.data() + o / panel * m_panel + at * panel + o % panel, m_stride);
       }
     });
-    parallel_for(panels * output_tasks, 1, [&](index_t begin, index_t end) {
-      const Scratch<float> own(once ? sum_size : 0);
-      for (index_t task = begin; task < end; ++task) {
-        const index_t c = task / output_tasks * panel, o = task % output_tasks * task_outputs,
-                      outputs = std::min(task_outputs, p.outputs - o);
-        float* sum = once ? own.data() : sums.data() + task * sum_size;
-        LIMN_CALL_ISA(winograd_gradient_products, xi_count, count, outputs, m.data() + o * m_row, m_stride, m_row,
-                      v.data() + c * most, v_stride, sum, first > 0);
-        if (first + count == all_tiles)
-          LIMN_CALL_ISA(winograd_collect_block<F>, outputs, std::min(panel, p.channels - c), sum,
-                        dw + (o * p.channels + c) * 9, p.channels * 9);
+    parallel_for(pairs * xi_tasks, 1, [&](index_t begin, index_t end) {
+      const Scratch<float> own(at_once ? sum_size : 0);
+      for (index_t i = begin; i < end; ++i) {
+        const index_t task = i / xi_tasks, xi = i % xi_tasks * (xi_count / xi_tasks), c = task % v_pairs * pair,
+                      o = task / v_pairs * pair;
+        float* sum = at_once ? own.data() : sums.data() + task * sum_size;
+        LIMN_CALL_ISA(winograd_gradient_products, xi, xi_count / xi_tasks, count, std::min(pair, p.outputs - o),
+                      std::min(pair, p.channels - c), m.data() + o / panel * m_panel, m_stride, m_panel,
+                      v.data() + c / panel * v_panel, v_stride, v_panel, sum, first > 0);
+        if (xi_tasks == 1 && first + count == all_tiles) collect(task, sum);
       }
     });
   }
+  if (xi_tasks > 1)
+    parallel_for(pairs, 1, [&](index_t begin, index_t end) {
+      for (index_t task = begin; task < end; ++task) collect(task, sums.data() + task * sum_size);
+    });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
