@@ -119,27 +119,19 @@ Captioner Captioner::load(const std::string& named) {
   return captioner;
 }
 
+void Captioner::set_dropout(double dropout) {
+  architecture_.dropout = dropout;
+  (merge_ ? merge_->config.dropout : attention_->config.dropout) = dropout;
+}
+
 void Captioner::set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale) {
   (merge_ ? merge_->feature_mean : attention_->feature_mean) = mean;
   (merge_ ? merge_->feature_scale : attention_->feature_scale) = scale;
 }
 
-models::ImageFeatures<float> Captioner::look(const std::vector<image::Image>& pictures) const {
-  const index_t side = architecture_.picture, count = static_cast<index_t>(pictures.size());
-  Tensor<float> x({count, 3, side, side});
-  kernels::parallel_for(count, 8, [&](index_t begin, index_t end) {
-    for (index_t n = begin; n < end; ++n) {
-      const image::Image& given = pictures[static_cast<std::size_t>(n)];
-      const bool fits = given.width == side && given.height == side;
-      const image::Image resized = fits ? image::Image() : image::resize(given, side, side, image::Filter::bilinear);
-      const image::Image& picture = fits ? given : resized;
-      for (index_t p = 0; p < side * side; ++p)
-        for (index_t c = 0; c < 3; ++c)
-          x.data()[(n * 3 + c) * side * side + p] =
-              static_cast<float>(picture.pixels[static_cast<std::size_t>(3 * p + c)]) / 63.75f - 2;
-    }
-  });
-  const Tensor<float> planes = (*cnn_)(x);
+models::ImageFeatures<float> Captioner::look(const Tensor<float>& pixels) const {
+  const Tensor<float> planes = (*cnn_)(pixels);
+  const index_t count = planes.size(0);
   const index_t h = planes.size(2), w = planes.size(3);
   Tensor<float> places({1, h * w, 2});
   for (index_t p = 0; p < h * w; ++p) {
@@ -171,6 +163,20 @@ std::vector<generate::Hypothesis> Captioner::describe(const models::ImageFeature
       attention_->begin(image), [&](auto& state, const auto& ids) { return attention_->next(state, ids); }, chosen);
 }
 
+std::vector<generate::Hypothesis> Captioner::sample(const models::ImageFeatures<float>& features,
+                                                    const std::vector<index_t>& rows, index_t longest,
+                                                    Generator& generator) const {
+  NoGradGuard no_grad;
+  const generate::SampleOptions options{
+      .max_length = longest, .start = text::Vocabulary::start, .end = text::Vocabulary::end};
+  const auto draw = [&](const auto& model) {
+    const auto next = [&](auto& state, const auto& ids) { return model.next(state, ids); };
+    return generate::sample(model.begin(features).select(rows), next, static_cast<index_t>(rows.size()), options,
+                            generator);
+  };
+  return merge_ ? draw(*merge_) : draw(*attention_);
+}
+
 std::string Captioner::words(const generate::Hypothesis& hypothesis) const {
   return text::join_words(vocabulary_.decode({hypothesis.words.begin(), hypothesis.words.end()}));
 }
@@ -191,6 +197,24 @@ void Captioner::save(const std::string& path, const std::vector<std::string>& we
   info.architecture = architecture_.to_json();
   info.extra = {{"vocabulary", vocabulary_.to_text()}, {"encoder_weights", weights}};
   io::save_checkpoint(path, map, info);
+}
+
+Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side) {
+  const index_t count = static_cast<index_t>(pictures.size());
+  Tensor<float> x({count, 3, side, side});
+  kernels::parallel_for(count, 8, [&](index_t begin, index_t end) {
+    for (index_t n = begin; n < end; ++n) {
+      const image::Image& given = pictures[static_cast<std::size_t>(n)];
+      const bool fits = given.width == side && given.height == side;
+      const image::Image resized = fits ? image::Image() : image::resize(given, side, side, image::Filter::bilinear);
+      const image::Image& picture = fits ? given : resized;
+      for (index_t p = 0; p < side * side; ++p)
+        for (index_t c = 0; c < 3; ++c)
+          x.data()[(n * 3 + c) * side * side + p] =
+              static_cast<float>(picture.pixels[static_cast<std::size_t>(3 * p + c)]) / 63.75f - 2;
+    }
+  });
+  return x;
 }
 
 std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::string& checkpoint,
@@ -219,7 +243,7 @@ std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::strin
 models::ImageFeatures<float> features_of(const Captioner& captioner, const Encoder* encoder,
                                          const std::vector<image::Image>& pictures) {
   NoGradGuard no_grad;
-  if (captioner.reads_pictures()) return captioner.look(pictures);
+  if (captioner.reads_pictures()) return captioner.look(pixels_of(pictures, captioner.architecture().picture));
   const Encoder::Features features = (*encoder)(pictures);
   return {features.pooled, features.grid};
 }
