@@ -127,22 +127,9 @@ void Captioner::set_feature_scaling(const Tensor<float>& mean, const Tensor<floa
   (merge_ ? merge_->feature_scale : attention_->feature_scale) = scale;
 }
 
-models::ImageFeatures<float> Captioner::look(const std::vector<image::Image>& pictures) const {
-  const index_t side = architecture_.picture, count = static_cast<index_t>(pictures.size());
-  Tensor<float> x({count, 3, side, side});
-  kernels::parallel_for(count, 8, [&](index_t begin, index_t end) {
-    for (index_t n = begin; n < end; ++n) {
-      const image::Image& given = pictures[static_cast<std::size_t>(n)];
-      const bool fits = given.width == side && given.height == side;
-      const image::Image resized = fits ? image::Image() : image::resize(given, side, side, image::Filter::bilinear);
-      const image::Image& picture = fits ? given : resized;
-      for (index_t p = 0; p < side * side; ++p)
-        for (index_t c = 0; c < 3; ++c)
-          x.data()[(n * 3 + c) * side * side + p] =
-              static_cast<float>(picture.pixels[static_cast<std::size_t>(3 * p + c)]) / 63.75f - 2;
-    }
-  });
-  const Tensor<float> planes = (*cnn_)(x);
+models::ImageFeatures<float> Captioner::look(const Tensor<float>& pixels) const {
+  const Tensor<float> planes = (*cnn_)(pixels);
+  const index_t count = planes.size(0);
   const index_t h = planes.size(2), w = planes.size(3);
   Tensor<float> places({1, h * w, 2});
   for (index_t p = 0; p < h * w; ++p) {
@@ -210,6 +197,24 @@ void Captioner::save(const std::string& path, const std::vector<std::string>& we
   io::save_checkpoint(path, map, info);
 }
 
+Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side) {
+  const index_t count = static_cast<index_t>(pictures.size());
+  Tensor<float> x({count, 3, side, side});
+  kernels::parallel_for(count, 8, [&](index_t begin, index_t end) {
+    for (index_t n = begin; n < end; ++n) {
+      const image::Image& given = pictures[static_cast<std::size_t>(n)];
+      const bool fits = given.width == side && given.height == side;
+      const image::Image resized = fits ? image::Image() : image::resize(given, side, side, image::Filter::bilinear);
+      const image::Image& picture = fits ? given : resized;
+      for (index_t p = 0; p < side * side; ++p)
+        for (index_t c = 0; c < 3; ++c)
+          x.data()[(n * 3 + c) * side * side + p] =
+              static_cast<float>(picture.pixels[static_cast<std::size_t>(3 * p + c)]) / 63.75f - 2;
+    }
+  });
+  return x;
+}
+
 std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::string& checkpoint,
                                     const std::vector<std::string>& given) {
   if (captioner.reads_pictures()) return nullptr;
@@ -219,7 +224,7 @@ std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::strin
 models::ImageFeatures<float> features_of(const Captioner& captioner, const Encoder* encoder,
                                          const std::vector<image::Image>& pictures) {
   NoGradGuard no_grad;
-  if (captioner.reads_pictures()) return captioner.look(pictures);
+  if (captioner.reads_pictures()) return captioner.look(pixels_of(pictures, captioner.architecture().picture));
   const Encoder::Features features = (*encoder)(pictures);
   return {features.pooled, features.grid};
 }

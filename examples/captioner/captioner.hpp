@@ -52,8 +52,8 @@ class Captioner {
   /// How its feature vectors are scaled: (x - mean) * scale.
   void set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale);
 
-  /// Pictures -> features by the captioner's own network; only when reads_pictures().
-  [[nodiscard]] models::ImageFeatures<float> look(const std::vector<image::Image>& pictures) const;
+  /// Pixels [N, 3, side, side] -> features by the captioner's own network; only when reads_pictures().
+  [[nodiscard]] models::ImageFeatures<float> look(const Tensor<float>& pixels) const;
   /// Logits [positions, vocabulary].
   [[nodiscard]] Tensor<float> logits(const models::ImageFeatures<float>& features, const models::CaptionBatch& batch,
                                      Generator* generator) const;
@@ -89,6 +89,9 @@ class Captioner {
   std::optional<models::AttentionCaptioner<float>> attention_;
   std::vector<std::string> encoder_weights_;
 };
+
+/// Pictures as the captioner's own network reads them: squeezed to a square, values of -2 to 2. -> [N, 3, side, side]
+[[nodiscard]] Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side);
 
 /// The encoder of a captioner that does not read pictures itself: from `given` weights, or those named in training,
 /// looked for as named, beside the checkpoint and in $LIMN_SHARED (default ../shared).

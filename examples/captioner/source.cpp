@@ -45,14 +45,8 @@ class DatasetSource final : public Source {
   std::vector<text::Tokens> validation_captions(index_t i) const override {
     return dev_[static_cast<std::size_t>(i)].captions;
   }
-  models::ImageFeatures<float> training_features(const Captioner&, index_t,
-                                                 const std::vector<index_t>& images) const override {
-    return read(train_, images);
-  }
-  models::ImageFeatures<float> validation_features(const Captioner&,
-                                                   const std::vector<index_t>& images) const override {
-    return read(dev_, images);
-  }
+  Input training_input(index_t, const std::vector<index_t>& images) const override { return read(train_, images); }
+  Input validation_input(const std::vector<index_t>& images) const override { return read(dev_, images); }
   std::vector<text::Tokens> vocabulary_captions() const override {
     std::vector<text::Tokens> all;
     for (const Item& item : train_) all.insert(all.end(), item.captions.begin(), item.captions.end());
@@ -67,10 +61,10 @@ class DatasetSource final : public Source {
     index_t row;
     std::vector<text::Tokens> captions;
   };
-  models::ImageFeatures<float> read(const std::vector<Item>& items, const std::vector<index_t>& images) const {
+  Input read(const std::vector<Item>& items, const std::vector<index_t>& images) const {
     std::vector<index_t> rows;
     for (const index_t i : images) rows.push_back(items[static_cast<std::size_t>(i)].row);
-    return features_.read(rows, grid_);
+    return {features_.read(rows, grid_), {}};
   }
   FeatureFile features_;
   bool grid_;
@@ -80,8 +74,8 @@ class DatasetSource final : public Source {
 
 class ScenesSource final : public Source {
  public:
-  ScenesSource(std::uint64_t seed, index_t epoch_size, index_t validation)
-      : seed_(seed), epoch_size_(epoch_size), validation_(validation) {}
+  ScenesSource(std::uint64_t seed, index_t epoch_size, index_t validation, index_t picture)
+      : seed_(seed), epoch_size_(epoch_size), validation_(validation), picture_(picture) {}
   index_t training_size() const override { return epoch_size_; }
   index_t validation_size() const override { return validation_; }
   /// The plain wording and one of the others: scenes are never seen twice, so more pictures teach more than more
@@ -91,13 +85,11 @@ class ScenesSource final : public Source {
     return {all[0], all[static_cast<std::size_t>(1 + (epoch + i) % 4)]};
   }
   std::vector<text::Tokens> validation_captions(index_t i) const override { return captions_of(validation_scene(i)); }
-  models::ImageFeatures<float> training_features(const Captioner& captioner, index_t epoch,
-                                                 const std::vector<index_t>& images) const override {
-    return look(captioner, images, [&](index_t i) { return training_scene(epoch, i); });
+  Input training_input(index_t epoch, const std::vector<index_t>& images) const override {
+    return draw(images, [&](index_t i) { return training_scene(epoch, i); });
   }
-  models::ImageFeatures<float> validation_features(const Captioner& captioner,
-                                                   const std::vector<index_t>& images) const override {
-    return look(captioner, images, [&](index_t i) { return validation_scene(i); });
+  Input validation_input(const std::vector<index_t>& images) const override {
+    return draw(images, [&](index_t i) { return validation_scene(i); });
   }
   std::vector<text::Tokens> vocabulary_captions() const override {
     std::vector<text::Tokens> all;
@@ -123,17 +115,17 @@ class ScenesSource final : public Source {
     return all;
   }
   template <class Make>
-  models::ImageFeatures<float> look(const Captioner& captioner, const std::vector<index_t>& images, Make&& make) const {
+  Input draw(const std::vector<index_t>& images, Make&& make) const {
     std::vector<image::Image> pictures(images.size());
     kernels::parallel_for(static_cast<index_t>(images.size()), 4, [&](index_t begin, index_t end) {
       for (index_t k = begin; k < end; ++k)
-        pictures[static_cast<std::size_t>(k)] = scenes::draw(
-            make(images[static_cast<std::size_t>(k)]), {.size = static_cast<int>(captioner.architecture().picture)});
+        pictures[static_cast<std::size_t>(k)] =
+            scenes::draw(make(images[static_cast<std::size_t>(k)]), {.size = static_cast<int>(picture_)});
     });
-    return captioner.look(pictures);
+    return {{}, pixels_of(pictures, picture_)};
   }
   std::uint64_t seed_;
-  index_t epoch_size_, validation_;
+  index_t epoch_size_, validation_, picture_;
 };
 
 }  // namespace
@@ -143,8 +135,8 @@ std::unique_ptr<Source> dataset_source(const std::string& folder, const std::str
                                        index_t validation, bool grid) {
   return std::make_unique<DatasetSource>(folder, features, split_ratio, seed, limit, validation, grid);
 }
-std::unique_ptr<Source> scenes_source(std::uint64_t seed, index_t epoch_size, index_t validation) {
-  return std::make_unique<ScenesSource>(seed, epoch_size, validation);
+std::unique_ptr<Source> scenes_source(std::uint64_t seed, index_t epoch_size, index_t validation, index_t picture) {
+  return std::make_unique<ScenesSource>(seed, epoch_size, validation, picture);
 }
 
 }  // namespace limn::captioner
