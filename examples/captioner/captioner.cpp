@@ -1,7 +1,5 @@
 #include "captioner/captioner.hpp"
 
-#include <cstdlib>
-
 #include <limn/image/resize.hpp>
 #include <limn/image/to_tensor.hpp>
 #include <limn/ops/cast.hpp>
@@ -212,24 +210,7 @@ Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side)
 std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::string& checkpoint,
                                     const std::vector<std::string>& given) {
   if (captioner.reads_pictures()) return nullptr;
-  if (!given.empty()) return make_encoder(captioner.architecture().encoder, given);
-  const char* variable = std::getenv("LIMN_SHARED");
-  const std::filesystem::path shared = variable ? variable : "../shared",
-                              beside = std::filesystem::path(checkpoint).parent_path();
-  std::vector<std::string> found;
-  for (const std::string& named : captioner.encoder_weights()) {
-    const std::filesystem::path path = named, file = path.filename(), folder = path.parent_path().filename();
-    for (const auto& candidate : {path, beside / file, shared / "weights" / folder / file}) {
-      std::error_code ignored;
-      if (!std::filesystem::exists(candidate, ignored)) continue;
-      found.push_back(candidate.string());
-      break;
-    }
-  }
-  if (found.size() != captioner.encoder_weights().size() || found.empty())
-    fail(checkpoint, "needs the weights of its encoder ", captioner.architecture().encoder,
-         "; name them with --weights, one file for each, in order");
-  return make_encoder(captioner.architecture().encoder, found);
+  return find_encoder(captioner.architecture().encoder, captioner.encoder_weights(), checkpoint, given);
 }
 
 models::ImageFeatures<float> features_of(const Captioner& captioner, const Encoder* encoder,
