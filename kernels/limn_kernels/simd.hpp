@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include <limn_kernels/half.hpp>
 #include <limn_kernels/isa.hpp>
