@@ -17,7 +17,8 @@ struct GruInputs {
   const T* b_hh = nullptr;             // [3 hidden], null = none
 };
 
-/// What the forward pass writes and the backward pass reads.
+/// What the forward pass writes and the backward pass reads. Without `gates`, `inner` is not written either, and
+/// nothing is kept for a backward pass.
 template <class T>
 struct GruStates {
   T* h = nullptr;      // [time, batch, hidden], after each step

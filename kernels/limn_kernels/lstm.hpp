@@ -19,11 +19,12 @@ struct LstmInputs {
   const T* b_hh = nullptr;             // [4 hidden], null = none
 };
 
-/// What the forward pass writes and the backward pass reads: the states after each step, and the gates in it.
+/// What the forward pass writes and the backward pass reads: the states after each step, and the gates in it. Without
+/// `gates` nothing is kept for a backward pass, and c is only what the last step of the walk leaves.
 template <class T>
 struct LstmStates {
   T* h = nullptr;      // [time, batch, state]
-  T* c = nullptr;      // [time, batch, hidden]
+  T* c = nullptr;      // [time, batch, hidden]; without gates [batch, hidden]
   T* gates = nullptr;  // [time, batch, 4 hidden], after sigmoid or tanh; undefined where masked
 };
 

@@ -1,5 +1,7 @@
 // The gru kernel against its definition: values, gradients, masks, both directions, all thread counts.
 
+#include <random>
+
 #include <limn_kernels/gru.hpp>
 
 #include "support/recurrent_case.hpp"
@@ -86,4 +88,22 @@ TEST_CASE("gru kernel: sizes around a vector and a tile") {
 TEST_CASE("gru kernel gives the same bits for 1, 2 and 7 threads") {
   const auto n = test::random_recurrent({.time = 5, .batch = 40, .input = 64, .hidden = 150, .masked = true}, 3, false);
   test::check_recurrent_threads(n, false, gru_kernel<float>());
+  // 170 rows: every thread walks through the sequence with rows of its own.
+  const auto many =
+      test::random_recurrent({.time = 3, .batch = 170, .input = 9, .hidden = 21, .masked = true}, 3, false);
+  test::check_recurrent_threads(many, false, gru_kernel<float>());
+}
+TEST_CASE("gru kernel: random sizes from 1 to 70") {
+  std::mt19937 random(5);
+  const auto size = [&] { return static_cast<index_t>(1 + random() % 70); };
+  for (int i = 0; i < 12; ++i)
+    check({.time = 1 + size() % 4,
+           .batch = size(),
+           .input = size(),
+           .hidden = size(),
+           .reverse = i % 2 == 1,
+           .masked = i % 3 == 0,
+           .bias = i % 4 != 3,
+           .initial = i % 5 != 4},
+          false);
 }

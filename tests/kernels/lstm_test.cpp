@@ -1,5 +1,7 @@
 // The lstm kernel against its definition: values, gradients, masks, projection, both directions, all thread counts.
 
+#include <random>
+
 #include <limn_kernels/lstm.hpp>
 #include <limn_kernels/recurrent.hpp>
 
@@ -100,4 +102,43 @@ TEST_CASE("lstm kernel gives the same bits for 1, 2 and 7 threads") {
   const auto projected =
       test::random_recurrent({.time = 3, .batch = 40, .input = 32, .hidden = 150, .projection = 70}, 4, true);
   test::check_recurrent_threads(projected, true, lstm_kernel<float>());
+  // 170 rows: every thread walks through the sequence with rows of its own.
+  const auto many =
+      test::random_recurrent({.time = 3, .batch = 170, .input = 9, .hidden = 21, .masked = true}, 4, true);
+  test::check_recurrent_threads(many, true, lstm_kernel<float>());
+}
+TEST_CASE("lstm kernel: random sizes from 1 to 70") {
+  std::mt19937 random(5);
+  const auto size = [&] { return static_cast<index_t>(1 + random() % 70); };
+  for (int i = 0; i < 12; ++i)
+    check({.time = 1 + size() % 4,
+           .batch = size(),
+           .input = size(),
+           .hidden = size(),
+           .reverse = i % 2 == 1,
+           .masked = i % 3 == 0,
+           .bias = i % 4 != 3,
+           .initial = i % 5 != 4},
+          false);
+}
+TEST_CASE("lstm kernel without gates writes the same states, and the last c alone") {
+  for (const index_t batch : {1, 5, 6, 31, 50})
+    for (const bool masked : {false, true}) {
+      const auto n = test::random_recurrent(
+          {.time = 4, .batch = batch, .input = 7, .hidden = 19, .reverse = batch == 5, .masked = masked}, 4, true);
+      const auto data = test::recurrent_data<float>(n);
+      const kernels::RecurrentShape s{n.time, n.batch, n.input, n.hidden, 0, n.reverse};
+      const kernels::LstmInputs<float> in{data.x.data(),    n.mask.empty() ? nullptr : n.mask.data(),
+                                          data.h0.data(),   data.c0.data(),
+                                          data.w_ih.data(), data.w_hh.data(),
+                                          nullptr,          data.b_ih.data(),
+                                          data.b_hh.data()};
+      const auto cells = static_cast<std::size_t>(batch * 19);
+      std::vector<float> h(4 * cells), c(4 * cells), gates(16 * cells), h_alone(4 * cells), c_alone(cells);
+      kernels::lstm_forward<float>(cpu_device, s, in, {h.data(), c.data(), gates.data()});
+      kernels::lstm_forward<float>(cpu_device, s, in, {h_alone.data(), c_alone.data(), nullptr});
+      const auto last = static_cast<std::ptrdiff_t>(s.at(3) * batch * 19);
+      CHECK(h == h_alone);
+      CHECK(std::vector<float>(c.begin() + last, c.begin() + last + static_cast<std::ptrdiff_t>(cells)) == c_alone);
+    }
 }

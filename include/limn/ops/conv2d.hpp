@@ -26,6 +26,8 @@ struct Conv2dOptions {
   index_t groups = 1;
   Pair padding_end = -1;  ///< zeros at the bottom and the right; negative: as padding
   bool same = false;  ///< as much padding as keeps the size (stride 1); an odd unit goes to the bottom and the right
+  /// Whether 3 x 3 kernels may use Winograd's algorithm (float on the CPU; docs/decisions/0006-winograd.md).
+  kernels::Winograd winograd = kernels::default_winograd();
 };
 
 struct ConvTranspose2dOptions {
@@ -34,6 +36,7 @@ struct ConvTranspose2dOptions {
   Pair output_padding = 0;  ///< rows at the bottom and columns at the right added to the result
   index_t groups = 1;
   Pair dilation = 1;
+  kernels::Winograd winograd = kernels::default_winograd();  ///< as in Conv2dOptions
 };
 
 namespace detail {
@@ -139,7 +142,8 @@ template <class T>
                                start.w,
                                options.dilation.h,
                                options.dilation.w,
-                               groups};
+                               groups,
+                               options.winograd};
   return detail::conv2d_forward(s, x, w, b);
 }
 
@@ -185,7 +189,8 @@ template <class T>
                                options.padding.w,
                                options.dilation.h,
                                options.dilation.w,
-                               options.groups};
+                               options.groups,
+                               options.winograd};
   const Tensor<T> y = detail::conv2d_data_gradient(s, x, w);
   return b.defined() ? y + reshape(b, {1, outputs, 1, 1}) : y;
 }

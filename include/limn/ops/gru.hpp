@@ -45,8 +45,11 @@ template <class T>
                                  const std::vector<Tensor<T>>& in) {
   const std::vector<Tensor<T>> read = packed_all(in);
   const Device device = read[0].device();
-  Tensor<T> h({s.time, s.batch, s.hidden}, device), gates({s.time, s.batch, 3 * s.hidden}, device),
-      inner(h.shape(), device);
+  Tensor<T> h({s.time, s.batch, s.hidden}, device), gates, inner;
+  if (needs_gradient(in)) {
+    gates = Tensor<T>({s.time, s.batch, 3 * s.hidden}, device);
+    inner = Tensor<T>(h.shape(), device);
+  }
   kernels::gru_forward(device, s, gru_inputs(read, runs), {h.data(), gates.data(), inner.data()});
 
   return record("gru", h, in, [s, runs, in, h, gates, inner](const Tensor<T>& dy) -> Grads<T> {

@@ -60,11 +60,16 @@ template <class T>
   const std::vector<Tensor<T>> read = packed_all(in);
   const Device device = read[0].device();
   const index_t states = s.time * s.batch * s.state(), cells = s.batch * s.hidden;
-  Tensor<T> y({states + cells}, device), c({s.time, s.batch, s.hidden}, device),
-      gates({s.time, s.batch, 4 * s.hidden}, device);
-  kernels::lstm_forward(device, s, lstm_inputs(read, runs), {y.data(), c.data(), gates.data()});
-  kernels::copy_bytes(y.data() + states, device, c.data() + s.at(s.time - 1) * cells, device,
-                      static_cast<std::size_t>(cells) * sizeof(T));
+  Tensor<T> y({states + cells}, device), c, gates;
+  if (needs_gradient(in)) {
+    c = Tensor<T>({s.time, s.batch, s.hidden}, device);
+    gates = Tensor<T>({s.time, s.batch, 4 * s.hidden}, device);
+  }
+  T* const last = y.data() + states;
+  kernels::lstm_forward(device, s, lstm_inputs(read, runs), {y.data(), c.defined() ? c.data() : last, gates.data()});
+  if (c.defined())
+    kernels::copy_bytes(last, device, c.data() + s.at(s.time - 1) * cells, device,
+                        static_cast<std::size_t>(cells) * sizeof(T));
 
   return record("lstm", y, in, [s, runs, in, y, c, gates](const Tensor<T>& dy) -> Grads<T> {
     if (grad_enabled()) return composite_backward([&](const auto& x) { return lstm_formula(s, runs, x); }, in, dy);

@@ -1,6 +1,8 @@
 #pragma once
 // What lstm, gru and rnn share: options, weights, masks, and the stacking of layers and directions.
 
+#include <algorithm>
+
 #include <limn/core/random.hpp>
 #include <limn/ops/activation.hpp>
 #include <limn/ops/arithmetic.hpp>
@@ -113,6 +115,12 @@ template <class T>
   std::vector<Tensor<T>> result;
   for (const Tensor<T>& x : inputs) result.push_back(packed(x));
   return result;
+}
+
+/// Whether an operation on these inputs will be recorded.
+template <class T>
+[[nodiscard]] bool needs_gradient(const std::vector<Tensor<T>>& inputs) {
+  return grad_enabled() && std::any_of(inputs.begin(), inputs.end(), [](const auto& x) { return x.requires_grad(); });
 }
 
 /// Gradients that somebody wants, uninitialised; the others stay undefined.

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include <limn_kernels/conv2d.hpp>
+#include <limn_kernels/cpu/winograd_gradient.hpp>
 #include <limn_kernels/gemm.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
@@ -188,6 +189,39 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
   });
 }
 
+/// The cost model, in multiply-adds of one tile of t x t outputs: the direct sum, against (t + 2)^2 products and the
+/// transforms, whose price for each channel was measured. docs/kernels/conv2d.md shows how far it is right.
+[[nodiscard]] inline bool conv2d_pays_winograd(const Conv2dShape& s) {
+  if (s.winograd == Winograd::off || s.kh != 3 || s.kw != 3 || s.stride_h != 1 || s.stride_w != 1 ||
+      s.dilation_h != 1 || s.dilation_w != 1)
+    return false;
+  const index_t t = s.winograd == Winograd::f4 ? 4 : 6, transform = 25 * t * t, products = s.channels() * s.outputs();
+  const index_t tiles = ((s.oh + t - 1) / t) * ((s.ow + t - 1) / t);
+  return tiles * ((t + 2) * (t + 2) * products + transform * (s.channels() + s.outputs())) < s.oh * s.ow * 9 * products;
+}
+
+/// forward (x, y) or, with `backward`, the data gradient (dy, dx), group by group.
+template <class F>
+void conv2d_winograd(const Conv2dShape& s, bool backward, const float* x, const float* weight, const float* bias,
+                     float* y) {
+  const index_t c = s.channels(), o = s.outputs(), in = s.h * s.w, out = s.oh * s.ow;
+  const WinogradProblem p =
+      backward ? WinogradProblem{s.n, o, c, s.oh, s.ow, s.h, s.w, 2 - s.pad_top, 2 - s.pad_left, s.oc * out, s.c * in}
+               : WinogradProblem{s.n, c, o, s.h, s.w, s.oh, s.ow, s.pad_top, s.pad_left, s.c * in, s.oc * out};
+  for (index_t g = 0; g < s.groups; ++g)
+    winograd_convolve<F>(p, x + g * p.channels * p.h * p.w,
+                         {weight + g * o * c * 9, backward ? 9 : 9 * c, backward ? 9 * c : 9, backward},
+                         bias ? bias + g * o : nullptr, -INFINITY, y + g * p.outputs * p.oh * p.ow);
+}
+
+/// The weight gradient (tiles of 4 x 4 alone), group by group.
+inline void conv2d_winograd_weight_gradient(const Conv2dShape& s, const float* x, const float* dy, float* dw) {
+  const index_t c = s.channels(), o = s.outputs(), in = s.h * s.w, out = s.oh * s.ow;
+  const WinogradProblem p{s.n, c, o, s.h, s.w, s.oh, s.ow, s.pad_top, s.pad_left, s.c * in, s.oc * out};
+  for (index_t g = 0; g < s.groups; ++g)
+    winograd_weight_gradient<Winograd4>(p, x + g * c * in, dy + g * o * out, dw + g * o * c * 9);
+}
+
 /// Runs run(x', w', y') on float copies of two-byte floats and rounds the result once.
 template <class T, class Run>
 void conv2d_widened(index_t nx, const T* x, index_t nw, const T* w, index_t ny, T* y, Run&& run) {
@@ -216,6 +250,11 @@ void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* we
     } else if (s.channels() == 1) {
       cpu::conv2d_depthwise(s, x, weight, bias, y);
     } else {
+      if constexpr (std::is_same_v<T, float>)
+        if (cpu::conv2d_pays_winograd(s)) {
+          if (s.winograd == Winograd::f6) return cpu::conv2d_winograd<cpu::Winograd6>(s, false, x, weight, bias, y);
+          return cpu::conv2d_winograd<cpu::Winograd4>(s, false, x, weight, bias, y);
+        }
       cpu::conv2d_implicit_gemm(s, x, weight, bias, y);
     }
   });
@@ -229,8 +268,14 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
     if constexpr (is_half<T>)
       cpu::conv2d_widened(ny, dy, nw, weight, nx, dx,
                           [&](const float* a, const float* b, float* c) { cpu::conv2d_data_gradient(s, a, b, c); });
-    else
+    else {
+      if constexpr (std::is_same_v<T, float>)
+        if (cpu::conv2d_pays_winograd(s)) {
+          if (s.winograd == Winograd::f6) return cpu::conv2d_winograd<cpu::Winograd6>(s, true, dy, weight, nullptr, dx);
+          return cpu::conv2d_winograd<cpu::Winograd4>(s, true, dy, weight, nullptr, dx);
+        }
       cpu::conv2d_data_gradient(s, dy, weight, dx);
+    }
   });
 }
 
@@ -246,8 +291,11 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
     if constexpr (is_half<T>)
       cpu::conv2d_widened(nx, x, ny, dy, nw, dw,
                           [&](const float* a, const float* b, float* c) { cpu::conv2d_weight_gradient(s, a, b, c); });
-    else
+    else {
+      if constexpr (std::is_same_v<T, float>)
+        if (cpu::conv2d_pays_winograd(s)) return cpu::conv2d_winograd_weight_gradient(s, x, dy, dw);
       cpu::conv2d_weight_gradient(s, x, dy, dw);
+    }
   });
 }
 

@@ -10,13 +10,14 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 /// One step of the walk; pointers are those of its time.
 template <class T>
 struct GruStep {
-  index_t batch, hidden;
+  index_t batch, input, hidden;
   const std::uint8_t* mask;  // [batch] or null
+  const T* x;                // [batch, input]
   const T* h_before;         // [batch, hidden]
-  const T* panels;           // Panels::gates of w_hh
+  const T* panels;           // Panels::gates of w_ih and w_hh
   const T* bias;             // [4 hidden]: r and z (both biases), n of x, n of h
-  T* gates;                  // [batch, 3 hidden]: input products, replaced by the gates
-  T* inner;                  // [batch, hidden]
+  T* gates;                  // [batch, 3 hidden], or null: nobody wants them
+  T* inner;                  // [batch, hidden], with gates only
   T* h;                      // [batch, hidden]
 };
 
@@ -39,35 +40,54 @@ struct GruStepBackward {
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
+/// The steps of the walk for the rows [first, last) of the batch; `panels` is null where the products are left to gemm.
+template <class T>
+void gru_walk(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T>& out, const T* panels, const T* bias,
+              index_t first, index_t last) {
+  const index_t batch = s.batch, rows = last - first, hidden = s.hidden, width = 3 * hidden;
+  Workspace<T> zeros(rows * hidden), of_x(panels ? 0 : s.time * rows * width), of_h(panels ? 0 : rows * width);
+  zeros.zero();
+  if (!panels) input_products(s, width, in.x, in.w_ih, of_x.data());
+
+  const index_t blocks = (hidden + LIMN_CALL_ISA(vector_lanes<T>) - 1) / LIMN_CALL_ISA(vector_lanes<T>);
+  const T* h = in.h0 ? in.h0 + first * hidden : zeros.data();
+  for (index_t i = 0; i < s.time; ++i) {
+    const index_t row = s.at(i) * batch + first;
+    const GruStep<T> step{rows,
+                          s.input,
+                          hidden,
+                          in.mask ? in.mask + row : nullptr,
+                          in.x + row * s.input,
+                          h,
+                          panels,
+                          bias,
+                          out.gates ? out.gates + row * width : nullptr,
+                          out.gates ? out.inner + row * hidden : nullptr,
+                          out.h + row * hidden};
+    if (panels) {
+      for_step_blocks(blocks, 2 * rows * width * (s.input + hidden),
+                      [&](index_t begin, index_t end) { LIMN_CALL_ISA(gru_step<T>, step, begin, end); });
+    } else {
+      const GemmShape product{.m = rows, .n = width, .k = hidden, .transpose_b = true};
+      kernels::gemm<T>(cpu_device, product, T{1}, h, in.w_hh, T{0}, of_h.data());
+      LIMN_CALL_ISA(gru_step_rows<T>, step, of_x.data() + row * width, of_h.data(), 0, rows);
+    }
+    h = step.h;
+  }
+}
+
 template <class T>
 void gru_forward(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T>& out) {
-  const index_t batch = s.batch, hidden = s.hidden, width = 3 * hidden;
+  const index_t batch = s.batch, hidden = s.hidden;
   if (s.time == 0 || batch == 0) return;
-  input_products(s, width, in.x, in.w_ih, out.gates);
-
-  const Panels<T> recurrent = Panels<T>::gates(3, hidden, hidden, in.w_hh);
-  Workspace<T> bias(4 * hidden), zeros(batch * hidden);
+  Workspace<T> bias(4 * hidden);
   add_biases<T>(2 * hidden, in.b_ih, in.b_hh, bias.data());
   add_biases<T>(hidden, in.b_ih ? in.b_ih + 2 * hidden : nullptr, nullptr, bias.data() + 2 * hidden);
   add_biases<T>(hidden, nullptr, in.b_hh ? in.b_hh + 2 * hidden : nullptr, bias.data() + 3 * hidden);
-  zeros.zero();
-
-  const T* h = in.h0 ? in.h0 : zeros.data();
-  for (index_t i = 0; i < s.time; ++i) {
-    const index_t t = s.at(i);
-    const GruStep<T> step{batch,
-                          hidden,
-                          in.mask ? in.mask + t * batch : nullptr,
-                          h,
-                          recurrent.data(),
-                          bias.data(),
-                          out.gates + t * batch * width,
-                          out.inner + t * batch * hidden,
-                          out.h + t * batch * hidden};
-    for_step_blocks(recurrent.blocks(), 2 * batch * width * hidden,
-                    [&](index_t first, index_t last) { LIMN_CALL_ISA(gru_step<T>, step, first, last); });
-    h = step.h;
-  }
+  if (batch < recurrent_packed_batch) return gru_walk<T>(s, in, out, nullptr, bias.data(), 0, batch);
+  const Panels<T> weights = Panels<T>::gates(3, hidden, {{in.w_ih, s.input}, {in.w_hh, hidden}});
+  for_batch_parts(batch,
+                  [&](index_t first, index_t last) { gru_walk(s, in, out, weights.data(), bias.data(), first, last); });
 }
 
 template <class T>

@@ -1,58 +1,87 @@
-// One step of a GRU: the recurrent product with the three gates applied while it is in registers, and its gradient.
+// One step of a GRU: the products with the three gates applied while they are in registers, and its gradient.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"  // every function that takes vectors is inlined: no vector crosses a call
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-/// Rows [row, row + R) of the step, units [unit, unit + n).
-template <class T, index_t R>
-LIMN_INLINE void gru_tile(const GruStep<T>& s, index_t row, index_t unit, index_t n, const T* panel) {
-  const T* previous[R];
-  Vec<T> sum[R][3];
-#pragma GCC unroll 8
-  for (index_t r = 0; r < R; ++r) {
-    const index_t b =
-        row + r < s.batch ? row + r : s.batch - 1;  // rows past the end repeat the last one and are not stored
-    previous[r] = s.h_before + b * s.hidden;
-    const T* gates = s.gates + b * 3 * s.hidden + unit;
-    sum[r][0] = load_n<T>(gates, n) + load_n<T>(s.bias + unit, n);
-    sum[r][1] = load_n<T>(gates + s.hidden, n) + load_n<T>(s.bias + s.hidden + unit, n);
-    sum[r][2] = load_n<T>(s.bias + 3 * s.hidden + unit, n);
-  }
-  multiply_panel<T, R, 3>(s.hidden, previous, panel, sum);
-#pragma GCC unroll 8
-  for (index_t r = 0; r < R; ++r) {
-    const index_t b = row + r;
-    if (b >= s.batch) break;
-    const Vec<T> h_before = load_n<T>(s.h_before + b * s.hidden + unit, n);
-    if (s.mask && s.mask[b] == 0) {
-      store_n<T>(s.h + b * s.hidden + unit, h_before, n);
-      continue;
-    }
-    T* gates = s.gates + b * 3 * s.hidden + unit;
-    const Vec<T> from_x = load_n<T>(gates + 2 * s.hidden, n) + load_n<T>(s.bias + 2 * s.hidden + unit, n);
-    const Vec<T> reset = sigmoid(sum[r][0]), z = sigmoid(sum[r][1]);
-    const Vec<T> candidate = tanh(from_x + reset * sum[r][2]);
-    store_n<T>(gates, reset, n);
-    store_n<T>(gates + s.hidden, z, n);
-    store_n<T>(gates + 2 * s.hidden, candidate, n);
-    store_n<T>(s.inner + b * s.hidden + unit, sum[r][2], n);
-    store_n<T>(s.h + b * s.hidden + unit, candidate + z * (h_before - candidate), n);
-  }
+/// The gates of one row in the units [unit, unit + n) from their sums r, z, n of x and n of h; writes what the step
+/// leaves behind.
+template <class T>
+LIMN_INLINE void gru_cell(const GruStep<T>& s, index_t b, index_t unit, index_t n, const Vec<T> (&sum)[4]) {
+  const Vec<T> h_before = load_n<T>(s.h_before + b * s.hidden + unit, n);
+  T* const h = s.h + b * s.hidden + unit;
+  if (s.mask && s.mask[b] == 0) return store_n<T>(h, h_before, n);
+  const Vec<T> reset = sigmoid(sum[0]), z = sigmoid(sum[1]), candidate = tanh(sum[2] + reset * sum[3]);
+  store_n<T>(h, candidate + z * (h_before - candidate), n);
+  if (!s.gates) return;
+  T* gates = s.gates + b * 3 * s.hidden + unit;
+  store_n<T>(gates, reset, n);
+  store_n<T>(gates + s.hidden, z, n);
+  store_n<T>(gates + 2 * s.hidden, candidate, n);
+  store_n<T>(s.inner + b * s.hidden + unit, sum[3], n);
 }
+
+/// Rows of the step in the units [unit, unit + n): one pass over input and state, then the gates in registers.
+template <class T>
+struct GruTile {
+  const GruStep<T>& s;
+  index_t unit, n;
+  const T *panel, *ahead;
+
+  template <index_t R>
+  LIMN_INLINE void run(index_t row, index_t part) const {
+    constexpr index_t step = 3 * lanes<T>;
+    const T *input[R], *state[R];
+    Vec<T> sum[R][3], of_x[R];
+#pragma GCC unroll 8
+    for (index_t r = 0; r < R; ++r) {
+      input[r] = s.x + (row + r) * s.input;
+      state[r] = s.h_before + (row + r) * s.hidden;
+#pragma GCC unroll 8
+      for (index_t g = 0; g < 3; ++g) sum[r][g] = load_n<T>(s.bias + g * s.hidden + unit, n);
+    }
+    const T* next = ahead + part % 3 * lanes<T>;
+    multiply_panel<T, R, 3>(s.input, input, 1, panel, step, next, sum);
+#pragma GCC unroll 8
+    for (index_t r = 0; r < R; ++r) {
+      of_x[r] = sum[r][2];
+      sum[r][2] = load_n<T>(s.bias + 3 * s.hidden + unit, n);
+    }
+    multiply_panel<T, R, 3>(s.hidden, state, 1, panel + s.input * step, step, next + s.input * step, sum);
+#pragma GCC unroll 8
+    for (index_t r = 0; r < R; ++r) {
+      const Vec<T> four[4] = {sum[r][0], sum[r][1], of_x[r], sum[r][2]};
+      gru_cell<T>(s, row + r, unit, n, four);
+    }
+  }
+};
 
 /// Unit blocks [first, last) of one step.
 template <class T>
 void gru_step(const GruStep<T>& s, index_t first, index_t last) {
+  const index_t length = (s.input + s.hidden) * 3 * lanes<T>;
   for (index_t block = first; block < last; ++block) {
     const index_t unit = block * lanes<T>, n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
-    const T* panel = s.panels + block * s.hidden * 3 * lanes<T>;
-    if (s.batch == 1) {
-      gru_tile<T, 1>(s, 0, unit, n, panel);
-      continue;
-    }
-    for (index_t row = 0; row < s.batch; row += recurrent_rows) gru_tile<T, recurrent_rows>(s, row, unit, n, panel);
+    const T* panel = s.panels + block * length;
+    const T* ahead = s.panels + (block + 1 < last ? block + 1 : first) * length;
+    for_each_tile(s.batch, GruTile<T>{s, unit, n, panel, ahead});
   }
+}
+
+/// Rows [first, last) of one step whose sums over x and over h are given, without the biases.
+template <class T>
+void gru_step_rows(const GruStep<T>& s, const T* of_x, const T* of_h, index_t first, index_t last) {
+  for (index_t b = first; b < last; ++b)
+    for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
+      const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>, at = b * 3 * s.hidden + unit;
+      Vec<T> sum[4];
+      for (index_t g = 0; g < 4; ++g) sum[g] = load_n<T>(s.bias + g * s.hidden + unit, n);
+      for (index_t g = 0; g < 3; ++g) {
+        sum[g] += load_n<T>(of_x + at + g * s.hidden, n);
+        sum[g < 2 ? g : 3] += load_n<T>(of_h + at + g * s.hidden, n);
+      }
+      gru_cell<T>(s, b, unit, n, sum);
+    }
 }
 
 /// Rows [first, last) of the gradient of one step, up to and without the product with the recurrent weights.

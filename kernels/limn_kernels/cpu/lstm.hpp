@@ -10,14 +10,15 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 /// One step of the walk; pointers are those of its time.
 template <class T>
 struct LstmStep {
-  index_t batch, hidden, state;
+  index_t batch, input, hidden, state;
   const std::uint8_t* mask;  // [batch] or null
+  const T* x;                // [batch, input]
   const T* h_before;         // [batch, state]
   const T* c_before;         // [batch, hidden]
-  const T* panels;           // Panels::gates of w_hh
+  const T* panels;           // Panels::gates of w_ih and w_hh
   const T* bias;             // [4 hidden]
-  T* gates;                  // [batch, 4 hidden]: input products, replaced by the gates
-  T* c;                      // [batch, hidden]
+  T* gates;                  // [batch, 4 hidden], or null: nobody wants them
+  T* c;                      // [batch, hidden], may be c_before
   T* h;                      // [batch, hidden]
   bool copies_h;             // a masked row copies h_before; with a projection h is not the state: it becomes zero
 };
@@ -42,48 +43,71 @@ struct LstmStepBackward {
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
+/// The steps of the walk for the rows [first, last) of the batch; `panels` is null where the products are left to gemm.
 template <class T>
-void lstm_forward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& out) {
-  const index_t batch = s.batch, hidden = s.hidden, state = s.state(), width = 4 * hidden;
+void lstm_walk(const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& out, const T* panels,
+               const Panels<T>& projection, const T* bias, index_t first, index_t last) {
+  const index_t batch = s.batch, rows = last - first, hidden = s.hidden, state = s.state(), width = 4 * hidden;
   const bool projected = s.projection > 0;
-  if (s.time == 0 || batch == 0) return;
-  input_products(s, width, in.x, in.w_ih, out.gates);
-
-  const Panels<T> recurrent = Panels<T>::gates(4, hidden, state, in.w_hh);
-  const Panels<T> projection = Panels<T>::plain(hidden, s.projection, in.w_hr, 1, hidden);
-  Workspace<T> bias(width), zeros(batch * std::max(hidden, state)), unprojected(projected ? batch * hidden : 0);
-  add_biases(width, in.b_ih, in.b_hh, bias.data());
+  Workspace<T> zeros(rows * std::max(hidden, state)), unprojected(projected ? rows * hidden : 0);
+  Workspace<T> sums(panels || out.gates ? 0 : s.time * rows * width);
   zeros.zero();
+  T* products = out.gates ? out.gates : sums.data();
+  if (!panels) input_products(s, width, in.x, in.w_ih, products);
 
-  const T* h = in.h0 ? in.h0 : zeros.data();
-  const T* c = in.c0 ? in.c0 : zeros.data();
+  const index_t blocks = (hidden + LIMN_CALL_ISA(vector_lanes<T>) - 1) / LIMN_CALL_ISA(vector_lanes<T>);
+  const T* h = in.h0 ? in.h0 + first * state : zeros.data();
+  const T* c = in.c0 ? in.c0 + first * hidden : zeros.data();
   for (index_t i = 0; i < s.time; ++i) {
-    const index_t t = s.at(i);
-    T* h_now = out.h + t * batch * state;
-    const std::uint8_t* mask = in.mask ? in.mask + t * batch : nullptr;
-    const LstmStep<T> step{batch,
+    const index_t t = s.at(i), row = t * batch + first;
+    T* h_now = out.h + row * state;
+    const std::uint8_t* mask = in.mask ? in.mask + row : nullptr;
+    const LstmStep<T> step{rows,
+                           s.input,
                            hidden,
                            state,
                            mask,
+                           in.x + row * s.input,
                            h,
                            c,
-                           recurrent.data(),
-                           bias.data(),
-                           out.gates + t * batch * width,
-                           out.c + t * batch * hidden,
+                           panels,
+                           bias,
+                           out.gates ? out.gates + row * width : nullptr,
+                           out.c + (out.gates ? row : first) * hidden,
                            projected ? unprojected.data() : h_now,
                            !projected};
-    for_step_blocks(recurrent.blocks(), 2 * batch * width * state,
-                    [&](index_t first, index_t last) { LIMN_CALL_ISA(lstm_step<T>, step, first, last); });
+    if (panels) {
+      for_step_blocks(blocks, 2 * rows * width * (s.input + state),
+                      [&](index_t begin, index_t end) { LIMN_CALL_ISA(lstm_step<T>, step, begin, end); });
+    } else {
+      T* sum = products + row * width;
+      const GemmShape product{.m = rows, .n = width, .k = state, .transpose_b = true};
+      if (i > 0 || in.h0) kernels::gemm<T>(cpu_device, product, T{1}, h, in.w_hh, T{1}, sum);
+      LIMN_CALL_ISA(lstm_step_rows<T>, step, sum, 0, rows);
+    }
     if (projected) {
-      std::fill_n(h_now, batch * state, T{0});
-      projection.accumulate(batch, unprojected.data(), h_now);
-      for (index_t b = 0; mask && b < batch; ++b)
+      std::fill_n(h_now, rows * state, T{0});
+      projection.accumulate(rows, unprojected.data(), h_now);
+      for (index_t b = 0; mask && b < rows; ++b)
         if (mask[b] == 0) std::copy_n(h + b * state, state, h_now + b * state);
     }
     h = h_now;
     c = step.c;
   }
+}
+
+template <class T>
+void lstm_forward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& out) {
+  const index_t batch = s.batch, hidden = s.hidden, width = 4 * hidden;
+  if (s.time == 0 || batch == 0) return;
+  Workspace<T> bias(width);
+  add_biases(width, in.b_ih, in.b_hh, bias.data());
+  const Panels<T> projection = Panels<T>::plain(hidden, s.projection, in.w_hr, 1, hidden);
+  if (batch < recurrent_packed_batch) return lstm_walk<T>(s, in, out, nullptr, projection, bias.data(), 0, batch);
+  const Panels<T> weights = Panels<T>::gates(4, hidden, {{in.w_ih, s.input}, {in.w_hh, s.state()}});
+  for_batch_parts(batch, [&](index_t first, index_t last) {
+    lstm_walk(s, in, out, weights.data(), projection, bias.data(), first, last);
+  });
 }
 
 template <class T>

@@ -1,61 +1,85 @@
-// One step of an LSTM: the recurrent product with the four gates applied while it is in registers, and its gradient.
+// One step of an LSTM: the products with the four gates applied while they are in registers, and its gradient.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"  // every function that takes vectors is inlined: no vector crosses a call
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-/// Rows [row, row + R) of the step, units [unit, unit + n).
-template <class T, index_t R>
-LIMN_INLINE void lstm_tile(const LstmStep<T>& s, index_t row, index_t unit, index_t n, const T* panel) {
-  const T* previous[R];
-  Vec<T> sum[R][4];
-#pragma GCC unroll 8
-  for (index_t r = 0; r < R; ++r) {
-    const index_t b =
-        row + r < s.batch ? row + r : s.batch - 1;  // rows past the end repeat the last one and are not stored
-    previous[r] = s.h_before + b * s.state;
-#pragma GCC unroll 8
-    for (index_t g = 0; g < 4; ++g)
-      sum[r][g] = load_n<T>(s.gates + (b * 4 + g) * s.hidden + unit, n) + load_n<T>(s.bias + g * s.hidden + unit, n);
+/// The gates of one row in the units [unit, unit + n) from their sums; writes what the step leaves behind.
+template <class T>
+LIMN_INLINE void lstm_cell(const LstmStep<T>& s, index_t b, index_t unit, index_t n, const Vec<T> (&sum)[4]) {
+  const Vec<T> c_before = load_n<T>(s.c_before + b * s.hidden + unit, n);
+  if (s.mask && s.mask[b] == 0) {
+    store_n<T>(s.c + b * s.hidden + unit, c_before, n);
+    store_n<T>(s.h + b * s.hidden + unit, s.copies_h ? load_n<T>(s.h_before + b * s.hidden + unit, n) : Vec<T>{}, n);
+    return;
   }
-  multiply_panel<T, R, 4>(s.state, previous, panel, sum);
-#pragma GCC unroll 8
-  for (index_t r = 0; r < R; ++r) {
-    const index_t b = row + r;
-    if (b >= s.batch) break;
-    const Vec<T> c_before = load_n<T>(s.c_before + b * s.hidden + unit, n);
-    if (s.mask && s.mask[b] == 0) {
-      store_n<T>(s.c + b * s.hidden + unit, c_before, n);
-      if (s.copies_h)
-        store_n<T>(s.h + b * s.hidden + unit, load_n<T>(s.h_before + b * s.hidden + unit, n), n);
-      else
-        store_n<T>(s.h + b * s.hidden + unit, Vec<T>{}, n);
-      continue;
-    }
-    const Vec<T> i = sigmoid(sum[r][0]), f = sigmoid(sum[r][1]), g = tanh(sum[r][2]), o = sigmoid(sum[r][3]);
-    const Vec<T> c = f * c_before + i * g;
-    T* gates = s.gates + b * 4 * s.hidden + unit;
-    store_n<T>(gates, i, n);
-    store_n<T>(gates + s.hidden, f, n);
-    store_n<T>(gates + 2 * s.hidden, g, n);
-    store_n<T>(gates + 3 * s.hidden, o, n);
-    store_n<T>(s.c + b * s.hidden + unit, c, n);
-    store_n<T>(s.h + b * s.hidden + unit, o * tanh(c), n);
-  }
+  const Vec<T> i = sigmoid(sum[0]), f = sigmoid(sum[1]), g = tanh(sum[2]), o = sigmoid(sum[3]);
+  const Vec<T> c = f * c_before + i * g;
+  store_n<T>(s.c + b * s.hidden + unit, c, n);
+  store_n<T>(s.h + b * s.hidden + unit, o * tanh(c), n);
+  if (!s.gates) return;
+  T* gates = s.gates + b * 4 * s.hidden + unit;
+  store_n<T>(gates, i, n);
+  store_n<T>(gates + s.hidden, f, n);
+  store_n<T>(gates + 2 * s.hidden, g, n);
+  store_n<T>(gates + 3 * s.hidden, o, n);
 }
+
+/// Rows of the step in the units [unit, unit + n): one pass over input and state, then the gates in registers.
+template <class T>
+struct LstmTile {
+  const LstmStep<T>& s;
+  index_t unit, n;
+  const T *panel, *ahead;
+
+  template <index_t R>
+  LIMN_INLINE void run(index_t row, index_t part) const {
+    constexpr index_t step = 4 * lanes<T>;
+    const T *input[R], *state[R];
+    Vec<T> sum[R][4];
+#pragma GCC unroll 8
+    for (index_t r = 0; r < R; ++r) {
+      input[r] = s.x + (row + r) * s.input;
+      state[r] = s.h_before + (row + r) * s.state;
+    }
+#pragma GCC unroll 8
+    for (index_t g = 0; g < 4; ++g) {
+      const Vec<T> bias = load_n<T>(s.bias + g * s.hidden + unit, n);
+#pragma GCC unroll 8
+      for (index_t r = 0; r < R; ++r) sum[r][g] = bias;
+    }
+    const T* next = ahead + part % 4 * lanes<T>;
+    multiply_panel<T, R, 4>(s.input, input, 1, panel, step, next, sum);
+    multiply_panel<T, R, 4>(s.state, state, 1, panel + s.input * step, step, next + s.input * step, sum);
+#pragma GCC unroll 8
+    for (index_t r = 0; r < R; ++r) lstm_cell<T>(s, row + r, unit, n, sum[r]);
+  }
+};
 
 /// Unit blocks [first, last) of one step.
 template <class T>
 void lstm_step(const LstmStep<T>& s, index_t first, index_t last) {
+  const index_t length = (s.input + s.state) * 4 * lanes<T>;
   for (index_t block = first; block < last; ++block) {
     const index_t unit = block * lanes<T>, n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
-    const T* panel = s.panels + block * s.state * 4 * lanes<T>;
-    if (s.batch == 1) {
-      lstm_tile<T, 1>(s, 0, unit, n, panel);
-      continue;
-    }
-    for (index_t row = 0; row < s.batch; row += recurrent_rows) lstm_tile<T, recurrent_rows>(s, row, unit, n, panel);
+    const T* panel = s.panels + block * length;
+    const T* ahead = s.panels + (block + 1 < last ? block + 1 : first) * length;
+    for_each_tile(s.batch, LstmTile<T>{s, unit, n, panel, ahead});
   }
+}
+
+/// Rows [first, last) of one step whose sums are in `sums`, without the biases.
+template <class T>
+void lstm_step_rows(const LstmStep<T>& s, const T* sums, index_t first, index_t last) {
+  for (index_t b = first; b < last; ++b)
+    for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
+      const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
+      Vec<T> sum[4];
+#pragma GCC unroll 8
+      for (index_t g = 0; g < 4; ++g)
+        sum[g] = load_n<T>(sums + (b * 4 + g) * s.hidden + unit, n) + load_n<T>(s.bias + g * s.hidden + unit, n);
+      lstm_cell<T>(s, b, unit, n, sum);
+    }
 }
 
 /// Rows [first, last) of the gradient of one step, up to and without the product with the recurrent weights.

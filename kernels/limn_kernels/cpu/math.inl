@@ -34,18 +34,15 @@ LIMN_INLINE I i32(U n) {
 LIMN_INLINE F f(float c) { return broadcast<float>(c); }
 LIMN_INLINE I i(std::int32_t c) { return broadcast<std::int32_t>(c); }
 LIMN_INLINE U u(std::uint32_t c) { return broadcast<std::uint32_t>(c); }
-/// 2^n for -126 <= n <= 127.
-LIMN_INLINE F power_of_two(I n) { return value((u32(n) + u(127)) << u(23)); }
 LIMN_INLINE F magnitude(F x) { return value(bits(x) & u(0x7fffffffu)); }
 LIMN_INLINE F with_sign(F x, F sign) { return value(bits(x) | (bits(sign) & u(0x80000000u))); }
 
-/// x = n ln 2 + r with |r| <= ln 2 / 2; returns exp(r) - 1. |x| must be below 2^20; a NaN stays in the result.
-LIMN_INLINE F reduced_expm1(F x, I& n) {
-  const F shifted = x * f(1.44269504f) + f(12582912.f);  // 1.5 * 2^23: the low bits now hold round(x / ln 2)
-  n = i32(bits(shifted) - u(0x4b400000u));
-  const F count = __builtin_convertvector(n, F);
-  F r = x - count * f(0.693359375f);  // ln 2 in two parts: 9 bits, so that the product is exact, and the rest
-  r = r - count * f(-2.12194440e-4f);
+/// x = n ln 2 + r with |r| <= ln 2 / 2; returns exp(r) - 1 and n, a whole number. |x| must be below 2^20; a NaN stays
+/// in the result.
+LIMN_INLINE F reduced_expm1(F x, F& n) {
+  n = (x * f(1.44269504f) + f(12582912.f)) - f(12582912.f);  // 1.5 * 2^23 leaves no bits behind the point
+  F r = x - n * f(0.693359375f);  // ln 2 in two parts: 9 bits, so that the product is exact, and the rest
+  r = r - n * f(-2.12194440e-4f);
   F p = f(1.996464866e-4f);
   p = p * r + f(1.394431352e-3f);
   p = p * r + f(8.333215305e-3f);
@@ -54,25 +51,29 @@ LIMN_INLINE F reduced_expm1(F x, I& n) {
   p = p * r + f(0.5f);
   return (p * r) * r + r;
 }
+/// 2^n for whole n, -126 <= n <= 127.
+LIMN_INLINE F power_of_two(F n) { return value(bits(n + f(12583039.f)) << u(23)); }  // 1.5 * 2^23 + 127
+#if LIMN_VECTOR_BYTES != 64
+/// x 2^n in two factors: n goes beyond the exponents of float on both sides.
+LIMN_INLINE F scale_exponent(F x, F n) {
+  const F half = (n * f(0.5f) + f(12582912.f)) - f(12582912.f);
+  return (x * power_of_two(half)) * power_of_two(n - half);
+}
+#endif
 }  // namespace lane_math
 
 LIMN_INLINE Vec<float> exp(Vec<float> x) {
   using namespace lane_math;
-  F clamped = x > f(104.f) ? f(104.f) : x;  // beyond these the result is infinity or 0 anyway; a NaN stays
-  clamped = clamped < f(-104.f) ? f(-104.f) : clamped;
-  I n;
-  const F e = reduced_expm1(clamped, n) + f(1.f);
-  const I half = n >> i(1);  // 2^n in two factors: n goes beyond the exponents of float on both sides
-  return (e * power_of_two(half)) * power_of_two(n - half);
+  F n;  // beyond +-104 the result is infinity or 0 anyway; a NaN stays
+  const F e = reduced_expm1(vmin(f(104.f), vmax(f(-104.f), x)), n) + f(1.f);
+  return scale_exponent(e, n);
 }
 
 LIMN_INLINE Vec<float> expm1(Vec<float> x) {
   using namespace lane_math;
-  F clamped = x > f(89.f) ? f(89.f) : x;
-  clamped = clamped < f(-20.f) ? f(-20.f) : clamped;
-  I n;
-  const F q = reduced_expm1(clamped, n);
-  const F scale = power_of_two(n - i(1));
+  F n;
+  const F q = reduced_expm1(vmin(f(89.f), vmax(f(-20.f), x)), n);
+  const F scale = power_of_two(n - f(1.f));
   const F y = (scale * q + (scale - f(0.5f))) * f(2.f);
   return x == f(0.f) ? x : y;  // keeps the sign of zero
 }
@@ -117,16 +118,17 @@ LIMN_INLINE Vec<float> log1p(Vec<float> x) {
 
 LIMN_INLINE Vec<float> tanh(Vec<float> x) {
   using namespace lane_math;
-  const F a = magnitude(x);
-  const F e = expm1(a > f(10.f) ? f(20.f) : a + a);  // tanh(10) rounds to 1
-  const F y = e / (e + f(2.f));
-  return with_sign(y, x);
+  F n;
+  const F a = vmin(f(20.f), magnitude(x + x));  // tanh(10) rounds to 1
+  const F q = reduced_expm1(a, n), scale = power_of_two(n);
+  const F e = scale * q + (scale - f(1.f));  // exp(2 |x|) - 1
+  return with_sign(e / (e + f(2.f)), x);
 }
 
 /// 1 / (1 + exp(-x)); a tiny result keeps its relative precision.
 LIMN_INLINE Vec<float> sigmoid(Vec<float> x) {
   using namespace lane_math;
-  const F e = exp(x < f(0.f) ? x : -x);
+  const F e = exp(value(bits(x) | u(0x80000000u)));  // exp(-|x|)
   return (x < f(0.f) ? e : f(1.f)) / (f(1.f) + e);
 }
 
@@ -165,7 +167,6 @@ LIMN_INLINE Vec<float> abs(Vec<float> x) { return lane_math::magnitude(x); }
     }                                        \
     return y;                                \
   }
-LIMN_LANEWISE(float, sqrt, std::sqrt(v))
 LIMN_LANEWISE(float, sin, std::sin(v))
 LIMN_LANEWISE(float, cos, std::cos(v))
 LIMN_LANEWISE(float, floor, std::floor(v))

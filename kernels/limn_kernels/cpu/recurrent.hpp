@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 #include <utility>
 
+#include <limn_kernels/cpu/panel.hpp>
 #include <limn_kernels/gemm.hpp>
 #include <limn_kernels/memory.hpp>
 #include <limn_kernels/parallel.hpp>
@@ -41,29 +43,58 @@ void for_step_blocks(index_t blocks, index_t flops, Body&& body) {
   parallel_for(blocks, flops < 400000 ? blocks : (blocks + 7) / 8, body);
 }
 
-/// A weight matrix laid out for multiply_panel: panels [block][k][vector][lane], padded with zeros. Two layouts:
-/// gates(): w [gates * hidden, k] row-major; block b holds units b * lanes ... of every gate (vector = gate).
-/// plain(): w as [k, n] by its two strides; block b holds columns b * 4 * lanes ...
+/// Runs body(first, last) for parts of the batch. Rows do not depend on each other, so that each thread may walk
+/// through the whole sequence with its own and wait for nobody; where rows are few, one part, and the steps are divided
+/// instead. A row's sums are the same in every part.
+template <class Body>
+void for_batch_parts(index_t batch, Body&& body) {
+  const index_t threads = thread_count(), rows = (batch + threads - 1) / threads;
+  parallel_for(batch, rows >= 24 ? rows : batch, body);
+}
+
+/// From so many rows on, weights are packed: before, a step is bound by reading them, and once is the least.
+inline constexpr index_t recurrent_packed_batch = 6;
+
+/// One weight matrix [gates * hidden, k], row-major.
+template <class T>
+struct PanelSource {
+  const T* w;
+  index_t k;
+};
+
+/// Weights laid out for multiply_panel: panels [block][k][vector][lane], padded with zeros. Two layouts:
+/// gates(): block b holds units b * lanes ... of every gate (vector = gate); the matrices follow each other along k.
+/// plain(): w as [k, n] by its two strides, one of them 1; block b holds columns b * 4 * lanes ...
 template <class T>
 class Panels {
  public:
-  static Panels gates(index_t gate_count, index_t hidden, index_t k, const T* w) {
-    const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>);
-    Panels panels(k, (hidden + lanes - 1) / lanes, gate_count, lanes);
-    panels.pack([&](index_t block, index_t gate, index_t lane, index_t p, index_t count, T* to, index_t step) {
-      const index_t unit = block * lanes + lane;
-      const T* from = w + (gate * hidden + unit) * k + p;
-      for (index_t i = 0; i < count; ++i) to[i * step] = unit < hidden ? from[i] : T{0};
+  static Panels gates(index_t gate_count, index_t hidden, std::initializer_list<PanelSource<T>> sources) {
+    const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), step = gate_count * lanes;
+    index_t depth = 0;
+    for (const PanelSource<T>& source : sources) depth += source.k;
+    Panels panels(depth, (hidden + lanes - 1) / lanes, step);
+    panels.for_blocks([&](index_t block, T* to) {
+      const index_t unit = block * lanes, count = std::min(lanes, hidden - unit);
+      for (const PanelSource<T>& source : sources) {
+        for (index_t gate = 0; gate < gate_count; ++gate)
+          LIMN_CALL_ISA(pack_transposed<T>, source.k, count, source.w + (gate * hidden + unit) * source.k, source.k,
+                        to + gate * lanes, step);
+        to += source.k * step;
+      }
     });
     return panels;
   }
   static Panels plain(index_t k, index_t n, const T* w, index_t stride_k, index_t stride_n) {
-    const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>);
-    Panels panels(k, (n + 4 * lanes - 1) / (4 * lanes), 4, lanes);
-    panels.pack([&](index_t block, index_t vector, index_t lane, index_t p, index_t count, T* to, index_t step) {
-      const index_t column = (block * 4 + vector) * lanes + lane;
-      const T* from = w + column * stride_n + p * stride_k;
-      for (index_t i = 0; i < count; ++i) to[i * step] = column < n ? from[i * stride_k] : T{0};
+    const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), width = 4 * lanes;
+    Panels panels(k, (n + width - 1) / width, width);
+    panels.for_blocks([&](index_t block, T* to) {
+      const index_t column = block * width;
+      if (stride_n == 1) return LIMN_CALL_ISA(pack_rows<T>, k, std::min(width, n - column), w + column, stride_k, to);
+      for (index_t vector = 0; vector < 4; ++vector) {
+        const index_t first = std::min(n, column + vector * lanes);
+        LIMN_CALL_ISA(pack_transposed<T>, k, std::min(lanes, n - first), w + first * stride_n, stride_n,
+                      to + vector * lanes, width);
+      }
     });
     panels.columns_ = n;
     return panels;
@@ -80,23 +111,16 @@ class Panels {
   }
 
  private:
-  Panels(index_t k, index_t blocks, index_t vectors, index_t lanes)
-      : k_(k), blocks_(blocks), vectors_(vectors), lanes_(lanes), data_(k * blocks * vectors * lanes) {}
+  Panels(index_t k, index_t blocks, index_t step) : k_(k), blocks_(blocks), step_(step), data_(k * blocks * step) {}
 
-  template <class Copy>
-  void pack(Copy&& copy) {
-    const index_t step = vectors_ * lanes_;  // between neighbours along k
-    parallel_for(blocks_, blocks_ * k_ * step < 65536 ? blocks_ : 1, [&](index_t first, index_t last) {
-      for (index_t block = first; block < last; ++block)
-        for (index_t p = 0; p < k_; p += 16)  // sixteen target lines at a time stay in L1
-          for (index_t vector = 0; vector < vectors_; ++vector)
-            for (index_t lane = 0; lane < lanes_; ++lane)
-              copy(block, vector, lane, p, std::min<index_t>(16, k_ - p),
-                   data_.data() + (block * k_ + p) * step + vector * lanes_ + lane, step);
+  template <class Pack>
+  void for_blocks(const Pack& pack) {
+    parallel_for(blocks_, blocks_ * k_ * step_ < 65536 ? blocks_ : 1, [&](index_t first, index_t last) {
+      for (index_t block = first; block < last; ++block) pack(block, data_.data() + block * k_ * step_);
     });
   }
 
-  index_t k_, blocks_, vectors_, lanes_, columns_ = 0;
+  index_t k_, blocks_, step_, columns_ = 0;
   Workspace<T> data_;
 };
 

@@ -14,7 +14,6 @@ struct RnnStep {
   RnnActivation activation;
   const std::uint8_t* mask;  // [batch] or null
   const T* h_before;         // [batch, hidden]
-  const T* panels;           // Panels::gates of w_hh
   const T* bias;             // [hidden]
   T* h;                      // [batch, hidden]: input products, replaced by the state
 };
@@ -32,17 +31,22 @@ void rnn_forward(const RecurrentShape& s, RnnActivation activation, const RnnInp
   if (s.time == 0 || batch == 0) return;
   input_products(s, hidden, in.x, in.w_ih, h);
 
-  const Panels<T> recurrent = Panels<T>::gates(1, hidden, hidden, in.w_hh);
+  const Panels<T> recurrent = Panels<T>::plain(hidden, hidden, in.w_hh, 1, hidden);
   Workspace<T> bias(hidden), zeros(batch * hidden);
   add_biases(hidden, in.b_ih, in.b_hh, bias.data());
   zeros.zero();
   const T* h_before = in.h0 ? in.h0 : zeros.data();
   for (index_t i = 0; i < s.time; ++i) {
     const index_t t = s.at(i);
-    const RnnStep<T> step{batch,    hidden,           activation,  in.mask ? in.mask + t * batch : nullptr,
-                          h_before, recurrent.data(), bias.data(), h + t * batch * hidden};
-    for_step_blocks(recurrent.blocks(), 2 * batch * hidden * hidden,
-                    [&](index_t first, index_t last) { LIMN_CALL_ISA(rnn_step<T>, step, first, last); });
+    const RnnStep<T> step{batch,
+                          hidden,
+                          activation,
+                          in.mask ? in.mask + t * batch : nullptr,
+                          h_before,
+                          bias.data(),
+                          h + t * batch * hidden};
+    recurrent.accumulate(batch, h_before, step.h);
+    LIMN_CALL_ISA(rnn_step_rows<T>, step, 0, batch);
     h_before = step.h;
   }
 }

@@ -28,15 +28,51 @@ LIMN_INLINE void store(T* p, Vec<T> v) {
   std::memcpy(p, &v, sizeof v);
 }
 
-/// The first n < lanes elements; the other lanes are zero.
+// What the compilers do not find by themselves in the plain form, by its name in GCC and Clang alike.
+#if LIMN_VECTOR_BYTES == 64
+/// x 2^n, n whole; rounded once where the result is subnormal (vscalefps).
+LIMN_INLINE Vec<float> scale_exponent(Vec<float> x, Vec<float> n) {
+  return __builtin_ia32_scalefps512_mask(x, n, x, std::uint16_t{0xffff}, 4);
+}
+LIMN_INLINE Vec<float> masked_load(const float* p, index_t n) {
+  return __builtin_ia32_loadups512_mask(p, Vec<float>{}, static_cast<std::uint16_t>((1u << n) - 1));
+}
+LIMN_INLINE void masked_store(float* p, Vec<float> v, index_t n) {
+  __builtin_ia32_storeups512_mask(p, v, static_cast<std::uint16_t>((1u << n) - 1));
+}
+#endif
+/// The square root, rounded correctly.
+LIMN_INLINE Vec<float> sqrt(Vec<float> x) {
+#if LIMN_VECTOR_BYTES == 64 && defined(__clang__)
+  return __builtin_ia32_sqrtps512(x, 4);
+#elif LIMN_VECTOR_BYTES == 64
+  return __builtin_ia32_sqrtps512_mask(x, x, std::uint16_t{0xffff}, 4);
+#elif LIMN_VECTOR_BYTES == 32
+  return __builtin_ia32_sqrtps256(x);
+#elif defined(__x86_64__)
+  return __builtin_ia32_sqrtps(x);
+#else
+  Vec<float> y{};
+  for (index_t k = 0; k < lanes<float>; ++k) y[k] = std::sqrt(x[k]);
+  return y;
+#endif
+}
+
+/// The first n < lanes elements; the other lanes are zero. Nothing past them is read or written.
 template <class T>
 LIMN_INLINE Vec<T> load_first(const T* p, index_t n) {
+#if LIMN_VECTOR_BYTES == 64
+  if constexpr (std::is_same_v<T, float>) return masked_load(p, n);
+#endif
   alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>] = {};
   for (index_t i = 0; i < n; ++i) lane[i] = p[i];
   return load<T>(lane);
 }
 template <class T>
 LIMN_INLINE void store_first(T* p, Vec<T> v, index_t n) {
+#if LIMN_VECTOR_BYTES == 64
+  if constexpr (std::is_same_v<T, float>) return masked_store(p, v, n);
+#endif
   alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
   store<T>(lane, v);
   for (index_t i = 0; i < n; ++i) p[i] = lane[i];
@@ -47,31 +83,54 @@ LIMN_INLINE Vec<T> broadcast(T x) {
   return x - Vec<T>{};
 }  // x - 0 keeps the sign of zero
 
+/// The larger (smaller) lane by lane; b where one is NaN.
 template <class V>
 LIMN_INLINE V vmax(V a, V b) {
+#if LIMN_VECTOR_BYTES == 64 && !defined(__clang__)  // GCC makes a comparison and a blend of the plain form
+  if constexpr (std::is_same_v<V, Vec<float>>) return __builtin_ia32_maxps512_mask(a, b, a, std::uint16_t{0xffff}, 4);
+#endif
   return a > b ? a : b;
 }
 template <class V>
 LIMN_INLINE V vmin(V a, V b) {
+#if LIMN_VECTOR_BYTES == 64 && !defined(__clang__)
+  if constexpr (std::is_same_v<V, Vec<float>>) return __builtin_ia32_minps512_mask(a, b, a, std::uint16_t{0xffff}, 4);
+#endif
   return a < b ? a : b;
 }
 
+/// Lane i becomes lane i ^ distance.
+template <index_t distance, class V, std::size_t... i>
+LIMN_INLINE V exchanged(V v, std::index_sequence<i...>) {
+  return __builtin_shufflevector(v, v, static_cast<int>(i ^ static_cast<std::size_t>(distance))...);
+}
+/// join(join(join(lanes, lanes 8 further), 4 further), ...) in lane 0: always in the same (pairwise) order.
+template <class T, index_t distance, class Join>
+LIMN_INLINE T reduce_lanes(Vec<T> v, const Join& join) {
+  v = join(v, exchanged<distance>(v, std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>()));
+  if constexpr (distance > 1) return reduce_lanes<T, distance / 2>(v, join);
+  return v[0];
+}
+struct JoinSum {
+  template <class V>
+  LIMN_INLINE V operator()(V a, V b) const {
+    return a + b;
+  }
+};
+struct JoinMaximum {
+  template <class V>
+  LIMN_INLINE V operator()(V a, V b) const {
+    return vmax(a, b);
+  }
+};
 /// Sum of all lanes, always added in the same (pairwise) order.
 template <class T>
 LIMN_INLINE T reduce_add(Vec<T> v) {
-  alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
-  store<T>(lane, v);
-  for (index_t half = lanes<T> / 2; half > 0; half /= 2)
-    for (index_t i = 0; i < half; ++i) lane[i] += lane[i + half];
-  return lane[0];
+  return reduce_lanes<T, lanes<T> / 2>(v, JoinSum());
 }
 template <class T>
 LIMN_INLINE T reduce_max(Vec<T> v) {
-  alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
-  store<T>(lane, v);
-  T top = lane[0];
-  for (index_t i = 1; i < lanes<T>; ++i) top = lane[i] > top ? lane[i] : top;
-  return top;
+  return reduce_lanes<T, lanes<T> / 2>(v, JoinMaximum());
 }
 
 /// v, loaded once: GCC would rather load it again for each of several uses.
