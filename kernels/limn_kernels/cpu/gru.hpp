@@ -40,7 +40,8 @@ struct GruStepBackward {
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-/// The steps of the walk for the rows [first, last) of the batch; `panels` is null where the products are left to gemm.
+/// The steps of the walk for the rows [first, last) of the batch; few rows read the weights as they are stored:
+/// `panels` is null.
 template <class T>
 void gru_walk(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T>& out, const T* panels, const T* bias,
               index_t first, index_t last) {
@@ -68,9 +69,9 @@ void gru_walk(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T
       for_step_blocks(blocks, 2 * rows * width * (s.input + hidden),
                       [&](index_t begin, index_t end) { LIMN_CALL_ISA(gru_step<T>, step, begin, end); });
     } else {
-      const GemmShape product{.m = rows, .n = width, .k = hidden, .transpose_b = true};
-      kernels::gemm<T>(cpu_device, product, T{1}, h, in.w_hh, T{0}, of_h.data());
-      LIMN_CALL_ISA(gru_step_rows<T>, step, of_x.data() + row * width, of_h.data(), 0, rows);
+      for_units(hidden, 2 * rows * width * hidden, [&](index_t begin, index_t end) {
+        LIMN_CALL_ISA(gru_step_stream<T>, step, in.w_hh, of_x.data() + row * width, of_h.data(), begin, end);
+      });
     }
     h = step.h;
   }

@@ -43,6 +43,12 @@ void for_step_blocks(index_t blocks, index_t flops, Body&& body) {
   parallel_for(blocks, flops < 400000 ? blocks : (blocks + 7) / 8, body);
 }
 
+/// The same for single units; parts begin at multiples of 64.
+template <class Body>
+void for_units(index_t units, index_t flops, Body&& body) {
+  parallel_for(units, flops < 400000 ? units : (units + 511) / 512 * 64, body);
+}
+
 /// Runs body(first, last) for parts of the batch. Rows do not depend on each other, so that each thread may walk
 /// through the whole sequence with its own and wait for nobody; where rows are few, one part, and the steps are divided
 /// instead. A row's sums are the same in every part.
@@ -52,7 +58,7 @@ void for_batch_parts(index_t batch, Body&& body) {
   parallel_for(batch, rows >= 24 ? rows : batch, body);
 }
 
-/// From so many rows on, weights are packed: before, a step is bound by reading them, and once is the least.
+/// From so many rows on weights are packed; for fewer a step takes as long as reading them, and once is the least.
 inline constexpr index_t recurrent_packed_batch = 6;
 
 /// One weight matrix [gates * hidden, k], row-major.
