@@ -31,7 +31,7 @@ def table(cases, limits):
         elif case.get("elements") and not case.get("flops") and limits:
             share = f"{us * 1e3 * limits['ghz'] / case['elements']:.2f} cycles an element"
         ratios = [f"{case['ratio'][who]:.2f}" if who in case["ratio"] else "" for who in others]
-        theirs = [value for who, value in case["error"].items() if who != "limn"]
+        theirs = [value for who, value in case["error"].items() if not who.startswith("limn")]
         errors = f"{case['error']['limn']:.0e}" if "limn" in case["error"] else ""
         errors += f", {min(theirs):.0e} .. {max(theirs):.0e}" if theirs else ""
         lines.append(f"| {name.split('/', 1)[1]} | {time_text(us)} | {rate} | {share} | " + " | ".join(ratios) + f" | {errors} |")
@@ -40,8 +40,11 @@ def table(cases, limits):
 
 def plot(cases, title):
     """A bar a case: the best opponent's time over limn's. Right of the line limn is faster."""
-    rows = sorted((name.split("/", 1)[1], min(case["ratio"].items(), key=lambda item: item[1]))
-                  for name, case in cases.items() if case["ratio"])
+    rows = []
+    for name, case in sorted(cases.items()):
+        others = {who: ratio for who, ratio in case["ratio"].items() if not who.startswith("limn")}
+        if others:
+            rows.append((name.split("/", 1)[1], min(others.items(), key=lambda item: item[1])))
     left, width, step = 300, 420, 18
     most = max([2.0] + [best[1] for _, best in rows])
     x = lambda ratio: left + width * min(ratio, most) / most
