@@ -81,6 +81,11 @@ def merge(store, file):
     lines.unlink()
 
 
+def escape(name):
+    """For POSIX expressions, which know no escaped hyphen."""
+    return re.sub(r"([.+*?()\[\]^$|\\])", r"\\\1", name)
+
+
 def cores(threads):
     """The first cores of this process, as many as there are threads."""
     return set(sorted(os.sched_getaffinity(0))[:threads])
@@ -166,12 +171,13 @@ def run_family(store, done, plan, family, threads, env, seconds):
     if not missing:
         return
     command = [*base, f"--case_seconds={plan.case_seconds}", f"--limit_seconds={seconds:.1f}", f"--results={lines_of(plan.file)}",
-               "--benchmark_filter=^(" + "|".join(re.escape(name) for name in missing) + ")$"]
+               "--benchmark_filter=^(" + "|".join(map(escape, missing)) + ")$"]
     plan.file.parent.mkdir(parents=True, exist_ok=True)
     result = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env,
                             preexec_fn=lambda: prepare_child(threads))
-    if result.returncode != 0 or "torch:" in result.stderr:
-        print(f"{family}: {result.stderr.strip()[-500:]}")
+    said = [line for line in result.stderr.splitlines() if re.search("(?i)torch:|error|fail|could not|no match", line)]
+    if result.returncode != 0 or said:
+        print(f"{family}: exit code {result.returncode}: " + "; ".join(said)[-500:])
     merge(store, plan.file)
     print(f"{family}, {threads} thread{'s' * (threads > 1)}: {len(missing)} cases wanted, "
           f"{sum(name.removesuffix(SUFFIX) in done for name in wanted)} of {len(wanted)} there")

@@ -31,6 +31,10 @@ class Parsing(unittest.TestCase):
         self.assertEqual(case["ratio"], {"onednn": 0.9, "onednn.direct+nchw": 3.0})
         self.assertEqual(case["flops"], 33554432.0)
 
+    def test_names_are_escaped_for_posix_expressions(self):
+        self.assertEqual(runs.escape("conv2d/b1/64-64@224"), "conv2d/b1/64-64@224")
+        self.assertEqual(runs.escape("a.b+c"), r"a\.b\+c")
+
     def test_what_a_run_that_was_killed_left_is_taken_up(self):
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "a.json"
