@@ -1,14 +1,16 @@
 #pragma once
 // The CPU body of conv2d.hpp.
 //
-// Forward is an implicit matrix product: weights [outputs, field] times patches [field, pixels], the patches packed
-// straight from the image into the panels that gemm's register tile reads. The gradients go through blocks of the patch
-// matrix. Every block depends on the shape alone, so the sums do not depend on the number of threads.
+// Chooses the way: Winograd (winograd.hpp, winograd_gradient.hpp) where the cost model says so, else the definition,
+// forward (conv2d_direct.hpp) and gathered (conv2d_gather.hpp); depthwise planes one by one; weight gradients as dot
+// products where weights are few (conv2d_dots.hpp), else as products with blocks of the patch matrix.
+// docs/kernels/conv2d.md.
 
 #include <algorithm>
 
 #include <limn_kernels/conv2d.hpp>
-#include <limn_kernels/cpu/conv2d_direct.hpp>
+#include <limn_kernels/cpu/conv2d_dots.hpp>
+#include <limn_kernels/cpu/conv2d_gather.hpp>
 #include <limn_kernels/cpu/winograd_gradient.hpp>
 #include <limn_kernels/gemm.hpp>
 
@@ -43,29 +45,6 @@ index_t conv2d_rows_of_block(const Conv2dShape& s, index_t field_rows) {
 /// Channels of one gradient task: a quarter of the group's, so that there are tasks for several threads.
 inline index_t conv2d_channel_block(const Conv2dShape& s) {
   return std::max<index_t>(std::min<index_t>(8, s.channels()), (s.channels() + 3) / 4);
-}
-
-template <class T>
-void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
-  const index_t pixels = s.oh * s.ow, taps = s.kh * s.kw, block = conv2d_channel_block(s),
-                blocks = (s.channels() + block - 1) / block;
-  parallel_for(s.n * s.groups * blocks, 1, [&](index_t begin, index_t end) {
-    const index_t most_rows = block * taps, step = conv2d_rows_of_block<T>(s, most_rows);
-    const Scratch<T> columns(most_rows * step * s.ow);
-    for (index_t task = begin; task < end; ++task) {
-      const index_t image = task / (s.groups * blocks), g = task / blocks % s.groups, first = task % blocks * block;
-      const index_t channels = std::min(block, s.channels() - first), rows = channels * taps;
-      T* group = dx + (image * s.c + g * s.channels()) * s.h * s.w;
-      std::fill(group + first * s.h * s.w, group + (first + channels) * s.h * s.w, T(0));
-      for (index_t oy = 0; oy < s.oh; oy += step) {
-        const index_t count = std::min(step, s.oh - oy);
-        gemm<T>({rows, count * s.ow, s.outputs(), true, false, s.field(), pixels, count * s.ow}, T(1),
-                weight + g * s.outputs() * s.field() + first * taps,
-                dy + (image * s.oc + g * s.outputs()) * pixels + oy * s.ow, T(0), columns.data());
-        LIMN_CALL_ISA(conv2d_add_columns<T>, s, columns.data(), first * taps, rows, oy, count, group);
-      }
-    }
-  });
 }
 
 template <class T>
@@ -245,6 +224,8 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
     else {
       if constexpr (std::is_same_v<T, float>)
         if (cpu::conv2d_pays_winograd(s)) return cpu::conv2d_winograd_weight_gradient(s, x, dy, dw);
+      if (s.channels() == 1 || (s.field() <= 256 && s.oh * s.ow >= 256))
+        return cpu::conv2d_weight_gradient_dots(s, x, dy, dw);
       cpu::conv2d_weight_gradient(s, x, dy, dw);
     }
   });

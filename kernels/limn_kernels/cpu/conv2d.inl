@@ -18,7 +18,7 @@ LIMN_INLINE void copy_clipped(const T* x, index_t extent, index_t from, index_t 
     } else {
       index_t i = 0;
       for (; i + lanes<T> <= inside; i += lanes<T>) store<T>(to + before + i, load<T>(x + from + before + i));
-      for (; i < inside; ++i) to[before + i] = x[from + before + i];
+      if (i < inside) store_first<T>(to + before + i, load_first<T>(x + from + before + i, inside - i), inside - i);
     }
     for (index_t i = before + inside; i < count; ++i) to[i] = T(0);
     return;
@@ -54,31 +54,6 @@ void conv2d_columns(const Conv2dShape& s, const T* x, index_t first_row, index_t
   }
 }
 
-/// The transpose of conv2d_columns: adds the matrix back to the image.
-template <class T>
-void conv2d_add_columns(const Conv2dShape& s, const T* columns, index_t first_row, index_t rows, index_t first_oy,
-                        index_t count_oy, T* x) {
-  for (index_t p = 0; p < rows; ++p) {
-    const index_t row = first_row + p, channel = row / (s.kh * s.kw), i = row / s.kw % s.kh, j = row % s.kw;
-    for (index_t oy = 0; oy < count_oy; ++oy) {
-      const index_t iy = (first_oy + oy) * s.stride_h - s.pad_top + i * s.dilation_h;
-      if (iy < 0 || iy >= s.h) continue;
-      const T* from = columns + (p * count_oy + oy) * s.ow;
-      T* to = x + (channel * s.h + iy) * s.w;
-      const index_t start = j * s.dilation_w - s.pad_left;
-      // The outputs q whose column start + q stride lies inside [0, w).
-      const index_t low = start >= 0 ? 0 : (-start + s.stride_w - 1) / s.stride_w;
-      const index_t high = start >= s.w ? 0 : (s.w - start + s.stride_w - 1) / s.stride_w;
-      const index_t last = high < s.ow ? high : s.ow;
-      index_t q = low;
-      if (s.stride_w == 1)
-        for (; q + lanes<T> <= last; q += lanes<T>)
-          store<T>(to + start + q, load<T>(to + start + q) + load<T>(from + q));
-      for (; q < last; ++q) to[start + q * s.stride_w] += from[q];
-    }
-  }
-}
-
 /// One output plane of a depthwise convolution of a plane laid out so. Rows of `pitch` outputs are computed without
 /// regard to their ends; what lies beyond ow is dropped.
 template <class T>
@@ -109,9 +84,10 @@ void conv2d_depthwise_plane(const Conv2dShape& s, const DirectLayout& d, const T
     for (index_t oy = first / d.pitch; oy * d.pitch < until; ++oy) {
       const index_t begin = oy * d.pitch > first ? oy * d.pitch : first;
       const index_t end = oy * d.pitch + s.ow < until ? oy * d.pitch + s.ow : until;
-      if (begin < end)
-        std::memcpy(y + oy * s.ow + (begin - oy * d.pitch), flat + (begin - first),
-                    static_cast<std::size_t>(end - begin) * sizeof(T));
+      T* to = y + oy * s.ow + (begin - oy * d.pitch);
+      index_t i = begin;
+      for (; i + lanes<T> <= end; i += lanes<T>) store<T>(to + (i - begin), load<T>(flat + (i - first)));
+      if (i < end) store_first<T>(to + (i - begin), load_first<T>(flat + (i - first), end - i), end - i);
     }
   }
 }

@@ -57,15 +57,17 @@ void conv2d_direct_tile(index_t field, const T* w, index_t w_row, const index_t*
   }
 }
 
-/// The pixels [first, first + direct_pixels) of `rows` <= direct_rows outputs, without those between the rows of y.
-/// `pixel` counts the padded rows of a band, of `band` rows, whose first output row is y.
+/// The pixels [pixel, pixel + direct_pixels) of `rows` <= direct_rows outputs, without those between the rows of y.
+/// They count in the padded rows of a band of `band` rows, whose first output row is y; `inside`: all are in one row of
+/// y.
 template <class T>
-void conv2d_direct_pixels(const Conv2dShape& s, const DirectLayout& d, index_t band, index_t pixel, index_t rows,
-                          index_t field, const T* w, index_t w_row, const T* x, const T* bias, T floor, T* y) {
+void conv2d_direct_pixels(const Conv2dShape& s, const DirectLayout& d, index_t band, index_t pixel, bool inside,
+                          index_t rows, index_t field, const T* w, index_t w_row, const T* x, const T* bias, T floor,
+                          T* y) {
   alignas(LIMN_VECTOR_BYTES) T tile[direct_rows<T> * direct_pixels<T>];
   const index_t last = pixel + direct_pixels<T> < band * d.pitch ? pixel + direct_pixels<T> : band * d.pitch;
-  const bool whole = d.pitch == s.ow && last == pixel + direct_pixels<T>;
-  T* to = whole ? y + pixel : tile;
+  const bool whole = inside || (d.pitch == s.ow && last == pixel + direct_pixels<T>);
+  T* to = whole ? y + pixel - pixel / d.pitch * (d.pitch - s.ow) : tile;
   const index_t to_row = whole ? s.oh * s.ow : direct_pixels<T>;
   switch (rows) {
 #define LIMN_ROWS(n)                                                                         \
@@ -109,23 +111,30 @@ void conv2d_direct_pixels(const Conv2dShape& s, const DirectLayout& d, index_t b
   }
 }
 
-/// A band of `band` output rows of `outputs` outputs; the last tile moves back over pixels that are done rather than
-/// past the end. x: the band's split planes; y: the first output's first row.
+/// A band of `band` output rows of `outputs` outputs. x: the band's split planes; y: the first output's first row.
+/// Tiles run along each row where few of their pixels would be done twice, else across the rows' ends; the last one
+/// moves back over pixels that are done rather than past the end.
 template <class T>
 void conv2d_direct_band(const Conv2dShape& s, const DirectLayout& d, index_t band, index_t outputs, const T* w,
                         index_t w_row, const T* x, const T* bias, T floor, T* y) {
+  constexpr index_t step = direct_pixels<T>;
   const index_t field = s.field(), parts = (outputs + direct_rows<T> - 1) / direct_rows<T>, base = outputs / parts,
                 extra = outputs % parts, until = (band - 1) * d.pitch + s.ow;
+  const index_t row_tiles = (s.ow + step - 1) / step;
+  const bool by_row = s.ow >= step && 16 * (row_tiles * step - s.ow) <= s.ow;
+  const index_t tiles = by_row ? band * row_tiles : (until + step - 1) / step;
   // Read again and again are the pixels of a tile, where they fit into the first-level cache; else a tile's weights.
-  const index_t step = direct_pixels<T>,
-                group = field * step * static_cast<index_t>(sizeof(T)) <= (24 << 10) ? 1 : until;
-  for (index_t start = 0; start < until; start += group * step)
+  const index_t group = field * step * static_cast<index_t>(sizeof(T)) <= (24 << 10) ? 1 : tiles;
+  for (index_t start = 0; start < tiles; start += group)
     for (index_t part = 0, first = 0; part < parts; ++part) {
       const index_t rows = base + (part < extra ? 1 : 0);
-      for (index_t pixel = start; pixel < until && pixel < start + group * step; pixel += step)
-        conv2d_direct_pixels<T>(s, d, band, pixel + step > until && until > step ? until - step : pixel, rows, field,
-                                w + first * w_row, w_row, x, bias ? bias + first : nullptr, floor,
-                                y + first * s.oh * s.ow);
+      for (index_t tile = start; tile < tiles && tile < start + group; ++tile) {
+        const index_t at = by_row ? tile % row_tiles * step : tile * step, end = by_row ? s.ow : until;
+        const index_t pixel =
+            (by_row ? tile / row_tiles * d.pitch : 0) + (at + step > end && end > step ? end - step : at);
+        conv2d_direct_pixels<T>(s, d, band, pixel, by_row, rows, field, w + first * w_row, w_row, x,
+                                bias ? bias + first : nullptr, floor, y + first * s.oh * s.ow);
+      }
       first += rows;
     }
 }
