@@ -1,67 +1,93 @@
-// Matrix products of the shapes that networks have, in GFLOP/s; beside OpenBLAS where it is found.
-
-#include <benchmark/benchmark.h>
+// Matrix products of the shapes that networks have. "plain": weights as stored; "prepacked": in the library's own
+// layout.
 
 #include <limn/core/random.hpp>
 #include <limn_kernels/gemm.hpp>
-#ifdef BENCH_OPENBLAS
-#include <cblas.h>
-#endif
+
+#include "../opponents/opponent.hpp"
 
 using namespace limn;
 
+namespace bench {
 namespace {
 
-void shapes(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"m", "n", "k", "tB"})->Unit(benchmark::kMicrosecond)->UseRealTime();
-  for (const index_t n : {64, 128, 256, 512, 1024}) b->Args({n, n, n, 0});
-  b->Args({32, 1024, 512, 1});   // an LSTM's step
-  b->Args({32, 8000, 256, 1});   // a vocabulary
-  b->Args({577, 768, 768, 1});   // a vision transformer's projection
-  b->Args({1, 4096, 25088, 1});  // VGG16's first fully connected layer, one image
-  b->Args({8, 4096, 25088, 1});
-}
+struct Size {
+  index_t m, n, k;
+  bool transpose_b;
+  bool quick = false;
+};
 
 struct Operands {
   kernels::GemmShape shape;
   Tensor<float> a, b, c;
 
-  explicit Operands(const benchmark::State& state)
-      : shape{.m = state.range(0), .n = state.range(1), .k = state.range(2), .transpose_b = state.range(3) != 0} {
+  explicit Operands(const Size& s) : shape{.m = s.m, .n = s.n, .k = s.k, .transpose_b = s.transpose_b} {
     Generator generator(1);
-    a = uniform({shape.m, shape.k}, generator, -1, 1);
-    b = uniform({shape.k, shape.n}, generator, -1, 1);
-    c = Tensor<float>({shape.m, shape.n});
+    a = uniform({s.m, s.k}, generator, -1, 1);
+    b = uniform({s.k, s.n}, generator, -1, 1);
+    c = Tensor<float>({s.m, s.n});
   }
-  void report(benchmark::State& state) const {
-    const double flops =
-        2.0 * static_cast<double>(shape.m * shape.n * shape.k) * static_cast<double>(state.iterations());
-    state.counters["GFLOP/s"] = benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsRate);
+  [[nodiscard]] double error() const {
+    return relative_error(c.data(), c.numel(), [this](long at) {
+      const index_t row = at / shape.n, column = at % shape.n;
+      double sum = 0;
+      for (index_t k = 0; k < shape.k; ++k)
+        sum += static_cast<double>(a.data()[row * shape.k + k]) *
+               b.data()[shape.transpose_b ? column * shape.k + k : k * shape.n + column];
+      return sum;
+    });
   }
 };
 
-void limn_gemm(benchmark::State& state) {
-  const Operands o(state);
-  for (auto unused : state) {
-    kernels::gemm(cpu_device, o.shape, 1.0F, o.a.data(), o.b.data(), 0.0F, o.c.data());
-    benchmark::DoNotOptimize(o.c.data());
-  }
-  o.report(state);
+std::string text(const Size& s) {
+  return std::to_string(s.m) + "x" + std::to_string(s.n) + "x" + std::to_string(s.k) + (s.transpose_b ? "tB" : "");
 }
-BENCHMARK(limn_gemm)->Apply(shapes);
+Work work(const Size& s) {
+  return {.flops = 2.0 * static_cast<double>(s.m * s.n * s.k),
+          .bytes = s.m <= 16 ? 4.0 * static_cast<double>(s.n * s.k) : 0};
+}
 
-#ifdef BENCH_OPENBLAS
-void openblas_sgemm(benchmark::State& state) {
-  const Operands o(state);
-  const auto m = static_cast<int>(o.shape.m), n = static_cast<int>(o.shape.n), k = static_cast<int>(o.shape.k);
-  for (auto unused : state) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, o.shape.transpose_b ? CblasTrans : CblasNoTrans, m, n, k, 1.0F, o.a.data(),
-                k, o.b.data(), o.shape.transpose_b ? k : n, 0.0F, o.c.data(), n);
-    benchmark::DoNotOptimize(o.c.data());
-  }
-  o.report(state);
+Contenders plain(const Size& s) {
+  const auto o = std::make_shared<Operands>(s);
+  const auto error = [o] { return o->error(); };
+  Contenders all{here(
+      "limn", [o] { kernels::gemm(cpu_device, o->shape, 1.0F, o->a.data(), o->b.data(), 0.0F, o->c.data()); }, error)};
+  challenge(
+      all, [&](Opponent& other) { return other.gemm(o->shape, o->a.data(), o->b.data(), o->c.data()); }, error);
+  for (Contender& other : torch("gemm m=" + std::to_string(s.m) + " n=" + std::to_string(s.n) +
+                                " k=" + std::to_string(s.k) + " tb=" + std::to_string(int{s.transpose_b})))
+    all.push_back(other);
+  return all;
 }
-BENCHMARK(openblas_sgemm)->Apply(shapes);
-#endif
+
+Contenders prepacked(const Size& s) {
+  const auto o = std::make_shared<Operands>(s);
+  const auto error = [o] { return o->error(); };
+  Contenders all{here(
+      "limn", [o] { kernels::gemm(cpu_device, o->shape, 1.0F, o->a.data(), o->b.data(), 0.0F, o->c.data()); }, error)};
+  challenge(
+      all, [&](Opponent& other) { return other.gemm_prepacked(o->shape, o->a.data(), o->b.data(), o->c.data()); },
+      error);
+  return all;
+}
 
 }  // namespace
+
+void cases() {
+  const std::vector<Size> sizes{
+      {64, 64, 64, false},          {128, 128, 128, false},          {256, 256, 256, false},
+      {512, 512, 512, false, true}, {1024, 1024, 1024, false, true}, {2048, 2048, 2048, false},
+      {32, 1024, 512, true, true},                                 // an LSTM's step
+      {32, 8000, 256, true, true},                                 // a vocabulary
+      {577, 768, 768, true, true},                                 // a vision transformer's projection
+      {577, 3072, 768, true},       {1, 4096, 25088, true, true},  // VGG16's first fully connected layer
+      {8, 4096, 25088, true, true}};
+  for (const Size& s : sizes) {
+    add(
+        "gemm/plain/" + text(s), work(s), [s] { return plain(s); }, s.quick);
+    add(
+        "gemm/prepacked/" + text(s), work(s), [s] { return prepacked(s); }, s.quick);
+  }
+}
+
+}  // namespace bench

@@ -8,14 +8,15 @@
 #include <vector>
 
 #include <limn/generate/beam.hpp>
+#include <limn/generate/sample.hpp>
 #include <limn/image/image.hpp>
 #include <limn/io/checkpoint.hpp>
 #include <limn/models/caption_attention.hpp>
 #include <limn/models/caption_merge.hpp>
-#include <limn/models/small_cnn.hpp>
 #include <limn/text/vocabulary.hpp>
 
 #include "captioner/encoder.hpp"
+#include "captioner/own_encoder.hpp"
 
 namespace limn::captioner {
 
@@ -28,8 +29,7 @@ struct Architecture {
   std::string encoder;   ///< as make_encoder takes it, or "cnn": a SmallCNN trained with the decoder
   index_t features = 0;  ///< numbers of the pooled vector (merge) or of a place (attention)
   index_t vocabulary = 0;
-  models::SmallCNNConfig cnn;  ///< for encoder "cnn"
-  index_t picture = 64;        ///< for encoder "cnn": side of the square it reads
+  OwnEncoderConfig own;  ///< for encoder "cnn"
 
   [[nodiscard]] bool attends() const { return model == "attention"; }
   [[nodiscard]] io::Json to_json() const;
@@ -46,17 +46,27 @@ class Captioner {
   [[nodiscard]] const Architecture& architecture() const { return architecture_; }
   [[nodiscard]] const text::Vocabulary& vocabulary() const { return vocabulary_; }
   [[nodiscard]] bool reads_pictures() const { return architecture_.encoder == "cnn"; }
+  /// The share of each layer's inputs that training drops.
+  void set_dropout(double dropout);
   /// How its feature vectors are scaled: (x - mean) * scale.
   void set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale);
 
-  /// Pictures -> features by the captioner's own network; only when reads_pictures().
-  [[nodiscard]] models::ImageFeatures<float> look(const std::vector<image::Image>& pictures) const;
+  /// The captioner's own network takes the weights of a checkpoint that `captioner distill` wrote.
+  void load_encoder(const std::string& checkpoint) { load_own_encoder(checkpoint, *cnn_); }
+  /// From now on training leaves the captioner's own network as it is.
+  void freeze_encoder();
+  /// Pixels [N, 3, side, side] -> features by the captioner's own network; only when reads_pictures().
+  [[nodiscard]] models::ImageFeatures<float> look(const Tensor<float>& pixels) const;
   /// Logits [positions, vocabulary].
   [[nodiscard]] Tensor<float> logits(const models::ImageFeatures<float>& features, const models::CaptionBatch& batch,
                                      Generator* generator) const;
   /// The best captions of image `row` of the features, best first.
   [[nodiscard]] std::vector<generate::Hypothesis> describe(const models::ImageFeatures<float>& features, index_t row,
                                                            const generate::BeamOptions& options) const;
+  /// One sampled caption of at most `longest` words for each entry of `rows`, which says the image.
+  [[nodiscard]] std::vector<generate::Hypothesis> sample(const models::ImageFeatures<float>& features,
+                                                         const std::vector<index_t>& rows, index_t longest,
+                                                         Generator& generator) const;
   [[nodiscard]] std::string words(const generate::Hypothesis& hypothesis) const;
 
   void train(bool training);
@@ -81,7 +91,11 @@ class Captioner {
   std::optional<models::MergeCaptioner<float>> merge_;
   std::optional<models::AttentionCaptioner<float>> attention_;
   std::vector<std::string> encoder_weights_;
+  bool frozen_ = false;
 };
+
+/// Pictures as the captioner's own network reads them: squeezed to a square, values of -2 to 2. -> [N, 3, side, side]
+[[nodiscard]] Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side);
 
 /// The encoder of a captioner that does not read pictures itself: from `given` weights, or those named in training,
 /// looked for as named, beside the checkpoint and in $LIMN_SHARED (default ../shared).

@@ -21,22 +21,28 @@ std::span<const std::byte> bytes_of(const auto& tensor) {
 }  // namespace
 
 int compute_features(const FeatureOptions& options) {
-  NoGradGuard no_grad;
   const data::CaptionData data = data::read_flickr8k(options.data, {.splits = options.splits});
   for (const std::string& note : data.notes) std::fprintf(stderr, "captioner: note: %s\n", note.c_str());
-  std::vector<index_t> chosen;
+  std::vector<std::string> names;
+  std::vector<std::filesystem::path> paths;
   for (const std::string& split : options.splits) {
     const auto& members = data.split(split);
     const std::size_t most = options.limit > 0 ? static_cast<std::size_t>(options.limit) : members.size();
-    chosen.insert(chosen.end(), members.begin(),
-                  members.begin() + static_cast<std::ptrdiff_t>(std::min(most, members.size())));
+    for (std::size_t k = 0; k < std::min(most, members.size()); ++k) {
+      const data::CaptionedImage& image = data.images[static_cast<std::size_t>(members[k])];
+      names.push_back(image.file);
+      paths.push_back(image.path);
+    }
   }
-  if (chosen.empty()) fail(options.data, "the splits hold no images; name others with --split");
-  io::Json names = io::Json::array();
-  for (const index_t i : chosen) names.push_back(data.images[static_cast<std::size_t>(i)].file);
+  if (names.empty()) fail(options.data, "the splits hold no images; name others with --split");
+  return write_features(options, names, paths, "captioner");
+}
 
+int write_features(const FeatureOptions& options, const std::vector<std::string>& names,
+                   const std::vector<std::filesystem::path>& paths, const char* program) {
+  NoGradGuard no_grad;
   const auto encoder = make_encoder(options.encoder, options.weights);
-  const index_t count = static_cast<index_t>(chosen.size()), places = 49;
+  const index_t count = static_cast<index_t>(names.size()), places = 49;
   std::map<std::string, io::SafetensorsRows::Column> columns = {
       {"pooled", {io::DType::f32, {count, encoder->pooled_size()}}}};
   if (options.grid) columns["grid"] = {io::DType::f16, {count, places, encoder->channels()}};
@@ -44,7 +50,7 @@ int compute_features(const FeatureOptions& options) {
   for (const std::string& file : options.weights) weights.push_back(file);
   io::SafetensorsRows out(
       options.out, columns,
-      {{"encoder", encoder->name()}, {"weights", io::dump_json(weights)}, {"images", io::dump_json(names)}});
+      {{"encoder", encoder->name()}, {"weights", io::dump_json(weights)}, {"images", io::dump_json(io::Json(names))}});
 
   app::watch_signals();
   app::Progress progress("features", count, options.quiet);
@@ -55,8 +61,7 @@ int compute_features(const FeatureOptions& options) {
     std::vector<image::Image> pictures(static_cast<std::size_t>(batch));
     kernels::parallel_for(batch, 1, [&](index_t begin, index_t end) {
       for (index_t k = begin; k < end; ++k)
-        pictures[static_cast<std::size_t>(k)] =
-            image::decode_file(data.images[static_cast<std::size_t>(chosen[static_cast<std::size_t>(first + k)])].path);
+        pictures[static_cast<std::size_t>(k)] = image::decode_file(paths[static_cast<std::size_t>(first + k)]);
     });
     const Encoder::Features features = (*encoder)(pictures);
     out.write_rows("pooled", first, batch, bytes_of(features.pooled));
@@ -67,7 +72,7 @@ int compute_features(const FeatureOptions& options) {
       marked = first + batch;
     }
     if (app::stop_requested()) {
-      std::fprintf(stderr, "captioner: stopped after %lld of %lld images; the same command goes on from here\n",
+      std::fprintf(stderr, "%s: stopped after %lld of %lld images; the same command goes on from here\n", program,
                    static_cast<long long>(marked), static_cast<long long>(count));
       return app::stopped_status();
     }

@@ -1,6 +1,7 @@
 #pragma once
 // Features on disk: one safetensors file with a row an image, written a batch at a time and read a few rows at a time.
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,6 +24,10 @@ struct FeatureOptions {
 
 /// `captioner features`. Goes on where an earlier, killed run stopped. Returns the exit status.
 int compute_features(const FeatureOptions& options);
+
+/// The same for any images: `names` are what the rows are found by, `paths` where the images are.
+int write_features(const FeatureOptions& options, const std::vector<std::string>& names,
+                   const std::vector<std::filesystem::path>& paths, const char* program);
 
 /// An open features file. Rows are read when asked for: resident memory stays small whatever the file's size.
 class FeatureFile {

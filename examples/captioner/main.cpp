@@ -1,8 +1,9 @@
-// captioner: features, train, eval and caption.
+// captioner: features, distill, train, eval, caption and export.
 #include <CLI/CLI.hpp>
 
 #include "captioner/caption.hpp"
 #include "captioner/captioner.hpp"
+#include "captioner/distill.hpp"
 #include "captioner/encoder.hpp"
 #include "captioner/evaluate.hpp"
 #include "captioner/features.hpp"
@@ -32,21 +33,54 @@ int main(int argc, char** argv) {
     features->add_flag("--quiet", f.quiet, "no progress");
     features->callback([&] { status = captioner::compute_features(f); });
 
+    captioner::DistillOptions d;
+    d.run.program = "captioner";
+    d.run.epochs = 20;
+    CLI::App* distill = program.add_subcommand(
+        "distill", "Train a small VGG-shaped encoder from nothing to see what the encoder of a features file sees");
+    distill->add_option("--data", d.data, "dataset folder")->required();
+    distill->add_option("--features", d.features, "features file of the dataset, with grids")->required();
+    distill->add_option("--out", d.run.out, "folder of the run")->required();
+    distill->add_option("--seed", d.run.seed, "of weights, order and cuts")->capture_default_str();
+    distill->add_option("--epochs", d.run.epochs)->capture_default_str()->check(CLI::PositiveNumber);
+    distill->add_option("--batch", d.run.batch, "images a step")->capture_default_str()->check(CLI::PositiveNumber);
+    distill->add_option("--limit", d.limit, "at most so many images of each split")->check(CLI::NonNegativeNumber);
+    distill->add_option("--lr", d.run.lr, "Adam's learning rate")->capture_default_str()->check(CLI::PositiveNumber);
+    distill->add_option("--weight-decay", d.run.weight_decay, "AdamW's, where it is not 0")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    distill->add_option("--pooled-weight", d.pooled_weight, "how much the mean over places counts beside the places")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    distill->add_option("--save-every", d.run.save_every, "steps between saves of the run's state")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    distill->add_flag("--resume", d.run.resume, "go on with the run in --out");
+    distill->add_flag("--quiet", d.run.quiet, "no progress");
+    distill->callback([&] { status = captioner::distill(d); });
+
     captioner::TrainOptions t;
+    t.run.program = "captioner";
+    t.run.epochs = 20;
+    t.run.batch = 8;
+    t.run.lr = 1.5e-3;
     CLI::App* train = program.add_subcommand(
         "train", "Train a captioner; --resume goes on exactly where a stopped or killed run was");
     train->add_option("--data", t.data, "dataset folder (Flickr8k's files or Kaggle's captions.txt), or: scenes")
         ->required();
-    train->add_option("--out", t.out, "folder of the run")->required();
+    train->add_option("--out", t.run.out, "folder of the run")->required();
     train->add_option("--features", t.features, "features file of the dataset");
+    train->add_option("--encoder", t.encoder,
+                      "checkpoint of 'captioner distill': the captioner reads pictures with it, and trains it too");
+    train->add_flag("--freeze-encoder", t.freeze_encoder, "leave the captioner's own network as it is");
     train->add_option("--model", t.model, "merge-add, merge-concat or attention")
         ->capture_default_str()
         ->check(CLI::IsMember({"merge-add", "merge-concat", "attention"}));
     train->add_option("--split", t.split_ratio, "train/dev/test in percent, where the dataset has no lists")
         ->capture_default_str();
-    train->add_option("--seed", t.seed, "of weights, order, dropout and scenes")->capture_default_str();
-    train->add_option("--epochs", t.epochs)->capture_default_str()->check(CLI::PositiveNumber);
-    train->add_option("--batch", t.batch, "images a step, each with all its captions")
+    train->add_option("--seed", t.run.seed, "of weights, order, dropout and scenes")->capture_default_str();
+    train->add_option("--epochs", t.run.epochs)->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_option("--batch", t.run.batch, "images a step, each with all its captions")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
     train->add_option("--limit", t.limit, "training images an epoch (0: all; scenes: 20000)")
@@ -60,21 +94,33 @@ int main(int argc, char** argv) {
     train->add_option("--min-count", t.min_count, "words seen less often are unknown")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
-    train->add_option("--lr", t.lr, "Adam's learning rate")->capture_default_str()->check(CLI::PositiveNumber);
+    train->add_option("--lr", t.run.lr, "Adam's learning rate")->capture_default_str()->check(CLI::PositiveNumber);
     train->add_option("--dropout", t.dropout)->capture_default_str()->check(CLI::Range(0.0, 0.95));
     train->add_option("--label-smoothing", t.label_smoothing)->capture_default_str()->check(CLI::Range(0.0, 0.9));
-    train->add_option("--clip", t.clip, "limit of the gradient's norm (0: none)")
+    train->add_option("--clip", t.run.clip, "limit of the gradient's norm (0: none)")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
-    train->add_flag("!--constant-lr", t.cosine, "keep the learning rate instead of lowering it along a cosine");
-    train->add_option("--patience", t.patience, "epochs without a lower validation loss before stopping")
+    train->add_flag("!--constant-lr", t.run.cosine, "keep the learning rate instead of lowering it along a cosine");
+    train->add_option("--init", t.init, "checkpoint to start from: model, widths and words are its own");
+    train->add_flag("--self-critical", t.self_critical,
+                    "train on the reward (CIDEr-D) of sampled captions; start from a trained model with --init");
+    train->add_option("--samples", t.samples, "self-critical: sampled captions an image")
+        ->capture_default_str()
+        ->check(CLI::Range(2, 100));
+    train->add_option("--bleu-reward", t.bleu_reward, "self-critical: how much BLEU counts beside CIDEr-D")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    train
+        ->add_option("--patience", t.run.patience,
+                     "epochs before stopping that are no better on validation: no lower loss or, self-critical, no "
+                     "higher CIDEr-D")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
-    train->add_option("--save-every", t.save_every, "steps between saves of the run's state")
+    train->add_option("--save-every", t.run.save_every, "steps between saves of the run's state")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
-    train->add_flag("--resume", t.resume, "go on with the run in --out");
-    train->add_flag("--quiet", t.quiet, "no progress");
+    train->add_flag("--resume", t.run.resume, "go on with the run in --out");
+    train->add_flag("--quiet", t.run.quiet, "no progress");
     train->callback([&] {
       if (t.data == "scenes") {  // what the committed checkpoint was trained with, where nothing else is asked for
         const auto unless_given = [&](const char* option, auto& value, auto usual) {
@@ -83,9 +129,9 @@ int main(int argc, char** argv) {
         unless_given("--model", t.model, "attention");
         unless_given("--units", t.units, 192);
         unless_given("--embedding", t.embedding, 128);
-        unless_given("--batch", t.batch, 32);
-        unless_given("--epochs", t.epochs, 6);
-        unless_given("--lr", t.lr, 3e-3);
+        unless_given("--batch", t.run.batch, 32);
+        unless_given("--epochs", t.run.epochs, 6);
+        unless_given("--lr", t.run.lr, 3e-3);
         unless_given("--dropout", t.dropout, 0.1);
         unless_given("--min-count", t.min_count, 1);
       }

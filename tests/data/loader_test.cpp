@@ -56,6 +56,24 @@ TEST_CASE("loader: without shuffling items come in their own order, and drop_las
   CHECK(drain(loader, 2) == std::vector<Items>{{0, 1}, {2, 3}, {0, 1}, {2, 3}});
 }
 
+TEST_CASE("loader: collate may see the position of its batch, and what next() waits for it is counted") {
+  for (const index_t prefetch : {0, 2}) {
+    Loader<index_t> loader(4,
+                           [](const Items& items, LoaderPosition at) {
+                             return 100 * at.epoch + 10 * at.batch + static_cast<index_t>(items.size());
+                           },
+                           {.batch_size = 3, .prefetch = prefetch});
+    std::vector<index_t> seen;
+    for (int i = 0; i < 6; ++i) seen.push_back(loader.next().value_or(-1));
+    CHECK(seen == std::vector<index_t>{3, 11, -1, 103, 111, -1});
+    CHECK(loader.seconds_waited() >= 0);
+  }
+  Loader<int> slow(2, [](const Items&) { return std::this_thread::sleep_for(std::chrono::milliseconds(20)), 1; },
+                   {.batch_size = 1, .prefetch = 0});
+  CHECK(slow.next().has_value());
+  CHECK(slow.seconds_waited() >= 0.02);
+}
+
 TEST_CASE("loader: a new loader that seeks to the position of the old one continues exactly") {
   for (const index_t prefetch : {0, 2}) {
     const LoaderOptions options{.batch_size = 3, .seed = 9, .prefetch = prefetch};

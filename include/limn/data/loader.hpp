@@ -3,6 +3,7 @@
 // own.
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -43,18 +45,18 @@ struct LoaderPosition {
   return order;
 }
 
-/// Gives Batch values made by `collate(items)` from the items of each batch. Batches depend on position and options
-/// alone, so seek(position()) in a new Loader continues exactly where the old one was.
+/// Gives Batch values made by `collate(items)`, or `collate(items, position)` where the epoch matters (augmentation),
+/// from the items of each batch. Batches depend on position and options alone, so seek(position()) in a new Loader
+/// continues exactly where the old one was.
 ///
 /// With prefetch > 0 collate runs on one other thread, one batch at a time; it must not touch what the training step
 /// writes. What it throws is thrown by the next() whose batch it was.
 template <class Batch>
 class Loader {
  public:
-  using Collate = std::function<Batch(const std::vector<index_t>& items)>;
-
+  template <class Collate>
   Loader(index_t count, Collate collate, LoaderOptions options = {})
-      : count_(count), collate_(std::move(collate)), options_(options) {
+      : count_(count), collate_(with_position(std::move(collate))), options_(options) {
     if (count_ < 1) fail("loader", "there are no items to load");
     if (options_.batch_size < 1) fail("loader", "batch_size is ", options_.batch_size, " but must be at least 1");
     if (options_.prefetch < 0) fail("loader", "prefetch is ", options_.prefetch, " but must not be negative");
@@ -74,6 +76,9 @@ class Loader {
   /// The batch that next() will give; batch == batches() when next() will give the end of the epoch.
   [[nodiscard]] LoaderPosition position() const { return position_; }
 
+  /// How long next() has waited for batches: what data cost the training. (Without a thread: all of collate.)
+  [[nodiscard]] double seconds_waited() const { return std::chrono::duration<double>(waited_).count(); }
+
   /// Goes on from `position` (of this or of an equal Loader).
   void seek(LoaderPosition position) {
     if (position.epoch < 0 || position.batch < 0 || position.batch > batches())
@@ -89,17 +94,30 @@ class Loader {
       return std::nullopt;
     }
     std::optional<Batch> batch;
+    const Clock::time_point asked = Clock::now();
     if (options_.prefetch == 0) {
-      batch.emplace(collate_(batch_items(position_, own_order_)));
+      batch.emplace(collate_(batch_items(position_, own_order_), position_));
     } else {
       if (!worker_.joinable()) start();
       batch.emplace(take());
     }
+    waited_ += Clock::now() - asked;
     ++position_.batch;
     return batch;
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  using Make = std::function<Batch(const std::vector<index_t>& items, LoaderPosition at)>;
+
+  template <class Collate>
+  [[nodiscard]] static Make with_position(Collate collate) {
+    if constexpr (std::is_invocable_v<Collate&, const std::vector<index_t>&, LoaderPosition>)
+      return collate;
+    else
+      return [collate](const std::vector<index_t>& items, LoaderPosition) mutable { return collate(items); };
+  }
+
   /// The permutation of one epoch, kept until another is asked for.
   struct Order {
     index_t epoch = -1;
@@ -136,7 +154,7 @@ class Loader {
       if (at.batch == batches()) at = {at.epoch + 1, 0};
       Prepared prepared;
       try {
-        prepared.batch.emplace(collate_(batch_items(at, order)));
+        prepared.batch.emplace(collate_(batch_items(at, order), at));
       } catch (...) {
         prepared.failure = std::current_exception();
       }
@@ -167,9 +185,10 @@ class Loader {
   }
 
   index_t count_;
-  Collate collate_;
+  Make collate_;
   LoaderOptions options_;
   LoaderPosition position_;
+  Clock::duration waited_{};
   Order own_order_;
 
   std::thread worker_;

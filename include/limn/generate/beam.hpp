@@ -7,6 +7,7 @@
 
 #include <limn/autograd/no_grad.hpp>
 #include <limn/core/create.hpp>
+#include <limn/generate/hypothesis.hpp>
 #include <limn/ops/softmax.hpp>
 
 namespace limn::inline LIMN_ABI::generate {
@@ -18,13 +19,6 @@ struct BeamOptions {
   double length_exponent = 0.7;  ///< hypotheses are ranked by log-probability / length^exponent; 0: by log-probability
   std::int64_t start = 1, end = 2;
   std::vector<std::int64_t> forbidden = {};  ///< words never said (padding, unknown)
-};
-
-struct Hypothesis {
-  std::vector<std::int64_t> words;                 ///< without start and end
-  double log_probability = 0;                      ///< sum over the words and the end
-  double score = 0;                                ///< what it was ranked by
-  std::vector<std::vector<float>> attention = {};  ///< where each word looked, when the state tells
 };
 
 /// The best hypotheses for ONE image, best first. `state` is the decoder's state with one row; next(state, ids) ->

@@ -39,39 +39,55 @@ struct CiderVector {
 
 }  // namespace detail
 
-/// CIDEr-D of each sentence, ten times the mean similarity to its references. The weight of an n-gram that occurs t
-/// times is t * (log N - log max(1, d)) where d of the N images of THIS corpus have it in a reference: scores of
-/// different corpora do not compare, and a corpus of one image scores 0.
-[[nodiscard]] inline std::vector<double> cider_d_sentences(const std::vector<Tokens>& hypotheses,
-                                                           const std::vector<std::vector<Tokens>>& references) {
-  detail::check_corpus("cider_d", hypotheses, references);
-  constexpr int orders = 4;
-  NgramIds ids;
-  std::vector<std::vector<std::vector<NgramCounts>>> counts;  // [image][reference][order]
-  std::vector<std::unordered_map<std::uint32_t, index_t>> images_with(orders);
-  for (const auto& sentences : references) {
-    auto& of_image = counts.emplace_back();
-    for (const Tokens& sentence : sentences) of_image.push_back(ids.count(sentence, orders));
-    for (std::size_t k = 0; k < orders; ++k) {
-      std::vector<std::uint32_t> present;
-      for (const auto& sentence : of_image)
-        for (const auto& entry : sentence[k]) present.push_back(entry.first);
-      std::sort(present.begin(), present.end());
-      present.erase(std::unique(present.begin(), present.end()), present.end());
-      for (const std::uint32_t id : present) ++images_with[k][id];
+/// CIDEr-D against one corpus of references, which are counted once: for scoring many sentences, as a reward needs it.
+/// The weight of an n-gram that occurs t times is t * (log N - log max(1, d)) where d of the N images of THIS corpus
+/// have it in a reference: scores of different corpora do not compare, and a corpus of one image scores 0.
+class CiderD {
+ public:
+  /// references [N images], each with at least one sentence.
+  explicit CiderD(const std::vector<std::vector<Tokens>>& references)
+      : log_images_(std::log(static_cast<double>(references.size()))), images_with_(orders) {
+    std::vector<std::vector<std::vector<NgramCounts>>> counts;  // [image][reference][order]
+    for (const auto& sentences : references) {
+      auto& of_image = counts.emplace_back();
+      for (const Tokens& sentence : sentences) of_image.push_back(ids_.count(sentence, orders));
+      for (std::size_t k = 0; k < orders; ++k) {
+        std::vector<std::uint32_t> present;
+        for (const auto& sentence : of_image)
+          for (const auto& entry : sentence[k]) present.push_back(entry.first);
+        std::sort(present.begin(), present.end());
+        present.erase(std::unique(present.begin(), present.end()), present.end());
+        for (const std::uint32_t id : present) ++images_with_[k][id];
+      }
+    }
+    for (const auto& of_image : counts) {
+      auto& vectors = references_.emplace_back();
+      for (const auto& sentence : of_image) vectors.push_back(weigh(sentence));
     }
   }
 
-  const double log_images = std::log(static_cast<double>(references.size()));
-  const auto weigh = [&](const std::vector<NgramCounts>& sentence) {
+  /// The score of a sentence for image `image`: ten times the mean similarity to its references.
+  [[nodiscard]] double operator()(const Tokens& hypothesis, std::size_t image) {
+    if (image >= references_.size())
+      fail("cider_d", "there is no image ", image, " among ", references_.size(), " with references");
+    const detail::CiderVector vector = weigh(ids_.count(hypothesis, orders));
+    double sum = 0;
+    for (const detail::CiderVector& reference : references_[image]) sum += detail::cider_similarity(vector, reference);
+    return 10 * sum / static_cast<double>(references_[image].size());
+  }
+
+ private:
+  static constexpr int orders = 4;
+
+  [[nodiscard]] detail::CiderVector weigh(const std::vector<NgramCounts>& sentence) const {
     detail::CiderVector vector;
     for (std::size_t k = 0; k < orders; ++k) {
       auto& weights = vector.weights.emplace_back();
       double squares = 0;
       for (const auto& entry : sentence[k]) {
-        const auto found = images_with[k].find(entry.first);
-        const double df = found == images_with[k].end() ? 0 : std::log(static_cast<double>(found->second));
-        const double weight = static_cast<double>(entry.second) * (log_images - df);
+        const auto found = images_with_[k].find(entry.first);
+        const double df = found == images_with_[k].end() ? 0 : std::log(static_cast<double>(found->second));
+        const double weight = static_cast<double>(entry.second) * (log_images_ - df);
         weights.emplace_back(entry.first, weight);
         squares += weight * weight;
         if (k == 1) vector.bigrams += entry.second;
@@ -79,14 +95,21 @@ struct CiderVector {
       vector.norms.push_back(std::sqrt(squares));
     }
     return vector;
-  };
-  std::vector<double> result;
-  for (std::size_t i = 0; i < hypotheses.size(); ++i) {
-    const detail::CiderVector hypothesis = weigh(ids.count(hypotheses[i], orders));
-    double sum = 0;
-    for (const auto& reference : counts[i]) sum += detail::cider_similarity(hypothesis, weigh(reference));
-    result.push_back(10 * sum / static_cast<double>(counts[i].size()));
   }
+
+  double log_images_;
+  NgramIds ids_;
+  std::vector<std::unordered_map<std::uint32_t, index_t>> images_with_;  // [order]: images that have an n-gram
+  std::vector<std::vector<detail::CiderVector>> references_;
+};
+
+/// CIDEr-D of each sentence, its document frequencies from these references. hypotheses [N], references [N].
+[[nodiscard]] inline std::vector<double> cider_d_sentences(const std::vector<Tokens>& hypotheses,
+                                                           const std::vector<std::vector<Tokens>>& references) {
+  detail::check_corpus("cider_d", hypotheses, references);
+  CiderD score(references);
+  std::vector<double> result;
+  for (std::size_t i = 0; i < hypotheses.size(); ++i) result.push_back(score(hypotheses[i], i));
   return result;
 }
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include <limn_kernels/conv2d.hpp>
+#include <limn_kernels/cpu/winograd_gradient.hpp>
 #include <limn_kernels/gemm.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
@@ -188,6 +189,47 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
   });
 }
 
+/// The cost model, in multiply-adds of one tile of t x t outputs: the direct sum, against (t + 2)^2 products and the
+/// transforms, whose price for each channel was measured. docs/kernels/conv2d.md shows how far it is right.
+[[nodiscard]] inline bool conv2d_pays_winograd(const Conv2dShape& s) {
+  if (s.winograd == Winograd::off || s.kh != 3 || s.kw != 3 || s.stride_h != 1 || s.stride_w != 1 ||
+      s.dilation_h != 1 || s.dilation_w != 1)
+    return false;
+  const index_t t = s.winograd == Winograd::f4 ? 4 : 6, transform = 25 * t * t, products = s.channels() * s.outputs();
+  const index_t tiles = ((s.oh + t - 1) / t) * ((s.ow + t - 1) / t);
+  return tiles * ((t + 2) * (t + 2) * products + transform * (s.channels() + s.outputs())) < s.oh * s.ow * 9 * products;
+}
+
+template <class F>
+void conv2d_winograd_forward(const Conv2dShape& s, const float* x, const float* weight, const float* bias, float* y,
+                             Conv2dFusion fusion) {
+  const index_t c = s.channels(), o = s.outputs(), in = s.h * s.w,
+                out = fusion.max_pool ? (s.oh / 2) * (s.ow / 2) : s.oh * s.ow;
+  const WinogradProblem p{s.n,  c,         o,          s.h,      s.w,        s.oh,
+                          s.ow, s.pad_top, s.pad_left, s.c * in, s.oc * out, fusion.max_pool};
+  for (index_t g = 0; g < s.groups; ++g)
+    winograd_convolve<F>(p, x + g * c * in, {weight + g * o * c * 9, 9 * c, 9, false}, bias ? bias + g * o : nullptr,
+                         fusion.relu ? 0.f : -INFINITY, y + g * o * out);
+}
+
+/// The data gradient is the convolution of dy with the kernels turned by 180 degrees.
+template <class F>
+void conv2d_winograd_data_gradient(const Conv2dShape& s, const float* dy, const float* weight, float* dx) {
+  const index_t c = s.channels(), o = s.outputs(), in = s.h * s.w, out = s.oh * s.ow;
+  const WinogradProblem p{s.n, o, c, s.oh, s.ow, s.h, s.w, 2 - s.pad_top, 2 - s.pad_left, s.oc * out, s.c * in};
+  for (index_t g = 0; g < s.groups; ++g)
+    winograd_convolve<F>(p, dy + g * o * out, {weight + g * o * c * 9, 9, 9 * c, true}, nullptr, -INFINITY,
+                         dx + g * c * in);
+}
+
+/// The weight gradient (tiles of 4 x 4 alone), group by group.
+inline void conv2d_winograd_weight_gradient(const Conv2dShape& s, const float* x, const float* dy, float* dw) {
+  const index_t c = s.channels(), o = s.outputs(), in = s.h * s.w, out = s.oh * s.ow;
+  const WinogradProblem p{s.n, c, o, s.h, s.w, s.oh, s.ow, s.pad_top, s.pad_left, s.c * in, s.oc * out};
+  for (index_t g = 0; g < s.groups; ++g)
+    winograd_weight_gradient<Winograd4>(p, x + g * c * in, dy + g * o * out, dw + g * o * c * 9);
+}
+
 /// Runs run(x', w', y') on float copies of two-byte floats and rounds the result once.
 template <class T, class Run>
 void conv2d_widened(index_t nx, const T* x, index_t nw, const T* w, index_t ny, T* y, Run&& run) {
@@ -200,23 +242,60 @@ void conv2d_widened(index_t nx, const T* x, index_t nw, const T* w, index_t ny, 
 
 }  // namespace cpu
 
+namespace cpu {
+/// What `fusion` says, in a pass of its own; from [planes, h, w], which may be y where nothing is pooled.
 template <class T>
-void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y) {
+void conv2d_fuse(index_t planes, index_t h, index_t w, Conv2dFusion fusion, const T* from, T* y) {
+  const index_t oh = fusion.max_pool ? h / 2 : h, ow = fusion.max_pool ? w / 2 : w;
+  parallel_for(planes, 1 + 16384 / (h * w + 1), [&](index_t begin, index_t end) {
+    for (index_t i = begin * oh * ow; i < end * oh * ow; ++i) {
+      T top = from[i];
+      if (fusion.max_pool) {
+        const T* corner = from + (i / (oh * ow) * h + i / ow % oh * 2) * w + i % ow * 2;
+        top = corner[0];
+        for (const index_t at : {index_t{1}, w, w + 1})
+          if (corner[at] > top || corner[at] != corner[at]) top = corner[at];
+      }
+      y[i] = fusion.relu && top <= T(0) ? T(0) : top;  // a NaN stays
+    }
+  });
+}
+
+template <class T>
+void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y, Conv2dFusion fusion) {
+  const index_t ny = s.n * s.oc * s.oh * s.ow;
+  if constexpr (std::is_same_v<T, float>)
+    if (conv2d_pays_winograd(s)) {
+      if (s.winograd == Winograd::f6) return conv2d_winograd_forward<Winograd6>(s, x, weight, bias, y, fusion);
+      return conv2d_winograd_forward<Winograd4>(s, x, weight, bias, y, fusion);
+    }
+  const Scratch<T> unpooled(fusion.max_pool ? ny : 0);
+  T* sums = fusion.max_pool ? unpooled.data() : y;
+  if (s.field() == 0)
+    for (index_t i = 0; i < ny; ++i) sums[i] = bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0);
+  else if (s.channels() == 1)
+    conv2d_depthwise(s, x, weight, bias, sums);
+  else
+    conv2d_implicit_gemm(s, x, weight, bias, sums);
+  if (fusion.relu || fusion.max_pool) conv2d_fuse(s.n * s.oc, s.oh, s.ow, fusion, sums, y);
+}
+}  // namespace cpu
+
+template <class T>
+void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y,
+                    Conv2dFusion fusion) {
   dispatch_cpu("conv2d_forward", device, [&] {
     const index_t nx = s.n * s.c * s.h * s.w, nw = s.oc * s.field(), ny = s.n * s.oc * s.oh * s.ow;
     if (ny == 0) return;
     if constexpr (is_half<T>) {
       const cpu::Scratch<float> wide_bias(s.oc);
       for (index_t i = 0; i < s.oc; ++i) wide_bias.data()[i] = bias ? static_cast<float>(bias[i]) : 0.f;
-      cpu::conv2d_widened(nx, x, nw, weight, ny, y, [&](const float* a, const float* b, float* c) {
-        conv2d_forward<float>(device, s, a, b, wide_bias.data(), c);
+      const index_t stored = fusion.max_pool ? s.n * s.oc * (s.oh / 2) * (s.ow / 2) : ny;
+      cpu::conv2d_widened(nx, x, nw, weight, stored, y, [&](const float* a, const float* b, float* c) {
+        cpu::conv2d_forward(s, a, b, wide_bias.data(), c, fusion);
       });
-    } else if (s.field() == 0) {
-      for (index_t i = 0; i < ny; ++i) y[i] = bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0);
-    } else if (s.channels() == 1) {
-      cpu::conv2d_depthwise(s, x, weight, bias, y);
     } else {
-      cpu::conv2d_implicit_gemm(s, x, weight, bias, y);
+      cpu::conv2d_forward(s, x, weight, bias, y, fusion);
     }
   });
 }
@@ -229,8 +308,14 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
     if constexpr (is_half<T>)
       cpu::conv2d_widened(ny, dy, nw, weight, nx, dx,
                           [&](const float* a, const float* b, float* c) { cpu::conv2d_data_gradient(s, a, b, c); });
-    else
+    else {
+      if constexpr (std::is_same_v<T, float>)
+        if (cpu::conv2d_pays_winograd(s)) {
+          if (s.winograd == Winograd::f6) return cpu::conv2d_winograd_data_gradient<cpu::Winograd6>(s, dy, weight, dx);
+          return cpu::conv2d_winograd_data_gradient<cpu::Winograd4>(s, dy, weight, dx);
+        }
       cpu::conv2d_data_gradient(s, dy, weight, dx);
+    }
   });
 }
 
@@ -246,8 +331,11 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
     if constexpr (is_half<T>)
       cpu::conv2d_widened(nx, x, ny, dy, nw, dw,
                           [&](const float* a, const float* b, float* c) { cpu::conv2d_weight_gradient(s, a, b, c); });
-    else
+    else {
+      if constexpr (std::is_same_v<T, float>)
+        if (cpu::conv2d_pays_winograd(s)) return cpu::conv2d_winograd_weight_gradient(s, x, dy, dw);
       cpu::conv2d_weight_gradient(s, x, dy, dw);
+    }
   });
 }
 

@@ -1,0 +1,246 @@
+#include "vqa/training.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include <limn/metrics/vqa_accuracy.hpp>
+#include <limn/ops/cross_entropy.hpp>
+
+#include "captioner/features.hpp"
+#include "vqa/source.hpp"
+
+namespace limn::vqa {
+namespace {
+
+/// One step's images and questions.
+struct Batch {
+  Tensor<float> input;
+  models::QuestionBatch questions;
+  Tensor<std::int64_t> targets;  ///< [Q]
+};
+
+class VqaTrainee final : public app::Trainee<Batch> {
+ public:
+  VqaTrainee(const TrainOptions& options, const Source& training, const Source& validation,
+             const std::vector<std::string>& weights, Answerer& answerer)
+      : options_(options), training_(training), validation_(validation), weights_(weights), answerer_(answerer) {
+    for (std::size_t i = 0; i < answerer.answers().size(); ++i)
+      answer_ids_[answerer.answers()[i]] = static_cast<index_t>(i);
+  }
+
+  index_t items() const override { return training_.images(); }
+
+  Batch prepare(index_t epoch, const std::vector<index_t>& images) const override {
+    Batch batch;
+    batch.input = training_.input(epoch, images);
+    std::vector<std::vector<index_t>> questions;
+    std::vector<index_t> owners;
+    std::vector<std::int64_t> targets;
+    for (std::size_t k = 0; k < images.size(); ++k) {
+      std::vector<Question> all = training_.questions(epoch, images[k]);
+      std::erase_if(all, [&](const Question& q) { return !answer_ids_.count(q.answer); });
+      if (const auto most = static_cast<std::size_t>(options_.questions); most > 0 && all.size() > most) {
+        Generator draw(options_.run.seed ^ 0x9a5cu);
+        draw.set_state({draw.state().seed, static_cast<std::uint64_t>(epoch * items() + images[k]) * 64});
+        for (std::size_t i = 0; i < most; ++i)
+          std::swap(all[i], all[i + static_cast<std::size_t>(draw.below(static_cast<index_t>(all.size() - i)))]);
+        all.resize(most);
+      }
+      for (const Question& q : all) {
+        questions.push_back(answerer_.encode(q.text).ids);
+        owners.push_back(static_cast<index_t>(k));
+        targets.push_back(answer_ids_.at(q.answer));
+      }
+    }
+    if (questions.empty()) return batch;
+    batch.questions = models::QuestionBatch::of(questions, owners, text::Vocabulary::pad);
+    const Shape shape{static_cast<index_t>(targets.size())};
+    batch.targets = from<std::int64_t>(targets, shape);
+    return batch;
+  }
+
+  io::NamedTensors<float> tensors() override { return answerer_.tensors(); }
+  std::vector<Tensor<float>> parameters() override { return answerer_.parameters(); }
+  void train(bool training) override { answerer_.train(training); }
+
+  app::Tally step(const Batch& batch, Generator& random) override {
+    if (!batch.targets.defined()) return {};
+    const Tensor<float> logits = answerer_(batch.input, batch.questions, &random).logits;
+    const Tensor<float> loss = cross_entropy<float>(logits, batch.targets);
+    backward(loss);
+    return app::tally_of(logits, loss, batch.targets);
+  }
+
+  std::vector<std::string> measures() const override { return {"val_accuracy", "val_loss"}; }
+  /// The most accurate epoch is the best.
+  double badness(const std::vector<double>& validated) const override { return -validated[0]; }
+  std::vector<app::ChartPlan> charts() const override {
+    return {{"Loss", "nats a question", {"loss", "val_loss"}},
+            {"Accuracy", "share of right answers", {"accuracy", "val_accuracy"}}};
+  }
+
+  std::vector<double> validate() override {
+    NoGradGuard no_grad;
+    double right = 0;
+    index_t count = 0;
+    app::Tally tally;
+    constexpr index_t chunk = 32;
+    for (index_t first = 0; first < validation_.images(); first += chunk) {
+      std::vector<index_t> images, owners;
+      std::vector<std::vector<index_t>> encoded;
+      std::vector<Question> asked;
+      for (index_t i = first; i < std::min(first + chunk, validation_.images()); ++i) {
+        for (const Question& q : validation_.questions(0, i)) {
+          asked.push_back(q);
+          encoded.push_back(answerer_.encode(q.text).ids);
+          owners.push_back(static_cast<index_t>(images.size()));
+        }
+        images.push_back(i);
+      }
+      if (asked.empty()) continue;
+      const Tensor<float> logits =
+          answerer_(validation_.input(0, images), models::QuestionBatch::of(encoded, owners, text::Vocabulary::pad))
+              .logits;
+      const Tensor<std::int64_t> best = argmax(logits, 1);
+      std::vector<std::int64_t> targets;
+      std::vector<index_t> rows;
+      for (std::size_t q = 0; q < asked.size(); ++q) {
+        const auto said = static_cast<std::size_t>(best.data()[static_cast<index_t>(q)]);
+        right += metrics::vqa_accuracy(answerer_.answers()[said], asked[q].answers);
+        const auto known = answer_ids_.find(asked[q].answer);
+        if (known == answer_ids_.end()) continue;
+        rows.push_back(static_cast<index_t>(q));
+        targets.push_back(known->second);
+      }
+      count += static_cast<index_t>(asked.size());
+      if (rows.empty()) continue;
+      const Tensor<float> scored = index_select(logits, 0, rows);
+      const Shape shape{static_cast<index_t>(targets.size())};
+      const auto wanted = from<std::int64_t>(targets, shape);
+      tally.add(app::tally_of(scored, cross_entropy<float>(scored, wanted), wanted));
+    }
+    return {count ? right / static_cast<double>(count) : 0, tally.mean()};
+  }
+
+  io::Json architecture() const override {
+    return {{"model", answerer_.architecture().to_json()},
+            {"questions", options_.questions},
+            {"shift", options_.shift},
+            {"min_count", options_.min_count},
+            {"validation", validation_.images()}};
+  }
+  io::Json extra() const override { return answerer_.extra(weights_); }
+  void save(const std::string& path) override { answerer_.save(path, weights_); }
+
+ private:
+  const TrainOptions& options_;
+  const Source& training_;
+  const Source& validation_;
+  std::vector<std::string> weights_;
+  Answerer& answerer_;
+  std::map<std::string, index_t> answer_ids_;
+};
+
+/// The most frequent answers, ties by first appearance; says how many questions go without one.
+std::vector<std::string> choose_answers(const std::vector<Question>& questions, index_t most, bool quiet) {
+  std::vector<std::pair<std::string, index_t>> counts;
+  std::map<std::string, std::size_t> where;
+  for (const Question& q : questions) {
+    const auto [entry, added] = where.try_emplace(q.answer, counts.size());
+    if (added) counts.emplace_back(q.answer, 0);
+    ++counts[entry->second].second;
+  }
+  std::stable_sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::vector<std::string> answers;
+  index_t left_out = 0;
+  for (const auto& [answer, count] : counts) {
+    if (static_cast<index_t>(answers.size()) < most)
+      answers.push_back(answer);
+    else
+      left_out += count;
+  }
+  if (left_out > 0 && !quiet)
+    std::fprintf(
+        stderr, "vqa: note: %lld training questions have answers beyond the %lld most frequent ones and are left out\n",
+        static_cast<long long>(left_out), static_cast<long long>(most));
+  return answers;
+}
+
+/// Mean and 1 / deviation of each number of a place, from at most 500 training images.
+void standardise(Answerer& answerer, const Source& source) {
+  const index_t size = answerer.architecture().model.features, count = std::min<index_t>(500, source.images());
+  std::vector<double> sum(static_cast<std::size_t>(size)), squares(static_cast<std::size_t>(size));
+  index_t rows = 0;
+  for (index_t i = 0; i < count; ++i) {
+    const Tensor<float> grid = reshape(source.input(0, {i * source.images() / count}), {-1, size});
+    for (index_t r = 0; r < grid.size(0); ++r, ++rows)
+      for (index_t c = 0; c < size; ++c) {
+        const double v = static_cast<double>(grid.data()[r * size + c]);
+        sum[static_cast<std::size_t>(c)] += v;
+        squares[static_cast<std::size_t>(c)] += v * v;
+      }
+  }
+  const Tensor<float> mean({size}), scale({size});
+  for (index_t c = 0; c < size; ++c) {
+    const double m = sum[static_cast<std::size_t>(c)] / static_cast<double>(rows),
+                 variance = squares[static_cast<std::size_t>(c)] / static_cast<double>(rows) - m * m;
+    mean.data()[c] = static_cast<float>(m);
+    scale.data()[c] = static_cast<float>(1 / std::sqrt(std::max(variance, 1e-6)));
+  }
+  answerer.set_feature_scaling(mean, scale);
+}
+
+}  // namespace
+
+int train(const TrainOptions& options) {
+  (void)app::found_run(options.run);
+  Architecture architecture;
+  architecture.model.question = options.question;
+  architecture.model.image = options.image;
+  architecture.model.units = options.units;
+  architecture.model.embedding = options.embedding;
+  architecture.model.heads = options.heads;
+  architecture.model.dropout = options.dropout;
+  architecture.picture = options.picture;
+  std::vector<std::string> weights;
+  if (!options.features.empty()) {
+    const captioner::FeatureFile file(options.features);
+    if (!file.has_grid()) fail(options.features, "has no grid; make it again with 'vqa features'");
+    architecture.encoder = file.encoder();
+    architecture.model.features = file.channels();
+    if (file.reader().metadata().count("weights"))
+      weights =
+          io::parse_json(file.reader().metadata().at("weights"), options.features).get<std::vector<std::string>>();
+  }
+  const bool scenes = options.data == "scenes";
+  SourceOptions source{.data = options.data,
+                       .split = "train",
+                       .features = options.features,
+                       .seed = options.run.seed,
+                       .limit = options.limit,
+                       .picture = options.picture,
+                       .shift = scenes || !options.features.empty() ? 0 : options.shift,
+                       .looks = options.image != "none"};
+  const auto training = make_source(source);
+  source.split = "dev";
+  source.shift = 0;
+  source.limit = options.validation > 0 ? options.validation : scenes ? 500 : 0;
+  const auto validation = make_source(source);
+
+  const std::vector<Question> questions = training->all_questions();
+  std::vector<text::Tokens> sentences;
+  for (const Question& q : questions) sentences.push_back(data::question_words(q.text));
+  Answerer answerer(architecture, text::Vocabulary::build(sentences, options.min_count),
+                    choose_answers(questions, options.most_answers, options.run.quiet), options.run.seed);
+  if (!options.features.empty() && options.image != "none") standardise(answerer, *training);
+  if (!options.run.quiet)
+    std::printf("%lld training images, %lld validation images, %lld words, %lld answers, %lld parameters\n",
+                static_cast<long long>(training->images()), static_cast<long long>(validation->images()),
+                static_cast<long long>(answerer.vocabulary().size()), static_cast<long long>(answerer.answers().size()),
+                static_cast<long long>(nn::parameter_count(answerer)));
+  VqaTrainee trainee(options, *training, *validation, weights, answerer);
+  return app::TrainingRun<Batch>(options.run, trainee).run();
+}
+
+}  // namespace limn::vqa
