@@ -1,6 +1,6 @@
 #pragma once
 // The threads behind parallel_for: made once, they take chunks of the region that is open, spin briefly, then sleep.
-// Why they are not OpenMP's: docs/decisions/0006-threads.md.
+// Why they are not OpenMP's: docs/decisions/0008-threads.md.
 
 #include <omp.h>
 #include <pthread.h>

@@ -82,10 +82,26 @@ void assign(const Tensor<T>& loaded, const Tensor<T>& tensor) {
   copy_into(moved, tensor);
 }
 
-template <class T>
-[[nodiscard]] bool all_finite(const Tensor<T>& x) {
-  for (index_t i = 0, n = x.numel(); i < n; ++i)
-    if (!std::isfinite(static_cast<compute_t<T>>(x.data()[i]))) return false;
+/// Is every element of tensor `name`, as a T, a finite number? Reads a megabyte at a time.
+template <class T, class Source>
+[[nodiscard]] bool finite_in_file(const Source& source, const std::string& name) {
+  const TensorInfo& info = source.info(name);
+  const index_t rows = info.shape.empty() ? 0 : info.shape[0];
+  const auto finite = [&](std::span<const std::byte> bytes, index_t count) {
+    std::vector<T> values(static_cast<std::size_t>(count));
+    convert_elements(info.dtype, bytes, values.data());
+    return std::all_of(values.begin(), values.end(),
+                       [](const T& value) { return std::isfinite(static_cast<compute_t<T>>(value)); });
+  };
+  if (rows == 0 || info.bytes() == 0) return finite(source.read_bytes(name), info.numel());
+  const index_t row = info.bytes() / rows, step = std::max<index_t>(1, (index_t{1} << 20) / row);
+  std::vector<std::byte> bytes;
+  for (index_t first = 0; first < rows; first += step) {
+    const index_t count = std::min(step, rows - first);
+    bytes.resize(static_cast<std::size_t>(count * row));
+    source.read_rows(name, first, count, bytes);
+    if (!finite(bytes, count * (info.numel() / rows))) return false;
+  }
   return true;
 }
 
