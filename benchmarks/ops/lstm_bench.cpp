@@ -40,6 +40,7 @@ struct Layer {
     return {.x = x.data(), .w_ih = w_ih.data(), .w_hh = w_hh.data(), .b_ih = b_ih.data(), .b_hh = b_hh.data()};
   }
   void forward() const { kernels::lstm_forward(cpu_device, shape, in(), {h.data(), c.data(), gates.data()}); }
+  void infer() const { kernels::lstm_forward(cpu_device, shape, in(), {h.data(), c.data(), nullptr}); }
   void backward() const {
     const kernels::LstmGradients<float> gradients{
         .dx = dx.data(), .dw_ih = dw_ih.data(), .dw_hh = dw_hh.data(), .db = db.data()};
@@ -118,6 +119,7 @@ Contenders duel(const kernels::RecurrentShape& s, What what) {
     all.push_back(here(
         "limn",
         [l, what] {
+          if (what == What::inference) return l->infer();
           l->forward();
           if (what == What::both) l->backward();
         },
@@ -156,7 +158,8 @@ void cases() {
     }
   };
   for (const index_t hidden : {256, 512})
-    for (const index_t batch : {1, 32, 64}) add_size(20, batch, hidden, hidden == 512 && batch != 64);
+    for (const index_t batch : {1, 8, 32, 64})
+      add_size(20, batch, hidden, hidden == 512 && (batch == 1 || batch == 32));
   add_size(35, 32, 512, false);
 }
 
