@@ -121,9 +121,11 @@ template <class T>
                                                T beta, const Tensor<T>& to) {
       kernels::gemm<T>(device, s, T(1), detail::packed(p).data(), detail::packed(q).data(), beta, to.data());
     };
-    // The product is added to the bias, so that no second pass over y is needed.
-    const Tensor<T> y = b.defined() ? detail::copy_as<T>(expand(b.detach(), shape)) : Tensor<T>(shape, x.device());
-    product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, T(b.defined() ? 1 : 0), y);
+    // The product is added to the bias, so that no second pass over y is needed; GPUs have no kernel that repeats rows.
+    const bool onto_bias = b.defined() && x.device() == cpu_device;
+    Tensor<T> y = onto_bias ? detail::copy_as<T>(expand(b.detach(), shape)) : Tensor<T>(shape, x.device());
+    product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, T(onto_bias ? 1 : 0), y);
+    if (b.defined() && !onto_bias) y = y + b.detach();
 
     return record("linear", y, {x, w, b}, [x, w, b, rows, in, out, product](const Tensor<T>& dy) -> Grads<T> {
       Grads<T> d(3);

@@ -28,9 +28,10 @@ struct GruStepBackward {
   const T* gates;            // [batch, 3 hidden]
   const T* inner;            // [batch, hidden]
   const T* h_before;         // [batch, hidden]
-  T* dh;        // [batch, hidden]: gradient on h, becomes the part of that on h_before that passes through z
-  T* dgates_x;  // [batch, 3 hidden]: gradient on w_ih x + b_ih
-  T* dgates_h;  // [batch, 3 hidden]: gradient on w_hh h + b_hh
+  const T* dh;               // [batch, hidden]: added to dstate
+  T* dstate;                 // [batch, hidden]: gradient on h, becomes the part on h_before that passes through z
+  T* dgates_x;               // [batch, 3 hidden]: gradient on w_ih x + b_ih
+  T* dgates_h;               // [batch, 3 hidden]: gradient on w_hh h + b_hh
 };
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
@@ -100,22 +101,25 @@ void gru_backward(const RecurrentShape& s, const GruInputs<T>& in, const GruStat
   zeros.zero();
   dstate.zero();
 
-  for (index_t i = s.time - 1; i >= 0; --i) {
-    const index_t t = s.at(i);
-    const T* h_before = i > 0 ? saved.h + s.at(i - 1) * batch * hidden : in.h0 ? in.h0 : zeros.data();
-    for (index_t j = 0; j < batch * hidden; ++j) dstate.data()[j] += dh[t * batch * hidden + j];
-    const GruStepBackward<T> step{hidden,
-                                  in.mask ? in.mask + t * batch : nullptr,
-                                  saved.gates + t * batch * width,
-                                  saved.inner + t * batch * hidden,
-                                  h_before,
-                                  dstate.data(),
-                                  dgates_x.data() + t * batch * width,
-                                  dgates_h.data() + t * batch * width};
-    parallel_for(batch, 1 + 16384 / hidden,
-                 [&](index_t first, index_t last) { LIMN_CALL_ISA(gru_step_backward<T>, step, first, last); });
-    state_gradient(s, recurrent, batch, width, step.dgates_h, in.w_hh, dstate.data());
-  }
+  for_batch_parts(batch, [&](index_t first, index_t last) {
+    T* const carried = dstate.data() + first * hidden;
+    for (index_t i = s.time - 1; i >= 0; --i) {
+      const index_t row = s.at(i) * batch + first, rows = last - first;
+      const T* h_before = i > 0 ? saved.h + s.at(i - 1) * batch * hidden : in.h0 ? in.h0 : zeros.data();
+      const GruStepBackward<T> step{hidden,
+                                    in.mask ? in.mask + row : nullptr,
+                                    saved.gates + row * width,
+                                    saved.inner + row * hidden,
+                                    h_before + first * hidden,
+                                    dh + row * hidden,
+                                    carried,
+                                    dgates_x.data() + row * width,
+                                    dgates_h.data() + row * width};
+      parallel_for(rows, 1 + 16384 / hidden,
+                   [&](index_t begin, index_t end) { LIMN_CALL_ISA(gru_step_backward<T>, step, begin, end); });
+      state_gradient(s, recurrent, rows, width, step.dgates_h, in.w_hh, carried);
+    }
+  });
 
   if (grads.dh0) std::copy_n(dstate.data(), batch * hidden, grads.dh0);
   if (grads.dx) input_gradient(s, width, dgates_x.data(), in.w_ih, grads.dx);
