@@ -3,6 +3,7 @@
 
 #include <limn/ops/arithmetic.hpp>
 #include <limn/ops/view.hpp>
+#include <limn_kernels/linear.hpp>
 #include <limn_kernels/matmul.hpp>
 
 namespace limn::inline LIMN_ABI {
@@ -98,14 +99,63 @@ template <class T>
   return detail::matmul_batched(a, b);
 }
 
+namespace detail {
+
+template <class T>
+[[nodiscard]] index_t rows_before_last(const Tensor<T>& x) {
+  index_t rows = 1;
+  for (index_t i = 0; i + 1 < x.rank(); ++i) rows *= x.size(i);
+  return rows;
+}
+
+/// x w^T + b in one pass, on the CPU; w is contiguous, b [out] or undefined.
+template <class T>
+[[nodiscard]] Tensor<T> linear_fused(const Tensor<T>& x, const Tensor<T>& w, const Tensor<T>& b) {
+  const index_t in = w.size(1), out = w.size(0);
+  Dims shape = x.shape();
+  shape[-1] = out;
+  Tensor<T> y{Shape(shape)};
+  const index_t rows = rows_before_last(x);
+  kernels::linear<T>(x.device(), {rows, out, in}, packed(x).data(), w.data(),
+                     {b.defined() ? packed(b).data() : nullptr, kernels::Activation::none}, y.data());
+
+  return record("linear", y, {x, w, b}, [x, w, b, rows, in, out](const Tensor<T>& dy) -> Grads<T> {
+    Grads<T> d(3);
+    const Tensor<T> dy_rows = reshape(dy, {rows, out});
+    if (x.requires_grad()) d[0] = matmul(dy, w);
+    if (w.requires_grad()) d[1] = matmul(transpose(dy_rows), reshape(x, {rows, in}));
+    if (b.requires_grad()) d[2] = reshape(sum_to(dy_rows, {1, out}), {out});
+    return d;
+  });
+}
+
+}  // namespace detail
+
 /// x w^T + b: x [..., in], w [out, in], b [out] or undefined -> [..., out] (torch.nn.functional.linear).
 template <class T>
 [[nodiscard]] Tensor<T> linear(const Tensor<T>& x, const Tensor<T>& w, const Tensor<T>& b = {}) {
   check_rank("linear", "w", w.shape(), 2);
   if (x.rank() == 0 || x.size(-1) != w.size(1))
     fail("linear", "x of shape ", x.shape(), " does not end in the ", w.size(1), " inputs of w ", w.shape());
+  if constexpr (std::is_floating_point_v<T>)
+    if (x.device().kind == DeviceKind::cpu && w.is_contiguous() && (!b.defined() || b.shape() == Shape({w.size(0)})))
+      return detail::linear_fused(x, w, b);
   const Tensor<T> y = matmul(x, transpose(w));
   return b.defined() ? y + b : y;
+}
+
+/// The same with w^T packed once for many calls. For inference: nothing is recorded.
+template <class T>
+[[nodiscard]] Tensor<T> linear(const Tensor<T>& x, const kernels::PackedMatrix<T>& w, const Tensor<T>& b = {}) {
+  if (x.rank() == 0 || x.size(-1) != w.k())
+    fail("linear", "x of shape ", x.shape(), " does not end in the ", w.k(), " inputs of the packed weight");
+  if (b.defined()) check_shape("linear", "b", b.shape(), {w.n()});
+  Dims shape = x.shape();
+  shape[-1] = w.n();
+  Tensor<T> y{Shape(shape), x.device()};
+  kernels::linear<T>(x.device(), detail::rows_before_last(x), detail::packed(x).data(), w,
+                     {b.defined() ? detail::packed(b).data() : nullptr, kernels::Activation::none}, y.data());
+  return y;
 }
 
 }  // namespace limn::inline LIMN_ABI
