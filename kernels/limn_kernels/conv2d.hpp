@@ -40,9 +40,16 @@ struct Conv2dShape {
   [[nodiscard]] index_t field() const { return channels() * kh * kw; }  ///< weights of one output
 };
 
-/// y = conv(x, weight) + bias; bias [oc] may be null.
+/// What is done to the sums before they are stored: inference without passes over memory. max_pool keeps the largest of
+/// each 2 x 2 (stride 2, an odd last row or column is dropped): y is [n, oc, oh / 2, ow / 2] then.
+struct Conv2dFusion {
+  bool relu = false, max_pool = false;
+};
+
+/// y = conv(x, weight) + bias, then what `fusion` says; bias [oc] may be null.
 template <class T>
-void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y);
+void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y,
+                    Conv2dFusion fusion = {});
 /// dx = the gradient of sum(conv(x, weight) * dy) in x; overwrites dx. Also the forward of the transposed convolution.
 template <class T>
 void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, const T* weight, T* dx);

@@ -58,9 +58,11 @@ struct WinogradBlock {
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
 /// One group of a convolution, or of its data gradient: x [n, channels, h, w] -> y [n, outputs, oh, ow], images x_image
-/// and y_image elements apart. Padding may be negative: rows are dropped.
+/// and y_image elements apart. Padding may be negative: rows are dropped. Pooled: of each 2 x 2 outputs the largest is
+/// stored alone, y [n, outputs, oh / 2, ow / 2].
 struct WinogradProblem {
   index_t n, channels, outputs, h, w, oh, ow, pad_top, pad_left, x_image, y_image;
+  bool pooled = false;
 };
 
 [[nodiscard]] inline index_t winograd_panel() { return LIMN_CALL_ISA(winograd_panel_width, ); }
@@ -91,6 +93,8 @@ class WinogradTiling {
             *width = height + capacity_;
     bool *source_contiguous = flags_.data(), *target_contiguous = source_contiguous + capacity_ / lanes_ * 4;
     const index_t pitch = F::tile * std::min(count, columns()) + 4;
+    const index_t side = p_.pooled ? F::tile / 2 : F::tile;  // of a tile in y
+    const index_t y_height = p_.pooled ? p_.oh / 2 : p_.oh, y_width = p_.pooled ? p_.ow / 2 : p_.ow;
     index_t parts = 0;
     for (index_t done = 0; done < count;) {
       const index_t tile = first + done, image = tile / columns() / rows(), ty = tile / columns() % rows(),
@@ -101,16 +105,16 @@ class WinogradTiling {
       for (index_t i = 0; i < run; ++i) {
         const index_t at = position(done + i, count);
         source[at] = strip + F::tile * i;
-        target[at] = image * p_.y_image + ty * F::tile * p_.ow + (tx + i) * F::tile;
-        height[at] = std::min(F::tile, p_.oh - ty * F::tile);
-        width[at] = std::min(F::tile, p_.ow - (tx + i) * F::tile);
+        target[at] = image * p_.y_image + ty * side * y_width + (tx + i) * side;
+        height[at] = std::min(side, y_height - ty * side);
+        width[at] = std::min(side, y_width - (tx + i) * side);
       }
       done += run;
     }
     for (index_t at = count; at % lanes_ != 0; ++at) source[at] = source[count - 1];
     for (index_t k = 0; k * lanes_ < count; ++k)
       for (index_t r = 0; r < 4; ++r) {
-        bool reads = true, writes = F::tile == 4 && (k + 1) * lanes_ <= count;
+        bool reads = true, writes = side == 4 && (k + 1) * lanes_ <= count;
         for (index_t q = 0; q < lanes_ / 4; ++q) {
           const index_t at = k * lanes_ + 4 * q + r, start = k * lanes_ + r;
           reads = reads && source[at] == source[start] + 4 * q;
@@ -119,19 +123,8 @@ class WinogradTiling {
         source_contiguous[4 * k + r] = reads;
         target_contiguous[4 * k + r] = writes;
       }
-    return {count,
-            parts,
-            F::tile + 2,
-            pitch,
-            p_.ow,
-            p_.oh * p_.ow,
-            part_.data(),
-            source,
-            target,
-            height,
-            width,
-            source_contiguous,
-            target_contiguous};
+    return {count,  parts,  F::tile + 2, pitch, y_width,           y_height * y_width, part_.data(),
+            source, target, height,      width, source_contiguous, target_contiguous};
   }
 
  private:
@@ -250,7 +243,7 @@ void winograd_convolve(const WinogradProblem& p, const float* x, const WinogradW
         else
           LIMN_CALL_ISA(winograd_products_narrow, xi_count, b.count, p.channels, outputs, u, u_stride, v.data(),
                         m.data());
-        LIMN_CALL_ISA(winograd_output_block<F>, b, outputs, m.data(), bias ? bias + o : nullptr, floor,
+        LIMN_CALL_ISA(winograd_outputs<F>, b, p.pooled, outputs, m.data(), bias ? bias + o : nullptr, floor,
                       y + o * b.y_plane);
       }
     }

@@ -293,8 +293,11 @@ LIMN_INLINE void winograd_store_row(const WinogradBlock& b, index_t position, in
   }
 }
 
-/// y of one output for the tiles of one vector, from m[xi * stride].
-template <class F>
+/// The larger, or the NaN.
+LIMN_INLINE Vec<float> winograd_larger(Vec<float> a, Vec<float> b) { return a != a ? a : vmax(a, b); }
+
+/// y of one output for the tiles of one vector, from m[xi * stride]. Pooled: the largest of each 2 x 2 alone.
+template <class F, bool Pooled>
 void winograd_output_tiles(const WinogradBlock& b, index_t position, const float* m, index_t stride, float bias,
                            float floor, float* to) {
   constexpr index_t t = F::tile, a = t + 2;
@@ -306,10 +309,24 @@ void winograd_output_tiles(const WinogradBlock& b, index_t position, const float
     LIMN_UNROLL for (index_t i = 0; i < t; ++i) w[i][j] = o[i];
   }
   const Vec<float> add = broadcast<float>(bias), least = broadcast<float>(floor);
+  if constexpr (Pooled) {
+    for (index_t i = 0; i < t; i += 2) {
+      Vec<float> above[8] = {}, below[8] = {}, y[8] = {};
+      winograd_output(F{}, w[i], above);
+      winograd_output(F{}, w[i + 1], below);
+      LIMN_UNROLL for (index_t j = 0; j < t; j += 2) {
+        const Vec<float> left = winograd_larger(above[j], below[j]),
+                         right = winograd_larger(above[j + 1], below[j + 1]);
+        y[j / 2] = vmax(least, winograd_larger(left, right) + add);
+      }
+      winograd_store_row(b, position, i / 2, 0, y, to);
+    }
+    return;
+  }
   for (index_t i = 0; i < t; ++i) {
     Vec<float> y[8] = {};
     winograd_output(F{}, w[i], y);
-    LIMN_UNROLL for (index_t j = 0; j < t; ++j) y[j] = vmax(y[j] + add, least);
+    LIMN_UNROLL for (index_t j = 0; j < t; ++j) y[j] = vmax(least, y[j] + add);  // a NaN stays
     winograd_store_row(b, position, i, 0, y, to);
     if constexpr (t > 4) winograd_store_row(b, position, i, 4, y + 4, to);
   }
@@ -317,16 +334,22 @@ void winograd_output_tiles(const WinogradBlock& b, index_t position, const float
 
 /// y of `outputs` channels of a block from M [xi][panel][outputs][winograd_panel]. y: the first output's plane in the
 /// first image; bias may be null; results below `floor` become floor (0: ReLU).
-template <class F>
+template <class F, bool Pooled>
 void winograd_output_block(const WinogradBlock& b, index_t outputs, const float* m, const float* bias, float floor,
                            float* y) {
   constexpr index_t step = lanes<float>;
   const index_t vectors = (b.count + step - 1) / step, panels = (b.count + winograd_panel - 1) / winograd_panel;
   for (index_t o = 0; o < outputs; ++o)
     for (index_t k = 0; k < vectors; ++k)
-      winograd_output_tiles<F>(b, k * step, m + (k / 2 * outputs + o) * winograd_panel + k % 2 * step,
-                               winograd_stride(panels * outputs * winograd_panel), bias ? bias[o] : 0.f, floor,
-                               y + o * b.y_plane);
+      winograd_output_tiles<F, Pooled>(b, k * step, m + (k / 2 * outputs + o) * winograd_panel + k % 2 * step,
+                                       winograd_stride(panels * outputs * winograd_panel), bias ? bias[o] : 0.f, floor,
+                                       y + o * b.y_plane);
+}
+template <class F>
+void winograd_outputs(const WinogradBlock& b, bool pooled, index_t outputs, const float* m, const float* bias,
+                      float floor, float* y) {
+  if (pooled) return winograd_output_block<F, true>(b, outputs, m, bias, floor, y);
+  winograd_output_block<F, false>(b, outputs, m, bias, floor, y);
 }
 
 // ---- Products: 36 (or 64) matrix products of U and V. ----
