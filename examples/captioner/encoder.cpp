@@ -1,5 +1,6 @@
 #include "captioner/encoder.hpp"
 
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 
@@ -240,6 +241,28 @@ std::unique_ptr<Encoder> make_encoder(const std::string& names, const std::vecto
   for (std::size_t i = 0; i < list.size(); ++i) parts.push_back(make_one(list[i], weights.empty() ? "" : weights[i]));
   if (parts.size() == 1) return std::move(parts[0]);
   return std::make_unique<Combined>(std::move(parts));
+}
+
+std::unique_ptr<Encoder> find_encoder(const std::string& names, const std::vector<std::string>& named_files,
+                                      const std::string& checkpoint, const std::vector<std::string>& given) {
+  if (!given.empty()) return make_encoder(names, given);
+  const char* variable = std::getenv("LIMN_SHARED");
+  const std::filesystem::path shared = variable ? variable : "../shared",
+                              beside = std::filesystem::path(checkpoint).parent_path();
+  std::vector<std::string> found;
+  for (const std::string& each : named_files) {
+    const std::filesystem::path path = each, file = path.filename(), folder = path.parent_path().filename();
+    for (const auto& candidate : {path, beside / file, shared / "weights" / folder / file}) {
+      std::error_code ignored;
+      if (!std::filesystem::exists(candidate, ignored)) continue;
+      found.push_back(candidate.string());
+      break;
+    }
+  }
+  if (found.size() != named_files.size() || found.empty())
+    fail(checkpoint, "needs the weights of its encoder ", names,
+         "; name them with --weights, one file for each, in order");
+  return make_encoder(names, found);
 }
 
 }  // namespace limn::captioner

@@ -35,4 +35,10 @@ class Encoder {
 [[nodiscard]] std::unique_ptr<Encoder> make_encoder(const std::string& names, const std::vector<std::string>& weights,
                                                     bool allow_random = false);
 
+/// The encoder that a checkpoint was trained with: from `given` weights, or those named in training (`named`), looked
+/// for as named, beside the checkpoint and in $LIMN_SHARED (default ../shared).
+[[nodiscard]] std::unique_ptr<Encoder> find_encoder(const std::string& names, const std::vector<std::string>& named,
+                                                    const std::string& checkpoint,
+                                                    const std::vector<std::string>& given);
+
 }  // namespace limn::captioner

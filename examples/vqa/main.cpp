@@ -1,7 +1,13 @@
 // vqa: features, train, eval and ask.
 #include <CLI/CLI.hpp>
 
+#include <limn/data/vqa.hpp>
+
+#include "captioner/features.hpp"
 #include "shared/errors.hpp"
+#include "vqa/answerer.hpp"
+#include "vqa/ask.hpp"
+#include "vqa/evaluate.hpp"
 #include "vqa/training.hpp"
 
 using namespace limn;
@@ -11,6 +17,30 @@ int main(int argc, char** argv) {
     CLI::App program{"Answers questions about pictures."};
     program.require_subcommand(1);
     int status = 0;
+
+    captioner::FeatureOptions f;
+    f.grid = true;
+    std::uint64_t held_out = 1;
+    CLI::App* features =
+        program.add_subcommand("features", "Compute an encoder's grids of a dataset's images, resumably");
+    features->add_option("--encoder", f.encoder, "mobilenet, resnet50, squeezenet, vgg16, ...; several joined with +")
+        ->capture_default_str();
+    features->add_option("--weights", f.weights, "weights file of each encoder, in order")->required();
+    features->add_option("--data", f.data, "folder of easy-VQA, DAQUAR or VQA v2")->required();
+    features->add_option("--out", f.out, "features file to write (.safetensors)")->required();
+    features->add_option("--split", f.splits, "splits to compute")->capture_default_str();
+    features->add_option("--batch", f.batch, "images at once")->capture_default_str()->check(CLI::PositiveNumber);
+    features->add_flag("--quiet", f.quiet, "no progress");
+    features->callback([&] {
+      std::vector<std::string> names;
+      std::vector<std::filesystem::path> paths;
+      for (const std::string& split : f.splits)
+        for (const data::VqaImage& image : data::read_vqa(f.data, {.split = split, .seed = held_out}).images) {
+          names.push_back(image.name);
+          paths.push_back(image.path);
+        }
+      status = captioner::write_features(f, names, paths, "vqa");
+    });
 
     vqa::TrainOptions t;
     t.run.program = "vqa";
@@ -71,6 +101,54 @@ int main(int argc, char** argv) {
     train->add_flag("--resume", t.run.resume, "go on with the run in --out");
     train->add_flag("--quiet", t.run.quiet, "no progress");
     train->callback([&] { status = vqa::train(t); });
+
+    vqa::EvaluateOptions e;
+    CLI::App* evaluate = program.add_subcommand("eval", "The accuracy of a split, by question and answer type");
+    evaluate->add_option("--data", e.data, "folder of easy-VQA, DAQUAR or VQA v2, or: scenes")->required();
+    evaluate->add_option("--split", e.split, "train, dev or test")->capture_default_str();
+    evaluate->add_option("--checkpoint", e.checkpoint,
+                         "answerer to use (default: the one that comes with the program)");
+    evaluate->add_option("--weights", e.weights,
+                         "weights file of each encoder, in order (default: those named in training)");
+    evaluate->add_option("--features", e.features,
+                         "features file of the dataset; without it they are computed from the images");
+    evaluate->add_option("--limit", e.limit, "at most so many images (0: all; scenes: 1000)")
+        ->check(CLI::NonNegativeNumber);
+    evaluate->add_option("--seed", e.seed, "of the held-out tenth; as in training")->capture_default_str();
+    evaluate->add_flag("--json", e.json, "one line of JSON: accuracy, questions, and the accuracy of every type");
+    evaluate->add_flag("--quiet", e.quiet, "no progress");
+    evaluate->callback([&] { status = vqa::evaluate(e); });
+
+    vqa::AskOptions a;
+    CLI::App* ask = program.add_subcommand("ask",
+                                           "Answer questions about an image. Prints a line for each: question, answer "
+                                           "and its probability, with tabs between");
+    ask->add_option("image", a.image, "image file")->required();
+    ask->add_option("questions", a.questions, "one or more questions, each in quotes")->required();
+    ask->add_option("--checkpoint", a.checkpoint, "answerer to use (default: the one that comes with the program)");
+    ask->add_option("--weights", a.weights,
+                    "weights file of an encoder, once for each, in order (default: those named in training)")
+        ->allow_extra_args(false);
+    ask->add_option("--top", a.top, "answers for each question, best first, a line each")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
+    ask->add_flag(
+        "--json", a.json,
+        "one line of JSON a question: {\"image\", \"question\", \"answers\": [{\"answer\", \"probability\"}]}");
+    ask->add_option("--html", a.html, "HTML sheet to write: answers, and where the model looked with each word");
+    ask->callback([&] { status = vqa::ask(a); });
+
+    std::string from, to;
+    bool half = false;
+    CLI::App* exported =
+        program.add_subcommand("export", "Write the model of a checkpoint alone, without what training needs");
+    exported->add_option("--checkpoint", from, "checkpoint or run folder to read")->required();
+    exported->add_option("--out", to, "checkpoint to write (.safetensors)")->required();
+    exported->add_flag("--half", half, "store two-byte floats: half the size");
+    exported->callback([&] {
+      vqa::Answerer model = vqa::Answerer::load(from);
+      model.save(to, model.encoder_weights(), half);
+    });
 
     try {
       program.parse(argc, argv);

@@ -38,9 +38,9 @@ std::vector<double> naive(const kernels::GemmShape& s, double alpha, const std::
 
 template <class T>
 void check(kernels::GemmShape s, double alpha, double beta, Generator& generator, double unit) {
-  s.lda = (s.transpose_a ? s.m : s.k) + generator.below(3);
-  s.ldb = (s.transpose_b ? s.k : s.n) + generator.below(3);
-  s.ldc = s.n + generator.below(3);
+  if (s.lda == 0) s.lda = (s.transpose_a ? s.m : s.k) + generator.below(3);
+  if (s.ldb == 0) s.ldb = (s.transpose_b ? s.k : s.n) + generator.below(3);
+  if (s.ldc == 0) s.ldc = s.n + generator.below(3);
   const auto a = random_values((s.transpose_a ? s.k : s.m) * s.lda, generator),
              b = random_values((s.transpose_b ? s.n : s.k) * s.ldb, generator);
   auto c = random_values(s.m * s.ldc, generator);
@@ -98,8 +98,20 @@ TEST_CASE("gemm agrees over several blocks of every dimension") {
                         {400, 33, 520, true, false},
                         {2, 64, 700, false, false},
                         {14, 320, 513, true, true},
-                        {800, 17, 3}})
+                        {800, 17, 3},
+                        {33, 200, 1100, false, true},
+                        {170, 31, 40, true, false}})
     check<float>(s, 1, 0.5, generator, 1.2e-7);
+}
+
+TEST_CASE("gemm agrees where the rows of its matrices fall on the same lines of a cache") {
+  Generator generator(8);
+  for (const bool ta : {false, true})
+    for (const bool tb : {false, true}) {
+      check<float>({35, 70, 600, ta, tb, 1024, 1024, 1024}, -1, 0, generator, 1.2e-7);
+      check<float>({180, 40, 20, ta, tb, 1024, 1024, 2048}, 1, 1, generator, 1.2e-7);
+      check<double>({20, 300, 30, ta, tb, 512, 512, 512}, 1, 0.5, generator, 2.3e-16);
+    }
 }
 
 TEST_CASE("gemm of bf16 rounds once, gemm of integers is exact") {

@@ -40,7 +40,8 @@ struct GruStepBackward {
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-/// The steps of the walk for the rows [first, last) of the batch; `panels` is null where the products are left to gemm.
+/// The steps of the walk for the rows [first, last) of the batch; few rows read the weights as they are stored:
+/// `panels` is null.
 template <class T>
 void gru_walk(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T>& out, const T* panels, const T* bias,
               index_t first, index_t last) {
@@ -68,9 +69,9 @@ void gru_walk(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T
       for_step_blocks(blocks, 2 * rows * width * (s.input + hidden),
                       [&](index_t begin, index_t end) { LIMN_CALL_ISA(gru_step<T>, step, begin, end); });
     } else {
-      const GemmShape product{.m = rows, .n = width, .k = hidden, .transpose_b = true};
-      kernels::gemm<T>(cpu_device, product, T{1}, h, in.w_hh, T{0}, of_h.data());
-      LIMN_CALL_ISA(gru_step_rows<T>, step, of_x.data() + row * width, of_h.data(), 0, rows);
+      for_units(hidden, 2 * rows * width * hidden, [&](index_t begin, index_t end) {
+        LIMN_CALL_ISA(gru_step_stream<T>, step, in.w_hh, of_x.data() + row * width, of_h.data(), begin, end);
+      });
     }
     h = step.h;
   }
@@ -84,7 +85,7 @@ void gru_forward(const RecurrentShape& s, const GruInputs<T>& in, const GruState
   add_biases<T>(2 * hidden, in.b_ih, in.b_hh, bias.data());
   add_biases<T>(hidden, in.b_ih ? in.b_ih + 2 * hidden : nullptr, nullptr, bias.data() + 2 * hidden);
   add_biases<T>(hidden, nullptr, in.b_hh ? in.b_hh + 2 * hidden : nullptr, bias.data() + 3 * hidden);
-  if (batch < recurrent_packed_batch) return gru_walk<T>(s, in, out, nullptr, bias.data(), 0, batch);
+  if (!packs_weights(s)) return gru_walk<T>(s, in, out, nullptr, bias.data(), 0, batch);
   const Panels<T> weights = Panels<T>::gates(3, hidden, {{in.w_ih, s.input}, {in.w_hh, hidden}});
   for_batch_parts(batch,
                   [&](index_t first, index_t last) { gru_walk(s, in, out, weights.data(), bias.data(), first, last); });
@@ -94,7 +95,7 @@ template <class T>
 void gru_backward(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T>& saved, const T* dh,
                   const GruGradients<T>& grads) {
   const index_t batch = s.batch, hidden = s.hidden, width = 3 * hidden, steps = s.time * batch;
-  const Panels<T> recurrent = Panels<T>::plain(width, hidden, in.w_hh, hidden, 1);
+  const Panels<T> recurrent = Panels<T>::backward(s, width, in.w_hh);
   Workspace<T> dgates_x(steps * width), dgates_h(steps * width), zeros(batch * hidden), dstate(batch * hidden);
   zeros.zero();
   dstate.zero();
@@ -113,7 +114,7 @@ void gru_backward(const RecurrentShape& s, const GruInputs<T>& in, const GruStat
                                   dgates_h.data() + t * batch * width};
     parallel_for(batch, 1 + 16384 / hidden,
                  [&](index_t first, index_t last) { LIMN_CALL_ISA(gru_step_backward<T>, step, first, last); });
-    recurrent.accumulate(batch, step.dgates_h, dstate.data());
+    state_gradient(s, recurrent, batch, width, step.dgates_h, in.w_hh, dstate.data());
   }
 
   if (grads.dh0) std::copy_n(dstate.data(), batch * hidden, grads.dh0);

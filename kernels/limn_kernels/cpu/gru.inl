@@ -26,10 +26,10 @@ template <class T>
 struct GruTile {
   const GruStep<T>& s;
   index_t unit, n;
-  const T *panel, *ahead;
+  const T* panel;
 
   template <index_t R>
-  LIMN_INLINE void run(index_t row, index_t part) const {
+  LIMN_INLINE void run(index_t row) const {
     constexpr index_t step = 3 * lanes<T>;
     const T *input[R], *state[R];
     Vec<T> sum[R][3], of_x[R];
@@ -40,14 +40,13 @@ struct GruTile {
 #pragma GCC unroll 8
       for (index_t g = 0; g < 3; ++g) sum[r][g] = load_n<T>(s.bias + g * s.hidden + unit, n);
     }
-    const T* next = ahead + part % 3 * lanes<T>;
-    multiply_panel<T, R, 3>(s.input, input, 1, panel, step, next, sum);
+    multiply_panel<T, R, 3>(s.input, input, 1, panel, step, sum);
 #pragma GCC unroll 8
     for (index_t r = 0; r < R; ++r) {
       of_x[r] = sum[r][2];
       sum[r][2] = load_n<T>(s.bias + 3 * s.hidden + unit, n);
     }
-    multiply_panel<T, R, 3>(s.hidden, state, 1, panel + s.input * step, step, next + s.input * step, sum);
+    multiply_panel<T, R, 3>(s.hidden, state, 1, panel + s.input * step, step, sum);
 #pragma GCC unroll 8
     for (index_t r = 0; r < R; ++r) {
       const Vec<T> four[4] = {sum[r][0], sum[r][1], of_x[r], sum[r][2]};
@@ -63,17 +62,19 @@ void gru_step(const GruStep<T>& s, index_t first, index_t last) {
   for (index_t block = first; block < last; ++block) {
     const index_t unit = block * lanes<T>, n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
     const T* panel = s.panels + block * length;
-    const T* ahead = s.panels + (block + 1 < last ? block + 1 : first) * length;
-    for_each_tile(s.batch, GruTile<T>{s, unit, n, panel, ahead});
+    for_each_tile(s.batch, GruTile<T>{s, unit, n, panel});
   }
 }
 
-/// Rows [first, last) of one step whose sums over x and over h are given, without the biases.
+/// Units [first, last) of one step of few rows: of_x has the input products, of_h is scratch memory.
 template <class T>
-void gru_step_rows(const GruStep<T>& s, const T* of_x, const T* of_h, index_t first, index_t last) {
-  for (index_t b = first; b < last; ++b)
-    for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
-      const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>, at = b * 3 * s.hidden + unit;
+void gru_step_stream(const GruStep<T>& s, const T* w_hh, const T* of_x, T* of_h, index_t first, index_t last) {
+  for (index_t row = 0; row < 3 * s.batch; ++row)
+    for (index_t unit = first; unit < last; ++unit) of_h[row * s.hidden + unit] = T(0);
+  stream_units<T>(s.batch, 3, s.hidden, s.hidden, w_hh, s.h_before, of_h, first, last);
+  for (index_t b = 0; b < s.batch; ++b)
+    for (index_t unit = first; unit < last; unit += lanes<T>) {
+      const index_t n = last - unit < lanes<T> ? last - unit : lanes<T>, at = b * 3 * s.hidden + unit;
       Vec<T> sum[4];
       for (index_t g = 0; g < 4; ++g) sum[g] = load_n<T>(s.bias + g * s.hidden + unit, n);
       for (index_t g = 0; g < 3; ++g) {

@@ -1,0 +1,127 @@
+#include "retriever/evaluate.hpp"
+
+#include <cstdio>
+#include <optional>
+#include <set>
+
+#include <limn/data/flickr8k.hpp>
+#include <limn/image/decode.hpp>
+#include <limn/metrics/retrieval.hpp>
+
+#include "captioner/features.hpp"
+#include "retriever/gallery.hpp"
+#include "retriever/matcher.hpp"
+#include "shared/default_checkpoint.hpp"
+#include "shared/errors.hpp"
+#include "shared/progress.hpp"
+
+namespace limn::retriever {
+namespace {
+
+/// How many of the exact ten best the graph finds too, over all queries.
+double graph_recall(Matcher& matcher, const Tensor<float>& items, const Tensor<float>& queries) {
+  Gallery gallery(matcher.fingerprint(), "images", items.size(1));
+  std::vector<std::string> names;
+  for (index_t i = 0; i < items.size(0); ++i) names.push_back(std::to_string(i));
+  gallery.add(names, items);
+  index_t found = 0, wanted = 0;
+  for (index_t q = 0; q < queries.size(0); ++q) {
+    std::set<index_t> exact;
+    for (const Hit& hit : gallery.search_exactly(queries.data() + q * queries.size(1), 10)) exact.insert(hit.item);
+    for (const Hit& hit : gallery.search(queries.data() + q * queries.size(1), 10))
+      found += exact.count(hit.item) ? 1 : 0;
+    wanted += static_cast<index_t>(exact.size());
+  }
+  return static_cast<double>(found) / static_cast<double>(wanted);
+}
+
+}  // namespace
+
+int evaluate(const EvaluateOptions& options) {
+  NoGradGuard no_grad;
+  const std::string checkpoint = !options.checkpoint.empty()
+                                     ? options.checkpoint
+                                     : app::find_checkpoint({"LIMN_RETRIEVER_CHECKPOINT", "retriever.safetensors",
+                                                             nullptr, "name one, or train it with 'retriever train'"});
+  Matcher matcher = Matcher::load(checkpoint);
+  std::optional<captioner::FeatureFile> file;
+  std::unique_ptr<captioner::Encoder> encoder;
+  if (options.features.empty()) {
+    encoder =
+        captioner::find_encoder(matcher.architecture().encoder, matcher.encoder_weights(), checkpoint, options.weights);
+  } else {
+    file.emplace(options.features);
+    if (file->encoder() != matcher.architecture().encoder ||
+        file->pooled_size() != matcher.architecture().model.features)
+      fail(options.features, "holds ", file->pooled_size(), " numbers an image of the encoder ",
+           io::in_quotes(file->encoder()), " but the matcher was trained on ", matcher.architecture().model.features,
+           " of ", io::in_quotes(matcher.architecture().encoder), "; compute them with 'captioner features'");
+  }
+  data::CaptionDataOptions wanted;
+  wanted.splits = {options.split == "val" ? "dev" : options.split};
+  wanted.ratio = data::parse_split_ratio(options.split_ratio);
+  wanted.seed = options.seed;
+  wanted.need_images = !file;
+  const data::CaptionData data = data::read_flickr8k(options.data, wanted);
+  for (const std::string& note : data.notes) std::fprintf(stderr, "retriever: note: %s\n", app::one_line(note).c_str());
+
+  std::vector<const data::CaptionedImage*> items;
+  for (const index_t i : data.split(wanted.splits[0])) {
+    if (options.limit > 0 && static_cast<index_t>(items.size()) == options.limit) break;
+    const data::CaptionedImage& image = data.images[static_cast<std::size_t>(i)];
+    if (!image.captions.empty()) items.push_back(&image);
+  }
+  if (items.empty())
+    fail(options.data, "its ", wanted.splits[0], " split holds no captioned image; check the lists or --split");
+  std::vector<Tensor<float>> images, texts;
+  std::vector<index_t> owner;
+  app::watch_signals();
+  app::Progress progress("images", static_cast<index_t>(items.size()), options.quiet);
+  const std::size_t chunk = file ? 100 : 8;
+  for (std::size_t first = 0; first < items.size(); first += chunk) {
+    if (app::stop_requested()) return app::stopped_status();
+    const std::size_t last = std::min(items.size(), first + chunk);
+    std::vector<index_t> rows;
+    std::vector<image::Image> pictures;
+    std::vector<std::vector<index_t>> captions;
+    for (std::size_t i = first; i < last; ++i) {
+      if (file)
+        rows.push_back(file->row(items[i]->file));
+      else
+        pictures.push_back(image::decode_file(items[i]->path));
+      for (const std::string& caption : items[i]->captions) {
+        captions.push_back(matcher.encode(caption).ids);
+        owner.push_back(static_cast<index_t>(i));
+      }
+    }
+    images.push_back(matcher.image_vectors(file ? file->read(rows, false).pooled : (*encoder)(pictures).pooled));
+    texts.push_back(matcher.text_vectors(captions));
+    progress.update(static_cast<index_t>(last));
+  }
+  progress.finish();
+  const Tensor<float> a = concat<float>(images, 0), b = concat<float>(texts, 0), s = matmul(a, transpose(b));
+  const auto found = metrics::cross_retrieval(s.data(), s.size(0), owner);
+  const double graph = graph_recall(matcher, a, b);
+  const auto &i = found.image_to_text, &t = found.text_to_image;
+  if (options.json) {
+    std::printf("%s\n", io::dump_json({{"i2t_r1", i.r1},
+                                       {"i2t_r5", i.r5},
+                                       {"i2t_r10", i.r10},
+                                       {"i2t_medr", i.median_rank},
+                                       {"t2i_r1", t.r1},
+                                       {"t2i_r5", t.r5},
+                                       {"t2i_r10", t.r10},
+                                       {"t2i_medr", t.median_rank},
+                                       {"graph_recall_10", graph},
+                                       {"images", items.size()}})
+                            .c_str());
+    return 0;
+  }
+  std::printf("%zu images, %zu texts    R@1    R@5   R@10  median rank\n", items.size(), owner.size());
+  std::printf("image -> text         %6.4f %6.4f %6.4f  %11.1f\n", i.r1, i.r5, i.r10, i.median_rank);
+  std::printf("text -> image         %6.4f %6.4f %6.4f  %11.1f\n", t.r1, t.r5, t.r10, t.median_rank);
+  std::printf("the graph finds %.4f of the exact ten nearest\n", graph);
+  return 0;
+}
+
+}  // namespace limn::retriever

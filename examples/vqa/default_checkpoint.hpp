@@ -1,0 +1,18 @@
+#pragma once
+// The checkpoint that comes with the program: an answerer of the procedural world.
+
+#include "shared/default_checkpoint.hpp"
+
+namespace limn::vqa {
+
+[[nodiscard]] inline std::string default_checkpoint() {
+#ifdef LIMN_VQA_DEFAULT
+  constexpr const char* source = LIMN_VQA_DEFAULT;
+#else
+  constexpr const char* source = nullptr;
+#endif
+  return app::find_checkpoint({"LIMN_VQA_CHECKPOINT", "vqa_scenes.safetensors", source,
+                               "name a checkpoint, or train one with 'vqa train --data scenes'"});
+}
+
+}  // namespace limn::vqa
