@@ -11,30 +11,12 @@
 #include <limn_kernels/conv2d.hpp>
 #include <limn_kernels/cpu/conv2d_dots.hpp>
 #include <limn_kernels/cpu/conv2d_gather.hpp>
+#include <limn_kernels/cpu/depthwise.hpp>
 #include <limn_kernels/cpu/winograd_gradient.hpp>
 #include <limn_kernels/gemm.hpp>
 
 namespace limn::inline LIMN_ABI::kernels {
 namespace cpu {
-
-template <class T>
-void conv2d_depthwise(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y) {
-  const index_t multiplier = s.outputs(), taps = s.kh * s.kw;
-  const Scratch<index_t> offset(taps);
-  const DirectLayout d = direct_layout(s, s.oh, offset.data());
-  parallel_for(s.n * s.c, 1 + 65536 / (s.oh * s.ow * taps * multiplier + s.h * s.w), [&](index_t begin, index_t end) {
-    const Scratch<T> split(d.size + direct_slack);
-    for (index_t plane = begin; plane < end; ++plane) {
-      LIMN_CALL_ISA(conv2d_split<T>, s, d, 0, x + plane * s.h * s.w, split.data());
-      std::fill_n(split.data() + d.size, direct_slack, T(0));
-      for (index_t m = 0; m < multiplier; ++m) {
-        const index_t o = plane % s.c * multiplier + m;
-        LIMN_CALL_ISA(conv2d_depthwise_plane<T>, s, d, split.data(), weight + o * taps, bias ? bias[o] : T(0),
-                      y + (plane / s.c * s.oc + o) * s.oh * s.ow);
-      }
-    }
-  });
-}
 
 /// Output rows of one block of the patch matrix: about a megabyte.
 template <class T>
@@ -162,8 +144,10 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
   T* sums = fusion.max_pool ? unpooled.data() : y;
   if (s.field() == 0)
     for (index_t i = 0; i < ny; ++i) sums[i] = bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0);
+  else if (is_depthwise_3x3(s))
+    depthwise_3x3(s, x, weight, bias, sums);
   else if (s.channels() == 1)
-    conv2d_depthwise(s, x, weight, bias, sums);
+    depthwise_general(s, x, weight, bias, sums);
   else
     conv2d_direct(s, x, weight, bias, fusion.relu && !fusion.max_pool ? T(0) : -std::numeric_limits<T>::infinity(),
                   sums);
@@ -204,6 +188,8 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
           if (s.winograd == Winograd::f6) return cpu::conv2d_winograd_data_gradient<cpu::Winograd6>(s, dy, weight, dx);
           return cpu::conv2d_winograd_data_gradient<cpu::Winograd4>(s, dy, weight, dx);
         }
+      if (cpu::is_depthwise_3x3(s) && s.stride_h == 1 && s.outputs() == 1)
+        return cpu::depthwise_3x3_data_gradient(s, dy, weight, dx);
       cpu::conv2d_data_gradient(s, dy, weight, dx);
     }
   });
@@ -224,6 +210,7 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
     else {
       if constexpr (std::is_same_v<T, float>)
         if (cpu::conv2d_pays_winograd(s)) return cpu::conv2d_winograd_weight_gradient(s, x, dy, dw);
+      if (cpu::is_depthwise_3x3(s)) return cpu::depthwise_3x3_weight_gradient(s, x, dy, dw);
       if (s.channels() == 1 || (s.field() <= 256 && s.oh * s.ow >= 256))
         return cpu::conv2d_weight_gradient_dots(s, x, dy, dw);
       cpu::conv2d_weight_gradient(s, x, dy, dw);
