@@ -81,7 +81,7 @@ def page(store, rows):
         lines += [f"| {t} | {v['gflops']:.0f} GFLOP/s | {v['gflops_avx2']:.0f} | {v['read_gbs']:.0f} GB/s | {v['ghz']:.2f} GHz |"
                   for t, v in sorted(limits.items())] + [""]
     lines += ["## Targets", "", "| | work | opponent (best) | measured | error |", "|---|---|---|---|---|"]
-    lines += [f"| {row.status()} | {row.target.work} | {row.opponents or row.target.against} | "
+    lines += [f"| {row.status()} | {row.target.work} | {(row.opponents or row.target.against).replace('|', ' or ').replace(chr(92), '')} | "
               f"{'; '.join(part[4] for part in row.parts) or row.note} | {row.note if row.parts else ''} |" for row in rows]
     lines += ["", f"missed: {sum(row.missed() for row in rows)} of {len(rows)}", ""]
     for family in families(store):

@@ -1,5 +1,6 @@
 """Runs the benchmark programs and keeps what they say."""
 
+import ctypes
 import dataclasses
 import json
 import os
@@ -30,9 +31,9 @@ class Plan:
 
 
 def load(file):
-    if file.exists():
-        return json.loads(file.read_text())
-    return {"machine": {}, "limits": {}, "cases": {}}
+    store = json.loads(file.read_text()) if file.exists() else {"machine": {}, "limits": {}, "cases": {}}
+    merge(store, file)
+    return store
 
 
 def save(store, file):
@@ -43,11 +44,13 @@ def save(store, file):
 
 
 def parse(text):
-    """Google Benchmark's JSON -> {case: {"us": {contender: time}, "ratio": .., "error": .., "flops": ..}}. Cases that the
-    program left out for want of time are not in it."""
-    cases = {}
-    for entry in json.loads(text)["benchmarks"]:
-        if entry.get("error_occurred"):
+    """The lines of --results -> {threads: {case: {"us": {contender: time}, "ratio": .., "error": .., "flops": ..}}}. A last line
+    that was cut short is left out."""
+    found = {}
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
             continue
         case = {"us": {}, "ratio": {}, "error": {}}
         for key, value in entry.items():
@@ -56,9 +59,26 @@ def parse(text):
                 case[what][contender] = value
             elif key in ("flops", "bytes", "elements", "rounds"):
                 case[key] = value
-        name = entry["name"]
-        cases[name[:-len(SUFFIX)] if name.endswith(SUFFIX) else name] = case
-    return cases
+        found.setdefault(str(entry["threads"]), {})[entry["name"]] = case
+    return found
+
+
+def lines_of(file):
+    """Where the programs append their results, until they are merged into the store."""
+    return file.with_suffix(".lines")
+
+
+def merge(store, file):
+    lines = lines_of(file)
+    if not lines.exists():
+        return
+    stamp = {"commit": git("rev-parse", "--short", "HEAD"),
+             "date": time.strftime("%Y-%m-%d %H:%M", time.localtime(lines.stat().st_mtime))}
+    for threads, cases in parse(lines.read_text()).items():
+        for name, case in cases.items():
+            store["cases"].setdefault(threads, {})[name] = {**case, **stamp}
+    save(store, file)
+    lines.unlink()
 
 
 def cores(threads):
@@ -96,6 +116,13 @@ def describe_machine():
     find = lambda key: (re.search(key + r"\s*:\s*(.*)", text) or [None, "?"])[1]
     return {"processor": find("model name"), "family": find("cpu family"), "model": find("\nmodel"),
             "cores": os.cpu_count(), "system": platform.platform()}
+
+
+def prepare_child(threads):
+    """Pinned, and ended when this program is."""
+    os.sched_setaffinity(0, cores(threads))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
 
 
 def git(*arguments):
@@ -138,18 +165,13 @@ def run_family(store, done, plan, family, threads, env, seconds):
     missing = [name for name in wanted if plan.fresh or name.removesuffix(SUFFIX) not in done]
     if not missing:
         return
-    command = [*base, f"--case_seconds={plan.case_seconds}", f"--limit_seconds={seconds:.1f}", "--benchmark_format=json",
+    command = [*base, f"--case_seconds={plan.case_seconds}", f"--limit_seconds={seconds:.1f}", f"--results={lines_of(plan.file)}",
                "--benchmark_filter=^(" + "|".join(re.escape(name) for name in missing) + ")$"]
-    result = subprocess.run(command, capture_output=True, text=True, env=env,
-                            preexec_fn=lambda: os.sched_setaffinity(0, cores(threads)))
-    if result.returncode != 0:
-        print(f"{family}: {program.name} failed: {result.stderr.strip()[-500:]}")
-        return
-    if result.stderr.strip():
-        print(result.stderr.strip()[-500:])
-    stamp = {"commit": git("rev-parse", "--short", "HEAD"), "date": time.strftime("%Y-%m-%d %H:%M")}
-    for name, case in parse(result.stdout).items():
-        done[name] = {**case, **stamp}
-    save(store, plan.file)
+    plan.file.parent.mkdir(parents=True, exist_ok=True)
+    result = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env,
+                            preexec_fn=lambda: prepare_child(threads))
+    if result.returncode != 0 or "torch:" in result.stderr:
+        print(f"{family}: {result.stderr.strip()[-500:]}")
+    merge(store, plan.file)
     print(f"{family}, {threads} thread{'s' * (threads > 1)}: {len(missing)} cases wanted, "
           f"{sum(name.removesuffix(SUFFIX) in done for name in wanted)} of {len(wanted)} there")

@@ -9,11 +9,9 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "benchmarks"))
 from reporting import pages, runs, targets  # noqa: E402
 
-OUTPUT = json.dumps({"context": {}, "benchmarks": [
-    {"name": "gemm/plain/256x256x256" + runs.SUFFIX, "real_time": 100.0, "flops": 33554432.0, "rounds": 5.0, "limn:us": 100.0,
-     "limn:error": 1e-7, "onednn:us": 90.0, "onednn:ratio": 0.9, "onednn:error": 2e-7, "onednn.direct+nchw:us": 300.0,
-     "onednn.direct+nchw:ratio": 3.0},
-    {"name": "gemm/plain/512x512x512" + runs.SUFFIX, "error_occurred": True, "error_message": "no time left"}]})
+OUTPUT = """{"name": "gemm/plain/256x256x256", "threads": 2, "flops": 33554432, "rounds": 5, "limn:us": 100, "limn:error": 1e-7, \
+"onednn:us": 90, "onednn:ratio": 0.9, "onednn.direct+nchw:us": 300, "onednn.direct+nchw:ratio": 3.0}
+{"name": "gemm/plain/512x512x512", "thr"""
 
 
 def store(ratio=1.5, us=100.0, flops=1e7, **more):
@@ -24,13 +22,25 @@ def store(ratio=1.5, us=100.0, flops=1e7, **more):
 
 
 class Parsing(unittest.TestCase):
-    def test_contenders_are_split_at_the_last_colon_and_skipped_cases_are_left_out(self):
-        cases = runs.parse(OUTPUT)
-        self.assertEqual(list(cases), ["gemm/plain/256x256x256"])
-        case = cases["gemm/plain/256x256x256"]
+    def test_contenders_are_split_at_the_last_colon_and_a_line_cut_short_is_left_out(self):
+        found = runs.parse(OUTPUT)
+        self.assertEqual(list(found), ["2"])
+        self.assertEqual(list(found["2"]), ["gemm/plain/256x256x256"])
+        case = found["2"]["gemm/plain/256x256x256"]
         self.assertEqual(case["us"], {"limn": 100.0, "onednn": 90.0, "onednn.direct+nchw": 300.0})
         self.assertEqual(case["ratio"], {"onednn": 0.9, "onednn.direct+nchw": 3.0})
         self.assertEqual(case["flops"], 33554432.0)
+
+    def test_what_a_run_that_was_killed_left_is_taken_up(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "a.json"
+            runs.save(store(), file)
+            runs.lines_of(file).write_text(OUTPUT)
+            merged = runs.load(file)
+            self.assertEqual(merged["cases"]["1"], store()["cases"]["1"])
+            self.assertEqual(list(merged["cases"]["2"]), ["gemm/plain/256x256x256"])
+            self.assertFalse(runs.lines_of(file).exists())
+            self.assertEqual(runs.load(file), merged)
 
     def test_a_store_survives_its_file(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -59,10 +59,9 @@ TEST_CASE("training: memory is flat from the second step on") {
   const kernels::MemoryUse last = kernels::memory_use();
   CHECK(last.now == second.now);
   CHECK(last.peak == third.peak);
-  CHECK(last.kept == third.kept);
+  CHECK(last.kept <= third.kept + 65536);  // a few small blocks may change threads
 }
 
-// Winograd's algorithm transforms the weights of one layer at a time: that is counted apart (its logical peak is not).
 TEST_CASE("VGG16 on one image needs no more than its weights and 40 MB") {
   Generator generator(1);
   models::VGG<float> net(models::VGGConfig::of_depth(16), generator);
@@ -71,20 +70,21 @@ TEST_CASE("VGG16 on one image needs no more than its weights and 40 MB") {
   index_t weights = 0;
   for (const auto& [name, tensor] : nn::named_tensors(net)) weights += tensor.numel() * 4;
   const Tensor<float> x = uniform({1, 3, 224, 224}, generator, -1, 1);
-  kernels::release_kept_memory();
   for (const auto algorithm : {kernels::Winograd::off, kernels::Winograd::f4}) {
     for (auto& layer : net.layers) layer.conv.options.winograd = algorithm;
+    kernels::release_kept_memory();
     kernels::reset_memory_peak();
+    std::ofstream("/proc/self/clear_refs") << "5";  // VmHWM begins again
     const double before = resident("VmRSS");
     NoGradGuard no_grad;
     for (int i = 0; i < 2; ++i) CHECK(std::as_const(net)(x).numel() == 1000);
     const kernels::MemoryUse use = kernels::memory_use();
     const double above = static_cast<double>(use.peak - weights) / 1e6,
                  resident_above = (resident("VmHWM") - before) * 1.048576;
-    MESSAGE((algorithm == kernels::Winograd::off ? "direct" : "Winograd")
-            << ": weights " << weights / 1000000 << " MB, peak above them " << above << " MB, kept afterwards "
-            << static_cast<double>(use.kept) / 1e6 << " MB, resident above what there was before " << resident_above
-            << " MB");
+    const std::string name = algorithm == kernels::Winograd::off ? "direct" : "Winograd";
+    MESSAGE(name << ": weights " << weights / 1000000 << " MB, peak above them " << above << " MB, kept afterwards "
+                 << static_cast<double>(use.kept) / 1e6 << " MB, resident above what there was before "
+                 << resident_above << " MB");
     CHECK(above <= 40);
     CHECK(resident_above <= 40);
   }
