@@ -158,7 +158,8 @@ void cases() {
     }
   };
   for (const index_t hidden : {256, 512})
-    for (const index_t batch : {1, 32, 64}) add_size(20, batch, hidden, hidden == 512 && batch != 64);
+    for (const index_t batch : {1, 8, 32, 64})
+      add_size(20, batch, hidden, hidden == 512 && (batch == 1 || batch == 32));
   add_size(35, 32, 512, false);
 }
 

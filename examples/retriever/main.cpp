@@ -12,8 +12,10 @@ namespace {
 
 void add_model(CLI::App* command, retriever::ModelOptions& model) {
   command->add_option("--checkpoint", model.checkpoint, "dual encoder to use (default: $LIMN_RETRIEVER_CHECKPOINT)");
-  command->add_option("--weights", model.weights,
-                      "weights file of each encoder, in order (default: those named in training)");
+  command
+      ->add_option("--weights", model.weights,
+                   "weights file of an encoder, once for each, in order (default: those named in training)")
+      ->allow_extra_args(false);
 }
 
 }  // namespace

@@ -31,6 +31,12 @@ Architecture Architecture::from_json(const io::Json& json, const std::string& wh
   a.encoder = io::json_value<std::string>(json, "encoder", where);
   a.model.features = size("features"), a.model.vocabulary = size("vocabulary"), a.model.answers = size("answers");
   a.model.embedding = size("embedding"), a.model.units = size("units"), a.model.heads = size("heads");
+  const auto known = [](const std::string& text, std::initializer_list<const char*> all) {
+    return std::any_of(all.begin(), all.end(), [&text](const char* each) { return text == each; });
+  };
+  if (!known(a.model.question, {"lstm", "bag", "none"}) || !known(a.model.image, {"attention", "pooled", "none"}) ||
+      a.model.heads < 1 || a.model.units % a.model.heads != 0)
+    fail(where, "its architecture names no model of this program; the file is damaged");
   if (a.encoder == "cnn") {
     a.cnn.widths = io::json_value<std::vector<index_t>>(json, "cnn_widths", where);
     a.cnn.strides = io::json_value<std::vector<index_t>>(json, "cnn_strides", where);

@@ -126,7 +126,8 @@ int main(int argc, char** argv) {
     ask->add_option("image", a.image, "image file")->required();
     ask->add_option("questions", a.questions, "one or more questions, each in quotes")->required();
     ask->add_option("--checkpoint", a.checkpoint, "answerer to use (default: the one that comes with the program)");
-    ask->add_option("--weights", a.weights, "weights file of each encoder, in order (default: those named in training)")
+    ask->add_option("--weights", a.weights,
+                    "weights file of an encoder, once for each, in order (default: those named in training)")
         ->allow_extra_args(false);
     ask->add_option("--top", a.top, "answers for each question, best first, a line each")
         ->capture_default_str()

@@ -55,7 +55,7 @@ claims model.safetensors memory.safetensors '\"units\":8' '\"units\":900000'
 claims model.safetensors widths.safetensors '\"cnn_widths\":[' '\"cnn_widths\":[-1,'
 claims model.safetensors heads.safetensors '\"heads\":2' '\"heads\":3'
 claims model.safetensors kind.safetensors '\"question\":\"lstm\"' '\"question\":\"nose\"'
-for lie in units memory widths; do ask_by "whose architecture lies about $lie" $lie.safetensors; done
+for lie in units memory widths heads kind; do ask_by "whose architecture lies about $lie" $lie.safetensors; done
 patched model.safetensors nan.safetensors $((size - 4)) '\000\000\300\177'
 ask_by "NaN in the weights" nan.safetensors
 refuses "a checkpoint that is not there by environment" gone.safetensors env LIMN_VQA_CHECKPOINT=gone.safetensors "$vqa" ask good.png "is it?"
@@ -66,7 +66,7 @@ rm -f half.model
 
 # ------------------------------------------------------------------------------------------------------------------ resuming
 refuses "a run that is there" run "$vqa" train --data scenes --out run --limit 8 --quiet
-refuses "resuming with another architecture" run/last.safetensors "$vqa" train --data scenes --out run --limit 8 --validation 2 $small --resume --heads 4
+refuses "resuming with another architecture" run/last.safetensors "$vqa" train --data scenes --out run --limit 8 --validation 2 ${small/--heads 2/--heads 4} --resume
 head -c 500 run/last.safetensors >run/cut && mv run/cut run/last.safetensors
 refuses "resuming from a damaged state" run/last.safetensors "$vqa" train --data scenes --out run --limit 8 --validation 2 $small --resume
 mkdir full

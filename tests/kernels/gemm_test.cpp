@@ -1,11 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
 #include <limn/core/random.hpp>
-#include <limn_kernels/gemm.hpp>
+#include <limn_kernels/linear.hpp>
+#include <limn_kernels/pointwise.hpp>
 
 using namespace limn;
 
@@ -126,4 +128,55 @@ TEST_CASE("gemm of bf16 rounds once, gemm of integers is exact") {
   std::vector<std::int64_t> ic(4);
   kernels::gemm<std::int64_t>(cpu_device, {2, 2, 2, true, false}, 1, ia.data(), ib.data(), 0, ic.data());
   CHECK(ic == std::vector<std::int64_t>{4, -2, 6, -2});
+}
+
+TEST_CASE("linear of packed weights agrees with three loops, with the same bits on any number of threads") {
+  Generator generator(9);
+  for (int trial = 0; trial < 60; ++trial) {
+    index_t m = 1 + generator.below(40), n = 1 + generator.below(70), k = generator.below(71);
+    if (trial % 10 == 0) k += 600;
+    if (trial % 15 == 0) n += 300;
+    const kernels::GemmShape s{m, n, k, false, true, k, k, n};
+    const auto a = random_values(m * k, generator), w = random_values(n * k, generator);
+    const auto expected = naive(s, 1, a, w, 0, random_values(m * n, generator));
+    const std::vector<float> ta(a.begin(), a.end()), tw(w.begin(), w.end());
+    const kernels::PackedMatrix<float> packed(k, n, true, tw.data());
+    std::vector<std::vector<float>> results;
+    for (const int threads : {1, 2, 7}) {
+      kernels::set_thread_count(threads);
+      results.emplace_back(static_cast<std::size_t>(m * n), 7.F);
+      kernels::linear<float>(cpu_device, m, ta.data(), packed, {}, results.back().data());
+    }
+    double largest = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      largest = std::fmax(largest, std::abs(static_cast<double>(results[0][i]) - expected[i]));
+    INFO("m " << m << " n " << n << " k " << k);
+    CHECK(largest <= 1.2e-7 * static_cast<double>(k + 1));
+    CHECK(results[0] == results[1]);
+    CHECK(results[0] == results[2]);
+  }
+}
+
+TEST_CASE("the epilogue of linear gives the bits of a product, a sum and a function one after the other") {
+  Generator generator(10);
+  using kernels::Activation;
+  for (const auto activation : {Activation::none, Activation::relu, Activation::gelu, Activation::gelu_tanh,
+                                Activation::silu, Activation::tanh, Activation::sigmoid})
+    for (const auto& [m, n, k] : {std::array<index_t, 3>{3, 70, 100}, {33, 300, 20}, {200, 17, 600}, {5, 9, 0}}) {
+      const auto a = random_values(m * k, generator), w = random_values(n * k, generator),
+                 b = random_values(n, generator);
+      const std::vector<float> ta(a.begin(), a.end()), tw(w.begin(), w.end()), tb(b.begin(), b.end());
+      std::vector<float> fused(static_cast<std::size_t>(m * n)), apart(fused.size());
+      kernels::linear<float>(cpu_device, {m, n, k}, ta.data(), tw.data(), {tb.data(), activation}, fused.data());
+      kernels::linear<float>(cpu_device, {m, n, k}, ta.data(), tw.data(), {}, apart.data());
+      for (std::size_t i = 0; i < apart.size(); ++i) apart[i] += tb[i % static_cast<std::size_t>(n)];
+      const auto apply = [&](auto f) { kernels::unary(cpu_device, m * n, apart.data(), apart.data(), f); };
+      if (activation == Activation::relu) apply(kernels::Relu{});
+      if (activation == Activation::gelu) apply(kernels::Gelu{});
+      if (activation == Activation::gelu_tanh) apply(kernels::GeluTanh{});
+      if (activation == Activation::silu) apply(kernels::Silu{});
+      if (activation == Activation::tanh) apply(kernels::Tanh{});
+      if (activation == Activation::sigmoid) apply(kernels::Sigmoid{});
+      CHECK(fused == apart);
+    }
 }

@@ -5,6 +5,7 @@
 
 #include <limn/ops/arithmetic.hpp>
 #include <limn/ops/view.hpp>
+#include <limn_kernels/linear.hpp>
 #include <limn_kernels/matmul.hpp>
 
 namespace limn::inline LIMN_ABI {
@@ -121,9 +122,14 @@ template <class T>
                                                T beta, const Tensor<T>& to) {
       kernels::gemm<T>(device, s, T(1), detail::packed(p).data(), detail::packed(q).data(), beta, to.data());
     };
-    // The product is added to the bias, so that no second pass over y is needed.
-    const Tensor<T> y = b.defined() ? detail::copy_as<T>(expand(b.detach(), shape)) : Tensor<T>(shape, x.device());
-    product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, T(b.defined() ? 1 : 0), y);
+    Tensor<T> y(shape, x.device());
+    if (x.device() == cpu_device) {
+      kernels::linear<T>(x.device(), {rows, out, in}, detail::packed(x).data(), detail::packed(w).data(),
+                         {b.defined() ? detail::packed(b).data() : nullptr, kernels::Activation::none}, y.data());
+    } else {  // GPUs have no kernel that repeats the bias's row
+      product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, T(0), y);
+      if (b.defined()) y = y + b.detach();
+    }
 
     return record("linear", y, {x, w, b}, [x, w, b, rows, in, out, product](const Tensor<T>& dy) -> Grads<T> {
       Grads<T> d(3);
@@ -144,6 +150,20 @@ template <class T>
       return d;
     });
   }
+}
+
+/// The same with w^T packed once for many calls. For inference: nothing is recorded.
+template <class T>
+[[nodiscard]] Tensor<T> linear(const Tensor<T>& x, const kernels::PackedMatrix<T>& w, const Tensor<T>& b = {}) {
+  if (x.rank() == 0 || x.size(-1) != w.k())
+    fail("linear", "x of shape ", x.shape(), " does not end in the ", w.k(), " inputs of the packed weight");
+  if (b.defined()) check_shape("linear", "b", b.shape(), {w.n()});
+  Shape shape = x.shape();
+  shape[x.rank() - 1] = w.n();
+  Tensor<T> y(shape, x.device());
+  kernels::linear<T>(x.device(), y.numel() / std::max<index_t>(w.n(), 1), detail::packed(x).data(), w,
+                     {b.defined() ? detail::packed(b).data() : nullptr, kernels::Activation::none}, y.data());
+  return y;
 }
 
 }  // namespace limn::inline LIMN_ABI

@@ -54,7 +54,7 @@ struct AttentionPlan {
 /// Scratch memory of the forward pass: k and v of a block of keys, the scores of a tile of queries.
 template <class T>
 struct AttentionWork {
-  T *k, *v, *q, *scores, *maximum, *sum;
+  T *k, *v, *scores, *maximum, *sum;
 };
 /// Of the backward pass: k and v of a block of keys both ways round, q and dy of a block of queries, their weights and
 /// gradients on scores.
@@ -80,9 +80,9 @@ void attention_forward(const AttentionShape& s, const AttentionInputs<T>& in, T*
   const index_t part = AttentionPlan::round_up((s.queries + parts - 1) / std::max<index_t>(parts, 1), tile);
   const bool small = s.batch * s.queries * s.keys * (s.depth + s.width) < 65536;
   parallel_for(s.batch * parts, small ? s.batch * parts : 1, [&](index_t begin, index_t end) {
-    Workspace<T> k(plan.keys * plan.depth), v(plan.keys * plan.width), q(tile * plan.depth), scores(tile * plan.keys);
+    Workspace<T> k(plan.keys * plan.depth), v(plan.keys * plan.width), scores(tile * plan.keys);
     Workspace<T> maximum(part), sum(part);
-    const AttentionWork<T> work{k.data(), v.data(), q.data(), scores.data(), maximum.data(), sum.data()};
+    const AttentionWork<T> work{k.data(), v.data(), scores.data(), maximum.data(), sum.data()};
     for (index_t i = begin; i < end; ++i) {
       const index_t b = i / parts, first = i % parts * part, last = std::min(s.queries, first + part);
       if (first >= last) continue;
@@ -102,8 +102,7 @@ void attention_backward(const AttentionShape& s, const AttentionInputs<T>& in, c
   parallel_for(s.batch, small ? s.batch : 1, [&](index_t begin, index_t end) {
     Workspace<T> kt(plan.keys * plan.depth), vt(plan.keys * plan.width), k(plan.keys * plan.depth);
     Workspace<T> q(plan.rows * plan.depth), d(plan.rows * plan.width), delta(s.queries);
-    // A tile of keys may end behind the last column: of the last row, behind the block.
-    Workspace<T> weights(plan.rows * plan.keys + 8), dscores(plan.rows * plan.keys + 8);
+    Workspace<T> weights(plan.rows * plan.keys), dscores(plan.rows * plan.keys);
     const AttentionBackwardWork<T> work{kt.data(), vt.data(),      k.data(),       q.data(),
                                         d.data(),  weights.data(), dscores.data(), delta.data()};
     for (index_t b = begin; b < end; ++b) {

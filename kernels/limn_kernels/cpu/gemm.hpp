@@ -8,6 +8,9 @@
 
 #include <algorithm>
 #include <vector>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include <limn_kernels/gemm.hpp>
 #include <limn_kernels/half.hpp>
@@ -92,6 +95,20 @@ struct GemmProduct {
     return q;
   }
 };
+
+/// Memory for weights that are read again and again: in pages of 2 MiB where it is large, since reading from small ones
+/// is a quarter slower (their addresses are looked up one by one). Given back by release_long_lived.
+inline void* allocate_long_lived(std::size_t bytes) {
+  constexpr std::size_t page = std::size_t{2} << 20;
+  void* data = ::operator new (bytes + 1, std::align_val_t{bytes < page ? alignment : page});
+#if defined(__linux__)
+  if (bytes >= page) madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+  return data;
+}
+inline void release_long_lived(void* data, std::size_t bytes) {
+  ::operator delete (data, std::align_val_t{bytes < (std::size_t{2} << 20) ? alignment : std::size_t{2} << 20});
+}
 
 inline index_t round_up(index_t x, index_t to) { return (x + to - 1) / to * to; }
 
@@ -302,4 +319,27 @@ void gemm(GemmShape s, T alpha, const T* a, const T* b, T beta, T* c) {
 }
 
 }  // namespace cpu
+
+template <class T>
+PackedMatrix<T>::PackedMatrix(index_t k, index_t n, bool transposed, const T* b, index_t ldb) : k_(k), n_(n) {
+  const index_t width = LIMN_CALL_ISA(gemm_geometry<T>, ).columns;
+  padded_n_ = cpu::round_up(n, width);
+  data_ = static_cast<T*>(cpu::allocate_long_lived(bytes()));
+  if (ldb == 0) ldb = transposed ? k : n;
+  const index_t step = transposed ? 1 : ldb, column = transposed ? ldb : 1, panels = padded_n_ / width;
+  parallel_for(panels, 1 + 65536 / (k * width + 1), [&](index_t begin, index_t end) {
+    const index_t first = begin * width, columns = std::min(end * width, n) - first;
+    for (index_t p = 0; p < k; p += cpu::gemm_depth) {
+      const index_t depth = std::min(cpu::gemm_depth, k - p);
+      cpu::gemm_pack_panels(depth, columns, b + p * step + first * column, step, column,
+                            data_ + p * padded_n_ + first * depth, width);
+    }
+  });
+}
+
+template <class T>
+PackedMatrix<T>::~PackedMatrix() {
+  cpu::release_long_lived(data_, bytes());
+}
+
 }  // namespace limn::inline LIMN_ABI::kernels

@@ -24,7 +24,8 @@ struct GemmTile {
   T* c;
   index_t ldc;
   T alpha, beta;
-  const T* ahead;  // what is wanted after this tile: step p asks for ahead[p / 16 * ahead_line + p % 16 * ahead_step]
+  const T* ahead;  // what is wanted after this tile: step p asks for two lines of 16 at p / 16 * ahead_line + p % 16 *
+                   // ahead_step
   index_t ahead_line, ahead_step;
 };
 
@@ -43,7 +44,9 @@ void gemm_tile_of(const GemmTile<T>& t) {
   const T *a = t.a, *a5 = a + 5 * row, *a10 = a + 10 * row, *b = t.b;
   constexpr index_t line = 64 / static_cast<index_t>(sizeof(T));
   for (index_t p = 0; p < t.k; ++p, ++a, ++a5, ++a10, b += step) {
-    __builtin_prefetch(t.ahead + p / line * t.ahead_line + p % line * t.ahead_step, 0, 2);
+    const T* ahead = t.ahead + p / line * t.ahead_line + p % line * t.ahead_step;
+    __builtin_prefetch(ahead);
+    __builtin_prefetch(ahead + line);
     Vec<T> y[Vectors];
     LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) y[v] = load<T>(b + v * lanes<T>);
     LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
@@ -122,19 +125,23 @@ void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t
     for (index_t part = 0, first = 0; part < parts; ++part) {
       const index_t height = base + (part < extra ? 1 : 0);
       const T *panel = b + j / gemm_columns<T> * b_panel, *rows_of_a = a + first * a_row;
-      // Wanted next: where panels are few, the rows below; otherwise the next panel, for which two tiles can ask.
-      const bool below = j == 0 && n <= 4 * gemm_columns<T>, beside = !below && part * line < gemm_columns<T>;
-      gemm_tile<T>(height, n - j < gemm_columns<T> ? n - j : gemm_columns<T>,
-                   {k, rows_of_a, a_row, panel, b_step, c + first * ldc + j, ldc, alpha, beta,
-                    below    ? rows_of_a + height * a_row
-                    : beside ? panel + b_panel + part * line * k
-                             : rows_of_a,
-                    below    ? line
-                    : beside ? line * line
-                             : 0,
-                    below    ? a_row
-                    : beside ? line
-                             : 0});
+      // Wanted next: where one tile of rows streams B past it, B some lines on; where panels are few, the rows below;
+      // otherwise the next panel, for which one tile can ask.
+      GemmTile<T> t{k, rows_of_a, a_row, panel, b_step, c + first * ldc + j, ldc, alpha, beta, rows_of_a, 0, 0};
+      if (parts == 1 && height > 1) {
+        t.ahead = panel + 64 * b_step;
+        t.ahead_line = line * b_step;
+        t.ahead_step = b_step;
+      } else if (j == 0 && n <= 4 * gemm_columns<T>) {
+        t.ahead = rows_of_a + height * a_row;
+        t.ahead_line = line;
+        t.ahead_step = a_row;
+      } else if (part == 0 && parts > 1) {
+        t.ahead = panel + b_panel;
+        t.ahead_line = line * gemm_columns<T>;
+        t.ahead_step = gemm_columns<T>;
+      }
+      gemm_tile<T>(height, n - j < gemm_columns<T> ? n - j : gemm_columns<T>, t);
       first += height;
     }
 }

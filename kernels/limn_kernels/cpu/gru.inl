@@ -95,7 +95,9 @@ void gru_step_backward(const GruStepBackward<T>& s, index_t first, index_t last)
     T* dh_side = s.dgates_h + b * 3 * s.hidden;
     for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
       const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>, at = b * s.hidden + unit;
+      const Vec<T> dh = load_n<T>(s.dstate + at, n) + load_n<T>(s.dh + at, n), one = broadcast<T>(T{1});
       if (masked) {
+        store_n<T>(s.dstate + at, dh, n);
         for (index_t gate = 0; gate < 3; ++gate) {
           store_n<T>(dx_side + gate * s.hidden + unit, Vec<T>{}, n);
           store_n<T>(dh_side + gate * s.hidden + unit, Vec<T>{}, n);
@@ -104,7 +106,6 @@ void gru_step_backward(const GruStepBackward<T>& s, index_t first, index_t last)
       }
       const Vec<T> r = load_n<T>(gates + unit, n), z = load_n<T>(gates + s.hidden + unit, n);
       const Vec<T> candidate = load_n<T>(gates + 2 * s.hidden + unit, n), inner = load_n<T>(s.inner + at, n);
-      const Vec<T> dh = load_n<T>(s.dh + at, n), one = broadcast<T>(T{1});
       const Vec<T> dz = dh * (load_n<T>(s.h_before + at, n) - candidate) * z * (one - z);
       const Vec<T> dn = dh * (one - z) * (one - candidate * candidate), dr = dn * inner * r * (one - r);
       store_n<T>(dx_side + unit, dr, n);
@@ -113,7 +114,7 @@ void gru_step_backward(const GruStepBackward<T>& s, index_t first, index_t last)
       store_n<T>(dh_side + unit, dr, n);
       store_n<T>(dh_side + s.hidden + unit, dz, n);
       store_n<T>(dh_side + 2 * s.hidden + unit, dn * r, n);
-      store_n<T>(s.dh + at, dh * z, n);
+      store_n<T>(s.dstate + at, dh * z, n);
     }
   }
 }

@@ -104,7 +104,7 @@ void lstm_forward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmSt
   Workspace<T> bias(width);
   add_biases(width, in.b_ih, in.b_hh, bias.data());
   const Panels<T> projection = Panels<T>::plain(hidden, s.projection, in.w_hr, 1, hidden);
-  if (batch < recurrent_packed_batch) return lstm_walk<T>(s, in, out, nullptr, projection, bias.data(), 0, batch);
+  if (!packs_weights(s)) return lstm_walk<T>(s, in, out, nullptr, projection, bias.data(), 0, batch);
   const Panels<T> weights = Panels<T>::gates(4, hidden, {{in.w_ih, s.input}, {in.w_hh, s.state()}});
   for_batch_parts(batch, [&](index_t first, index_t last) {
     lstm_walk(s, in, out, weights.data(), projection, bias.data(), first, last);
@@ -158,7 +158,7 @@ void lstm_backward_walk(const RecurrentShape& s, const LstmInputs<T>& in, const 
                                    projected ? walk.unprojected + row * hidden : nullptr};
     parallel_for(rows, 1 + 16384 / hidden,
                  [&](index_t begin, index_t end) { LIMN_CALL_ISA(lstm_step_backward<T>, step, begin, end); });
-    walk.recurrent.accumulate(rows, step.dgates, dstate);
+    state_gradient(s, walk.recurrent, rows, width, step.dgates, in.w_hh, dstate);
   }
 }
 
@@ -167,7 +167,7 @@ void lstm_backward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmS
                    const T* dc_last, const LstmGradients<T>& grads) {
   const index_t batch = s.batch, hidden = s.hidden, state = s.state(), width = 4 * hidden, steps = s.time * batch;
   const bool projected = s.projection > 0;
-  const Panels<T> recurrent = Panels<T>::plain(width, state, in.w_hh, state, 1);
+  const Panels<T> recurrent = Panels<T>::backward(s, width, in.w_hh);
   const Panels<T> projection = Panels<T>::plain(s.projection, hidden, in.w_hr, hidden, 1);
   Workspace<T> dgates(steps * width), dstate(batch * state), dc(batch * hidden);
   Workspace<T> dprojected(projected ? steps * state : 0), unprojected(projected ? steps * hidden : 0);

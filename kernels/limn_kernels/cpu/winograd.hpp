@@ -123,19 +123,8 @@ class WinogradTiling {
         source_contiguous[4 * k + r] = reads;
         target_contiguous[4 * k + r] = writes;
       }
-    return {count,
-            parts,
-            F::tile + 2,
-            pitch,
-            y_width,
-            y_height * y_width,
-            part_.data(),
-            source,
-            target,
-            height,
-            width,
-            source_contiguous,
-            target_contiguous};
+    return {count,  parts,  F::tile + 2, pitch, y_width,           y_height * y_width, part_.data(),
+            source, target, height,      width, source_contiguous, target_contiguous};
   }
 
  private:
