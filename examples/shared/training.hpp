@@ -177,6 +177,7 @@ class TrainingRun {
     bad_epochs_ = number("bad_epochs");
     best_epoch_ = number("best_epoch");
     best_ = io::json_value<double>(s, "best", file);
+    lr_ = io::json_value_or<double>(s, "lr", options_.lr, file);
     tally_ = {io::json_value<double>(s, "loss", file), number("right"), number("count")};
     random_.set_state({io::json_value<std::uint64_t>(s, "random_seed", file),
                        io::json_value<std::uint64_t>(s, "random_position", file)});
@@ -223,7 +224,8 @@ class TrainingRun {
     const index_t done = epoch() * loader_.batches() + loader_.position().batch - 1,
                   total = options_.epochs * loader_.batches(), warmup = std::min<index_t>(100, total / 20);
     const double rise = std::min(1.0, static_cast<double>(done + 1) / static_cast<double>(warmup + 1));
-    optimizer_.set_lr(options_.cosine ? rise * optim::cosine_annealing_lr(total)(done, options_.lr) : options_.lr);
+    lr_ = options_.cosine ? rise * optim::cosine_annealing_lr(total)(done, options_.lr) : options_.lr;
+    optimizer_.set_lr(lr_);
     optimizer_.zero_grad();
     const Tally tally = trainee_.step(batch, random_);
     if (!std::isfinite(tally.loss))
@@ -238,7 +240,7 @@ class TrainingRun {
     const std::vector<double> validated = trainee_.validate();
     Row row = {tally_.mean(), tally_.accuracy()};
     row.insert(row.end(), validated.begin(), validated.end());
-    row.push_back(optimizer_.lr());
+    row.push_back(lr_);
     history_.push_back(row);
     tally_ = {};
     const double badness = trainee_.badness(validated);
@@ -271,6 +273,7 @@ class TrainingRun {
                   {"bad_epochs", bad_epochs_},
                   {"best_epoch", best_epoch_},
                   {"best", best_},
+                  {"lr", lr_},
                   {"loss", tally_.loss},
                   {"right", tally_.right},
                   {"count", tally_.count},
@@ -321,6 +324,7 @@ class TrainingRun {
   data::Loader<Batch> loader_;
   index_t bad_epochs_ = 0, best_epoch_ = 0;
   double best_ = 0;  // the badness of best_epoch_
+  double lr_ = 0;    // of the last step
   Tally tally_;
   std::vector<Row> history_;
 };

@@ -90,11 +90,11 @@ struct VqaSmall {
       if (reads()) {
         word_query = nn::Linear<T>(u, u, generator);
         word_bias = nn::parameter(full<T>({config.heads}, T(-3.f)));
-        reader = nn::LSTM<T>(2 * u + config.heads, u, generator, {.batch_first = true});
+        reader = nn::LSTM<T>(3 * u + config.heads, u, generator, {.batch_first = true});
       }
     }
     if (config.image == "pooled") pooled = nn::Linear<T>(config.features, u, generator);
-    const index_t state = asks() ? u : 0, seen = attends() ? u + config.heads : config.image == "pooled" ? u : 0;
+    const index_t state = asks() ? u : 0, seen = attends() ? 2 * u + config.heads : config.image == "pooled" ? u : 0;
     hidden = nn::Linear<T>(state + seen, 2 * u, generator);
     output = nn::Linear<T>(2 * u, config.answers, generator);
   }
@@ -152,7 +152,8 @@ struct VqaSmall {
     Tensor<T> keys, values;
   };
   struct Seen {
-    Tensor<T> values;   ///< [Q, T, units + heads]: what was looked at, and how many places fitted
+    Tensor<T>
+        values;  ///< [Q, T, 2 units + heads]: what was looked at, times what was looked for, and how many places fitted
     Tensor<T> weights;  ///< [Q, T, P]: heads averaged
   };
 
@@ -195,7 +196,7 @@ struct VqaSmall {
     const Tensor<T> values = reshape(permute(matmul(weights, look.values), {0, 2, 1, 3}), {rows, time, config.units});
     // Softmax forgets how much there is to look at: the number of fitting places, in quarters, says it.
     const Tensor<T> fitting = sum(sigmoid(scores + reshape(bias, {config.heads, 1, 1})), {3}) * 0.25;
-    return {concat<T>({values, permute(fitting, {0, 2, 1})}, 2), mean(weights, {1})};
+    return {concat<T>({values, values * queries, permute(fitting, {0, 2, 1})}, 2), mean(weights, {1})};
   }
   /// words [Q, T, embedding] -> the last state [Q, units]
   [[nodiscard]] Tensor<T> read(const Tensor<T>& words, const QuestionBatch& batch, const Look& look,
