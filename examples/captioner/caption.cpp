@@ -276,7 +276,7 @@ int caption(const CaptionOptions& given) {
   if (options.nbest > options.beam)
     fail("--nbest", options.nbest, " captions cannot come from a beam of ", options.beam, "; widen it with --beam ",
          options.nbest);
-  const std::string checkpoint = options.checkpoint.empty() ? default_checkpoint() : options.checkpoint;
+  const std::string checkpoint = checkpoint_named(options.checkpoint, "photographs");
   const Captioner captioner = Captioner::load(checkpoint);
   // "--weights a b image.jpg": what comes after one file for each encoder is images.
   const std::string& encoders = captioner.architecture().encoder;

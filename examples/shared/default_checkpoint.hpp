@@ -11,7 +11,7 @@
 namespace limn::app {
 
 struct DefaultCheckpoint {
-  const char* variable;  ///< environment variable that names another one
+  const char* variable;  ///< environment variable that names another one; null: none
   const char* file;      ///< its name, beside the program or in ../share/limn of it
   const char* source;    ///< where it is in the source tree that the program was built from; null: nowhere
   const char* remedy;    ///< what to do when it is nowhere
@@ -19,7 +19,7 @@ struct DefaultCheckpoint {
 
 /// Where it is: as the variable says, beside the program, where `cmake --install` puts it, or in the source tree.
 [[nodiscard]] inline std::string find_checkpoint(const DefaultCheckpoint& wanted) {
-  if (const char* named = std::getenv(wanted.variable); named && *named) return named;
+  if (const char* named = wanted.variable ? std::getenv(wanted.variable) : nullptr; named && *named) return named;
   std::error_code ignored;
   const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ignored),
                               folder = program.parent_path();

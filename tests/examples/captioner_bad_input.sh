@@ -133,4 +133,12 @@ refuses "features for a captioner that reads pictures" --features "$captioner" t
 refuses "an encoder that is a captioner of features" merge.safetensors "$captioner" train --data data --encoder merge.safetensors --out new --quiet
 refuses "distilling features without a grid" alpha.features "$captioner" distill --data data --features alpha.features --out new --quiet
 
+# --------------------------------------------------------------------------------- a captioner that reads photographs itself
+rows=$(awk -F, '{print NF}' <<<"$names")
+safetensors grid.features "{\"__metadata__\":{\"encoder\":\"alpha\",\"weights\":\"[]\",\"images\":\"[$names]\"},\"grid\":{\"dtype\":\"F16\",\"shape\":[$rows,49,4],\"data_offsets\":[0,$((rows * 392))]},\"pooled\":{\"dtype\":\"F32\",\"shape\":[$rows,4],\"data_offsets\":[$((rows * 392)),$((rows * 408))]}}" $((rows * 408))
+works "distilling" "$captioner" distill --data data --features grid.features --out student --epochs 1 --batch 3 --quiet
+works "reading pictures with a distilled encoder" "$captioner" train --data data --encoder student --freeze-encoder --out reader --units 8 --min-count 1 --batch 4 --epochs 1 --quiet
+works "training that encoder too" "$captioner" train --data data --init reader --out whole --batch 4 --epochs 1 --lr 1e-4 --quiet
+works "captioning with it" "$captioner" caption good.png --checkpoint whole
+
 finish
