@@ -2,7 +2,7 @@
 // layout.
 
 #include <limn/core/random.hpp>
-#include <limn_kernels/gemm.hpp>
+#include <limn_kernels/linear.hpp>
 
 #include "../opponents/opponent.hpp"
 
@@ -63,9 +63,11 @@ Contenders plain(const Size& s) {
 
 Contenders prepacked(const Size& s) {
   const auto o = std::make_shared<Operands>(s);
+  const auto packed = std::make_shared<kernels::PackedMatrix<float>>(s.k, s.n, s.transpose_b, o->b.data());
   const auto error = [o] { return o->error(); };
   Contenders all{here(
-      "limn", [o] { kernels::gemm(cpu_device, o->shape, 1.0F, o->a.data(), o->b.data(), 0.0F, o->c.data()); }, error)};
+      "limn", [o, packed] { kernels::linear<float>(cpu_device, o->shape.m, o->a.data(), *packed, {}, o->c.data()); },
+      error)};
   challenge(
       all, [&](Opponent& other) { return other.gemm_prepacked(o->plain(), o->a.data(), o->b.data(), o->c.data()); },
       error);

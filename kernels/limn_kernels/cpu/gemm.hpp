@@ -54,7 +54,7 @@ inline constexpr index_t gemm_depth = 512;        // k of one block
 inline constexpr index_t gemm_block_rows = 168;   // rows of one block of A: 344 KB of the second-level cache
 inline constexpr index_t gemm_turned_rows = 112;  // of C's columns where C is computed transposed: whole 16 x 16 blocks
 inline constexpr index_t gemm_stripe = index_t{1} << 22;  // elements of B packed at a time by one task
-inline constexpr index_t gemm_chunk = 256;                // columns of C finished at a time
+inline constexpr index_t gemm_chunk = 512;                // columns of C computed for all k, and finished, at a time
 inline constexpr index_t gemm_dot_rows = 8;               // up to so many rows, rows times rows is not packed
 
 template <class T>
@@ -149,8 +149,8 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& 
   const bool b_in_place = !packed.data && s.b_column == 1 && s.n % width == 0 &&
                           (s.m <= tile.rows || (s.n * s.k <= 65536 && !gemm_rows_collide<T>(s.b_step, s.k)));
   const bool pack_b = !packed.data && !b_in_place;
-  const index_t deep =
-      pack_b ? std::min(s.k, std::max(gemm_depth, gemm_stripe / padded / gemm_depth * gemm_depth)) : s.k;
+  const index_t most = pack_b ? gemm_stripe / padded / gemm_depth * gemm_depth : 8 * gemm_depth;
+  const index_t deep = std::min(s.k, std::max(gemm_depth, std::min(most, 8 * gemm_depth)));
   const Scratch<T> panels(pack_b ? padded * deep : 0);
 
   // A is read row by row, C written tile by tile, where they lie or beside: when rows collide, when A lies the other
@@ -158,8 +158,8 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& 
   const bool a_in_place = s.a_step == 1 && !gemm_rows_collide<T>(s.a_row, s.m);
   const bool turned = s.c_column != 1, c_in_place = !turned && !gemm_rows_collide<T>(s.c_row, s.m);
   const index_t block_rows = turned ? gemm_turned_rows : gemm_block_rows, most_rows = std::min(s.m, block_rows);
-  const index_t copied_row = gemm_row_distance<T>(std::min(gemm_depth, s.k)),
-                sums_row = gemm_row_distance<T>(round_up(s.n, width));
+  const index_t copied_row = gemm_row_distance<T>(deep),
+                sums_row = gemm_row_distance<T>(round_up(std::min(gemm_chunk, s.n), width));
   const Scratch<T> copied(a_in_place ? 0 : (most_rows + 1) * copied_row);
   const Scratch<T> sums(c_in_place ? 0 : round_up(most_rows, 16) * sums_row);
 
@@ -172,29 +172,32 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& 
     const T beta = from == 0 ? s.beta : T(1);
     for (index_t row = 0; row < s.m; row += block_rows) {
       const index_t rows = std::min(block_rows, s.m - row);
-      for (index_t first_k = from; first_k < until; first_k += gemm_depth) {
-        const index_t k = std::min(gemm_depth, until - first_k);
-        const T* a = s.a + row * s.a_row + first_k * s.a_step;
-        if (!a_in_place) LIMN_CALL_ISA(gemm_pack_a<T>, rows, k, a, s.a_row, s.a_step, copied.data(), copied_row);
-        const T* b = b_in_place    ? s.b + first_k * s.b_step
-                     : packed.data ? packed.data + first_k * padded + first_column * k
-                                   : panels.data() + (first_k - from) * padded;
-        const bool last = first_k + k == until;
-        const T old = first_k > from ? T(1) : c_in_place ? beta : T(0);
-        for (index_t j = 0; j < s.n; j += gemm_chunk) {
-          const index_t columns = std::min(gemm_chunk, s.n - j);
-          T *c = s.c + row * s.c_row + j * s.c_column, *sum = sums.data() + j;
+      const T* a = s.a + row * s.a_row + from * s.a_step;
+      if (!a_in_place) {
+        LIMN_CALL_ISA(gemm_pack_a<T>, rows, until - from, a, s.a_row, s.a_step, copied.data(), copied_row);
+        a = copied.data();
+      }
+      for (index_t j = 0; j < s.n; j += gemm_chunk) {
+        const index_t columns = std::min(gemm_chunk, s.n - j);
+        T* c = s.c + row * s.c_row + j * s.c_column;
+        for (index_t first_k = from; first_k < until; first_k += gemm_depth) {
+          const index_t k = std::min(gemm_depth, until - first_k);
+          const T* b = b_in_place    ? s.b + first_k * s.b_step + j
+                       : packed.data ? packed.data + first_k * padded + (first_column + j) * k
+                                     : panels.data() + (first_k - from) * padded + j * k;
           LIMN_CALL_ISA(gemm_block<T>, rows, c_in_place ? columns : round_up(columns, width), k, s.alpha,
-                        a_in_place ? a : copied.data(), a_in_place ? s.a_row : copied_row,
-                        b_in_place ? b + j : b + j * k, b_in_place ? width : k * width, b_in_place ? s.b_step : width,
-                        old, c_in_place ? c : sum, c_in_place ? s.c_row : sums_row);
-          if (!last) continue;
-          if (turned)
-            LIMN_CALL_ISA(gemm_store_transposed<T>, rows, columns, sum, sums_row, beta, c, s.c_column);
-          else if (!c_in_place)
-            LIMN_CALL_ISA(gemm_store<T>, rows, columns, sum, sums_row, beta, c, s.c_row);
-          if (until == s.k) finish(row, rows, j, columns);
+                        a + (first_k - from), a_in_place ? s.a_row : copied_row, b, b_in_place ? width : k * width,
+                        b_in_place ? s.b_step : width,
+                        first_k > from ? T(1)
+                        : c_in_place   ? beta
+                                       : T(0),
+                        c_in_place ? c : sums.data(), c_in_place ? s.c_row : sums_row);
         }
+        if (turned)
+          LIMN_CALL_ISA(gemm_store_transposed<T>, rows, columns, sums.data(), sums_row, beta, c, s.c_column);
+        else if (!c_in_place)
+          LIMN_CALL_ISA(gemm_store<T>, rows, columns, sums.data(), sums_row, beta, c, s.c_row);
+        if (until == s.k) finish(row, rows, j, columns);
       }
     }
   }
