@@ -26,7 +26,7 @@ struct Conv2dOptions {
   index_t groups = 1;
   Pair padding_end = -1;  ///< zeros at the bottom and the right; negative: as padding
   bool same = false;  ///< as much padding as keeps the size (stride 1); an odd unit goes to the bottom and the right
-  /// Whether 3 x 3 kernels may use Winograd's algorithm (float on the CPU; docs/decisions/0006-winograd.md).
+  /// Whether 3 x 3 kernels may use Winograd's algorithm (float on the CPU; docs/decisions/0009-winograd.md).
   kernels::Winograd winograd = kernels::default_winograd();
 };
 

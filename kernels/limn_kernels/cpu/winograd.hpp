@@ -51,6 +51,8 @@ struct WinogradBlock {
 #else
 #define LIMN_UNROLL _Pragma("GCC unroll 16")
 #endif
+#define LIMN_ISA_BODY <limn_kernels/cpu/winograd_points.inl>
+#include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/winograd.inl>
 #include <limn_kernels/for_each_isa.hpp>
 #undef LIMN_UNROLL
@@ -123,19 +125,8 @@ class WinogradTiling {
         source_contiguous[4 * k + r] = reads;
         target_contiguous[4 * k + r] = writes;
       }
-    return {count,
-            parts,
-            F::tile + 2,
-            pitch,
-            y_width,
-            y_height * y_width,
-            part_.data(),
-            source,
-            target,
-            height,
-            width,
-            source_contiguous,
-            target_contiguous};
+    return {count,  parts,  F::tile + 2, pitch, y_width,           y_height * y_width, part_.data(),
+            source, target, height,      width, source_contiguous, target_contiguous};
   }
 
  private:
