@@ -117,21 +117,20 @@ inline Contenders convolution(const limn::kernels::Conv2dShape& s, Pass pass) {
   Contenders all;
   const ConvOperands o = t->operands();
   const limn::Device cpu = limn::cpu_device;
-  if (pass == Pass::forward) {
+  if (pass == Pass::forward)
     all.push_back(here(
         "limn", [=] { limn::kernels::conv2d_forward(cpu, s, o.x, o.w, o.bias, o.y); }, error));
-    if (s.kh == 3 && s.stride_h == 1 && s.groups == 1) {
-      limn::kernels::Conv2dShape six = s;
-      six.winograd = limn::kernels::Winograd::f6;
-      all.push_back(here(
-          "limn.f6", [=] { limn::kernels::conv2d_forward(cpu, six, o.x, o.w, o.bias, o.y); }, error));
-    }
-  } else if (pass == Pass::data_gradient) {
+  else if (pass == Pass::data_gradient)
     all.push_back(here(
         "limn", [=] { limn::kernels::conv2d_data_gradient(cpu, s, o.y, o.w, o.x); }, error));
-  } else {
+  else
     all.push_back(here(
         "limn", [=] { limn::kernels::conv2d_weight_gradient(cpu, s, o.x, o.y, o.w); }, error));
+  if (pass == Pass::forward && s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.channels() > 1) {
+    limn::kernels::Conv2dShape larger = s;
+    larger.winograd = limn::kernels::Winograd::f6;
+    all.push_back(here(
+        "limn.f6", [=] { limn::kernels::conv2d_forward(cpu, larger, o.x, o.w, o.bias, o.y); }, error));
   }
   // oneDNN writes its own layouts; only the variants that come back to ours can be looked at.
   for (const auto& opponent : opponents())

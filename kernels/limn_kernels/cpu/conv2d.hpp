@@ -111,9 +111,6 @@ void conv2d_widened(index_t nx, const T* x, index_t nw, const T* w, index_t ny, 
   for (index_t i = 0; i < ny; ++i) y[i] = static_cast<T>(wy.data()[i]);
 }
 
-}  // namespace cpu
-
-namespace cpu {
 /// What `fusion` says, in a pass of its own; from [planes, h, w], which may be y where nothing is pooled.
 template <class T>
 void conv2d_fuse(index_t planes, index_t h, index_t w, Conv2dFusion fusion, const T* from, T* y) {
@@ -179,6 +176,10 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
   dispatch_cpu("conv2d_data_gradient", device, [&] {
     const index_t nx = s.n * s.c * s.h * s.w, nw = s.oc * s.field(), ny = s.n * s.oc * s.oh * s.ow;
     if (nx == 0) return;
+    if (nw == 0) {  // no outputs
+      for (index_t i = 0; i < nx; ++i) dx[i] = T(0.f);
+      return;
+    }
     if constexpr (is_half<T>)
       cpu::conv2d_widened(ny, dy, nw, weight, nx, dx,
                           [&](const float* a, const float* b, float* c) { cpu::conv2d_data_gradient(s, a, b, c); });

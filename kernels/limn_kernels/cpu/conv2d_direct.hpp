@@ -57,7 +57,8 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 
 /// Output rows of one band: its planes stay in the second-level cache, and the busiest thread has few register tiles.
 [[nodiscard]] inline index_t direct_band(const Conv2dShape& s, index_t bytes, index_t tile) {
-  const index_t row = s.channels() * s.w * s.stride_h * bytes, budget = 400 << 10, threads = thread_count();
+  const index_t row = std::max<index_t>(1, s.channels() * s.w * s.stride_h * bytes), budget = 400 << 10,
+                threads = thread_count();
   const index_t pitch = s.ow + (s.kw - 1) * s.dilation_w / s.stride_w;
   const index_t most = std::min(s.oh, std::max((6 * tile + s.ow - 1) / s.ow, budget / row));
   index_t best = most, least_work = 0;

@@ -51,6 +51,8 @@ struct WinogradBlock {
 #else
 #define LIMN_UNROLL _Pragma("GCC unroll 16")
 #endif
+#define LIMN_ISA_BODY <limn_kernels/cpu/winograd_points.inl>
+#include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/winograd.inl>
 #include <limn_kernels/for_each_isa.hpp>
 #undef LIMN_UNROLL
