@@ -17,36 +17,47 @@ struct Centre {
   LIMN_INLINE Vec<T> operator()(Vec<T> x) const { return (x - high) - low; }
 };
 
+/// Adds term(x) over x[0..n), whole vectors, to the sum: four vectors of partial sums, joined in double every
+/// softmax_block vectors. What is behind the last whole vector is left to the caller; returns where that begins.
+template <class T, class Term>
+LIMN_INLINE index_t add_terms(index_t n, const T* x, const Term& term, double& sum) {
+  index_t i = 0;
+  while (i + lanes<T> <= n) {
+    const index_t left = (n - i) / lanes<T>, until = i + (left < softmax_block ? left : softmax_block) * lanes<T>;
+    Vec<T> part[4] = {};
+    for (; i + 4 * lanes<T> <= until; i += 4 * lanes<T>)
+#pragma GCC unroll 4
+      for (index_t g = 0; g < 4; ++g) part[g] += term(load<T>(x + i + g * lanes<T>));
+    for (; i < until; i += lanes<T>) part[0] += term(load<T>(x + i));
+    sum += static_cast<double>(reduce_add<T>((part[0] + part[1]) + (part[2] + part[3])));
+  }
+  return i;
+}
+struct TermItself {
+  template <class V>
+  LIMN_INLINE V operator()(V x) const {
+    return x;
+  }
+};
+template <class T>
+struct TermSquare {
+  Centre<T> centre;
+  LIMN_INLINE Vec<T> operator()(Vec<T> x) const {
+    const Vec<T> d = centre(x);
+    return d * d;
+  }
+};
+
 /// Adds x[0..n) to the sum.
 template <class T>
 void add_span(index_t n, const T* x, double& sum) {
-  if (n < lanes<T>) {
-    for (index_t i = 0; i < n; ++i) sum += static_cast<double>(x[i]);
-    return;
-  }
-  LongSum<T> vectors;
-  index_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) vectors.add(load<T>(x + i));
-  if (i < n) vectors.add(load_first<T>(x + i, n - i));
-  vectors.flush();
-  sum += vectors.total;
+  for (index_t i = add_terms<T>(n, x, TermItself(), sum); i < n; ++i) sum += static_cast<double>(x[i]);
 }
 
 /// Adds (x - mean)^2 to the sum.
 template <class T>
 void add_span_squares(index_t n, const T* x, double mean, double& sum) {
-  index_t i = 0;
-  if (n >= lanes<T>) {
-    const Centre<T> centre(mean);
-    LongSum<T> vectors;
-    for (; i + lanes<T> <= n; i += lanes<T>) {
-      const Vec<T> d = centre(load<T>(x + i));
-      vectors.add(d * d);
-    }
-    vectors.flush();
-    sum += vectors.total;
-  }
-  for (; i < n; ++i) {
+  for (index_t i = add_terms<T>(n, x, TermSquare<T>{Centre<T>(mean)}, sum); i < n; ++i) {
     const double d = static_cast<double>(x[i]) - mean;
     sum += d * d;
   }
