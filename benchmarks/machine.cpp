@@ -1,6 +1,7 @@
 // The limits that the report measures against: multiply-add peak, clock, memory bandwidth. Prints one line of JSON.
 //   bench.machine THREADS
 
+#include <sys/mman.h>
 #include <time.h>
 
 #include <algorithm>
@@ -36,6 +37,27 @@ template <class V>
 }
 [[gnu::target("avx512f"), gnu::noinline]] double fma_avx512(long rounds) { return multiply_adds<Vector16>(rounds); }
 [[gnu::target("avx2,fma"), gnu::noinline]] double fma_avx2(long rounds) { return multiply_adds<Vector8>(rounds); }
+
+/// Reads `numbers` floats, a multiple of 128, once.
+template <class V>
+[[gnu::always_inline]] inline void read_once(const float* data, std::size_t numbers) {
+  constexpr std::size_t width = sizeof(V) / 4;
+  V a = {}, b = {}, c = {}, d = {};
+  for (std::size_t i = 0; i < numbers; i += 4 * width) {
+    const V* at = reinterpret_cast<const V*>(data + i);
+    a += at[0], b += at[1], c += at[2], d += at[3];
+    asm volatile("" : "+v"(a), "+v"(b), "+v"(c), "+v"(d));
+  }
+  const V total = a + b + c + d;
+  volatile float sink = total[0];
+  (void)sink;
+}
+[[gnu::target("avx512f"), gnu::noinline]] void read_avx512(const float* data, std::size_t numbers) {
+  read_once<Vector16>(data, numbers);
+}
+[[gnu::target("avx2,fma"), gnu::noinline]] void read_avx2(const float* data, std::size_t numbers) {
+  read_once<Vector8>(data, numbers);
+}
 
 /// Time that this thread had on a core.
 double own_time() {
@@ -86,23 +108,18 @@ int main(int count, char** arguments) {
   const double flops = best_rate(threads, 10, [&](int) { return wide ? fma_avx512(4'000'000) : fma_avx2(8'000'000); });
   const double narrow = best_rate(threads, 5, [&](int) { return fma_avx2(8'000'000); });
 
-  const std::size_t numbers = std::size_t{64} << 20;  // 256 MiB a thread: no cache holds it
-  std::vector<std::vector<float>> data(static_cast<std::size_t>(threads));
-  for (auto& block : data) block.assign(numbers, 1.0F);
+  const std::size_t numbers = std::size_t{64} << 20, huge = std::size_t{2} << 20;  // 256 MiB: no cache holds it
+  std::vector<float*> data(static_cast<std::size_t>(threads));
+  for (float*& block : data) {
+    block = static_cast<float*>(std::aligned_alloc(huge, numbers * 4));
+    madvise(block, numbers * 4, MADV_HUGEPAGE);
+    std::fill_n(block, numbers, 1.0F);
+  }
   const double bytes = best_rate(threads, 8, [&](int t) {
-    const float* block = data[static_cast<std::size_t>(t)].data();
-    Vector16 sums[8] = {};
-    for (std::size_t i = 0; i < numbers; i += 128)
-      for (std::size_t k = 0; k < 8; ++k) {
-        Vector16 v;
-        __builtin_memcpy(&v, block + i + 16 * k, sizeof v);
-        sums[k] += v;
-      }
-    for (std::size_t k = 1; k < 8; ++k) sums[0] += sums[k];
-    volatile float sink = sums[0][0];
-    (void)sink;
+    (wide ? read_avx512 : read_avx2)(data[static_cast<std::size_t>(t)], numbers);
     return static_cast<double>(numbers) * 4;
   });
+  for (float* block : data) std::free(block);
   std::printf("{\"threads\": %d, \"gflops\": %.1f, \"gflops_avx2\": %.1f, \"read_gbs\": %.1f, \"ghz\": %.2f}\n",
               threads, flops * 1e-9, narrow * 1e-9, bytes * 1e-9, clock_ghz());
 }

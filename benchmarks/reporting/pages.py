@@ -76,6 +76,8 @@ def page(store, rows):
                   f"{machine.get('cores')} cores), {machine.get('system')}; PyTorch {machine.get('torch')} (PyPI; freed memory kept, "
                   f"`MALLOC_TRIM_THRESHOLD_`); oneDNN, OpenBLAS, BLIS, Eigen of Debian 12. Measured from {stamps[0][0]} "
                   f"({stamps[0][1]}) to {stamps[-1][0]} ({stamps[-1][1]}).", ""]
+    if machine.get("note"):
+        lines += [machine["note"], ""]
     if limits:
         lines += ["| threads | multiply-add peak | with AVX2 | memory, read | clock |", "|---|---|---|---|---|"]
         lines += [f"| {t} | {v['gflops']:.0f} GFLOP/s | {v['gflops_avx2']:.0f} | {v['read_gbs']:.0f} GB/s | {v['ghz']:.2f} GHz |"
@@ -83,7 +85,8 @@ def page(store, rows):
     lines += ["## Targets", "", "| | work | opponent (best) | measured | error |", "|---|---|---|---|---|"]
     lines += [f"| {row.status()} | {row.target.work} | {(row.opponents or row.target.against).replace('|', ' or ').replace(chr(92), '')} | "
               f"{'; '.join(part[4] for part in row.parts) or row.note} | {row.note if row.parts else ''} |" for row in rows]
-    lines += ["", f"missed: {sum(row.missed() for row in rows)} of {len(rows)}", ""]
+    lines += ["", f"missed: {sum(row.missed() for row in rows)} of {len(rows)}"
+              f" ({sum(not row.parts for row in rows)} of them not measured)", ""]
     for family in families(store):
         lines += ["## " + FAMILY_TITLES[family], ""]
         for threads in sorted(store["cases"]):

@@ -138,7 +138,7 @@ def measure(store, plan):
     start = time.monotonic()
     left = lambda: plan.budget - (time.monotonic() - start)
     programs = plan.build / "benchmarks"
-    store["machine"] = describe_machine()
+    store["machine"].update(describe_machine())
     for threads in plan.threads:
         if str(threads) not in store["limits"] or plan.fresh:
             with_cores = lambda: os.sched_setaffinity(0, cores(threads))

@@ -12,7 +12,7 @@ using namespace limn;
 TEST_CASE(
     "blocks are 64-byte aligned and at least as large as asked, for every size up to 3 MiB that is near a class") {
   for (std::size_t power = 0; power < 22; ++power)
-    for (const std::size_t quarter : {4, 5, 6, 7})
+    for (std::size_t quarter = 4; quarter < 8; ++quarter)
       for (const std::ptrdiff_t off : {-1, 0, 1}) {
         const auto bytes = static_cast<std::size_t>(static_cast<std::ptrdiff_t>((quarter << power) / 4) + off);
         void* data = kernels::allocate(bytes, cpu_device);
