@@ -4,11 +4,14 @@
 
 #include <benchmark/benchmark.h>
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <thread>
 
 #include <limn_kernels/parallel.hpp>
@@ -22,12 +25,20 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+/// With one thread the time on the processor, in which other processes have no part; else the time on the wall.
+double stopwatch() {
+  timespec now{};
+  clock_gettime(threads() > 1 ? CLOCK_MONOTONIC : CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 struct Settings {
   int threads = 1;
   bool quick = false;
   double seconds = 1.5;  ///< a case, all contenders together
   double limit = 1e9;    ///< of the program: cases that would start later are skipped
   Clock::time_point begin = Clock::now();
+  std::string results;  ///< a file to append to
 };
 Settings settings;
 
@@ -47,7 +58,19 @@ void settle() {  // waiting threads of the last contender's library spin for som
   if (settings.threads > 1) std::this_thread::sleep_for(std::chrono::milliseconds(8));
 }
 
-void duel(benchmark::State& state, const Work& work, const std::function<Contenders()>& build) {
+/// Appends the case to the file of --results, a line of JSON, at once: a run that is cut short keeps what it has.
+void keep(const std::string& name, const benchmark::UserCounters& counters) {
+  if (settings.results.empty()) return;
+  std::ofstream file(settings.results, std::ios::app);
+  file.precision(9);
+  file << "{\"name\": \"" << name << "\", \"threads\": " << settings.threads;
+  for (const auto& [key, counter] : counters)
+    if (std::isfinite(counter.value)) file << ", \"" << key << "\": " << counter.value;
+  file << "}\n";
+}
+
+void duel(benchmark::State& state, const std::string& case_name, const Work& work,
+          const std::function<Contenders()>& build) {
   if (since(settings.begin) > settings.limit) {
     state.SkipWithError("no time left");
     return;
@@ -62,7 +85,7 @@ void duel(benchmark::State& state, const Work& work, const std::function<Contend
     sides[i].warm = once < 20e-3;
     round += once * sides[i].calls + (sides[i].warm ? once : 0) + (settings.threads > 1 ? 8e-3 : 0);
   }
-  const int least = round > 2 ? 3 : 5;
+  const int least = round > 5 ? 2 : round > 2 ? 3 : 5;
   const int rounds = std::clamp(static_cast<int>(settings.seconds / round), least, 60);
   for (auto unused : state) {
     (void)unused;
@@ -90,6 +113,7 @@ void duel(benchmark::State& state, const Work& work, const std::function<Contend
     }
     if (contenders[i].error) state.counters[name + ":error"] = contenders[i].error();
   }
+  keep(case_name, state.counters);
 }
 
 /// Takes --name=value out of the arguments.
@@ -111,9 +135,9 @@ int threads() { return settings.threads; }
 
 Contender here(std::string name, std::function<void()> run, std::function<double()> error) {
   const auto seconds = [run](int calls) {
-    const auto start = Clock::now();
+    const double start = stopwatch();
     for (int i = 0; i < calls; ++i) run();
-    return since(start);
+    return stopwatch() - start;
   };
   if (error)
     return {std::move(name), seconds, [run, error] {
@@ -125,7 +149,8 @@ Contender here(std::string name, std::function<void()> run, std::function<double
 
 void add(const std::string& name, const Work& work, std::function<Contenders()> build, bool quick) {
   if (settings.quick && !quick) return;
-  benchmark::RegisterBenchmark(name.c_str(), [work, build](benchmark::State& state) { duel(state, work, build); })
+  benchmark::RegisterBenchmark(name.c_str(),
+                               [name, work, build](benchmark::State& state) { duel(state, name, work, build); })
       ->Iterations(1)
       ->UseManualTime()
       ->Unit(benchmark::kMicrosecond);
@@ -147,13 +172,14 @@ double relative_error(const float* y, long count, const std::function<double(lon
 
 }  // namespace bench
 
-// --threads=N --quick=1 --case_seconds=S --limit_seconds=S, then Google Benchmark's own options.
+// --threads=N --quick=1 --case_seconds=S --limit_seconds=S --results=FILE, then Google Benchmark's own options.
 int main(int count, char** arguments) {
   using bench::settings;
   if (const char* value = bench::option(count, arguments, "--threads")) settings.threads = std::atoi(value);
   if (const char* value = bench::option(count, arguments, "--quick")) settings.quick = std::atoi(value) != 0;
   if (const char* value = bench::option(count, arguments, "--case_seconds")) settings.seconds = std::atof(value);
   if (const char* value = bench::option(count, arguments, "--limit_seconds")) settings.limit = std::atof(value);
+  if (const char* value = bench::option(count, arguments, "--results")) settings.results = value;
   limn::kernels::set_thread_count(settings.threads);
   for (const auto& opponent : bench::opponents()) opponent->use_threads(settings.threads);
   bench::cases();

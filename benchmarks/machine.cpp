@@ -1,17 +1,18 @@
 // The limits that the report measures against: multiply-add peak, clock, memory bandwidth. Prints one line of JSON.
 //   bench.machine THREADS
 
+#include <time.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <numeric>
 #include <thread>
 #include <vector>
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Vector16 = float __attribute__((vector_size(64)));
 using Vector8 = float __attribute__((vector_size(32)));
 
@@ -36,37 +37,43 @@ template <class V>
 [[gnu::target("avx512f"), gnu::noinline]] double fma_avx512(long rounds) { return multiply_adds<Vector16>(rounds); }
 [[gnu::target("avx2,fma"), gnu::noinline]] double fma_avx2(long rounds) { return multiply_adds<Vector8>(rounds); }
 
+/// Time that this thread had on a core.
+double own_time() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 /// Additions that wait for each other: one a clock, on every processor that limn is tuned for.
 double clock_ghz() {
   double best = 0;
   for (int attempt = 0; attempt < 5; ++attempt) {
     long x = attempt;
     const long steps = 20'000'000;
-    const auto start = Clock::now();
+    const double start = own_time();
     for (long i = 0; i < steps; ++i) {
       x += 3;
       asm volatile("" : "+r"(x));
     }
-    best =
-        std::max(best, static_cast<double>(steps) / std::chrono::duration<double>(Clock::now() - start).count() * 1e-9);
+    best = std::max(best, static_cast<double>(steps) / (own_time() - start) * 1e-9);
   }
   return best;
 }
 
-/// The best of `attempts` rates of work(thread) done by all threads at once, in units a second.
+/// The best of `attempts` rates of work(thread) done by all threads at once, in units a second, added up.
 double best_rate(int threads, int attempts, const std::function<double(int)>& work) {
   double best = 0;
   for (int a = 0; a < attempts; ++a) {
-    std::vector<double> done(static_cast<std::size_t>(threads));
-    const auto start = Clock::now();
+    std::vector<double> rates(static_cast<std::size_t>(threads));
+    const auto timed = [&](int t) {
+      const double start = own_time(), done = work(t);
+      rates[static_cast<std::size_t>(t)] = done / (own_time() - start);
+    };
     std::vector<std::thread> others;
-    for (int t = 1; t < threads; ++t) others.emplace_back([&, t] { done[static_cast<std::size_t>(t)] = work(t); });
-    done[0] = work(0);
+    for (int t = 1; t < threads; ++t) others.emplace_back(timed, t);
+    timed(0);
     for (std::thread& other : others) other.join();
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    double sum = 0;
-    for (const double d : done) sum += d;
-    best = std::max(best, sum / seconds);
+    best = std::max(best, std::accumulate(rates.begin(), rates.end(), 0.0));
   }
   return best;
 }

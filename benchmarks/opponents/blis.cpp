@@ -17,7 +17,7 @@ class Blis final : public Opponent {
  public:
   [[nodiscard]] std::string name() const override { return "blis"; }
   void use_threads(int count) override { bli_thread_set_num_threads(count); }
-  Variants gemm(const limn::kernels::GemmShape& s, const float* a, const float* b, float* c) override {
+  Variants gemm(const GemmCase& s, const float* a, const float* b, float* c) override {
     return {{"", [=] {
                const float one = 1, zero = 0;  // strides say what is transposed
                bli_sgemm(0, 0, s.m, s.n, s.k, &one, a, s.transpose_a ? 1 : s.k, s.transpose_a ? s.m : 1, b,

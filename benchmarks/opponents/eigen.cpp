@@ -15,7 +15,7 @@ class EigenProduct final : public Opponent {
  public:
   [[nodiscard]] std::string name() const override { return "eigen"; }
   void use_threads(int count) override { Eigen::setNbThreads(count); }
-  Variants gemm(const limn::kernels::GemmShape& s, const float* a, const float* b, float* c) override {
+  Variants gemm(const GemmCase& s, const float* a, const float* b, float* c) override {
     if (s.transpose_a) return {};
     return {{"", [=] {
                const ConstView x(a, s.m, s.k);

@@ -8,14 +8,14 @@ namespace bench {
 
 namespace onednn {
 
-Variants gemm(const limn::kernels::GemmShape& s, const float* a, const float* b, float* c) {
+Variants gemm(const GemmCase& s, const float* a, const float* b, float* c) {
   return {{"", [=] {
              dnnl_sgemm(s.transpose_a ? 'T' : 'N', s.transpose_b ? 'T' : 'N', s.m, s.n, s.k, 1.0F, a,
                         s.transpose_a ? s.m : s.k, b, s.transpose_b ? s.k : s.n, 0.0F, c, s.n);
            }}};
 }
 
-Variants gemm_prepacked(const limn::kernels::GemmShape& s, const float* a, const float* b, float* c) {
+Variants gemm_prepacked(const GemmCase& s, const float* a, const float* b, float* c) {
   if (s.transpose_a) return {};
   Variants variants;
   {
@@ -55,19 +55,15 @@ class OneDnn final : public Opponent {
  public:
   [[nodiscard]] std::string name() const override { return "onednn"; }
   void use_threads(int count) override { omp_set_num_threads(count); }
-  Variants gemm(const limn::kernels::GemmShape& s, const float* a, const float* b, float* c) override {
+  Variants gemm(const GemmCase& s, const float* a, const float* b, float* c) override {
     return onednn::gemm(s, a, b, c);
   }
-  Variants gemm_prepacked(const limn::kernels::GemmShape& s, const float* a, const float* b, float* c) override {
+  Variants gemm_prepacked(const GemmCase& s, const float* a, const float* b, float* c) override {
     return onednn::gemm_prepacked(s, a, b, c);
   }
-  Variants conv2d(const limn::kernels::Conv2dShape& s, Pass pass, const ConvOperands& o) override {
-    return onednn::conv2d(s, pass, o);
-  }
-  Variants lstm(const limn::kernels::RecurrentShape& s, LstmPass pass, const LstmOperands& o) override {
-    return onednn::lstm(s, pass, o);
-  }
-  Variants vgg16(index_t batch) override { return onednn::vgg16(batch); }
+  Variants conv2d(const ConvCase& s, Pass pass, const ConvOperands& o) override { return onednn::conv2d(s, pass, o); }
+  Variants lstm(const LstmCase& s, LstmPass pass, const LstmOperands& o) override { return onednn::lstm(s, pass, o); }
+  Variants vgg16(long batch) override { return onednn::vgg16(batch); }
 };
 
 }  // namespace

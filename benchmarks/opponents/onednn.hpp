@@ -39,10 +39,10 @@ inline void reorder(const dnnl::memory& from, dnnl::memory& to) {
   return to;
 }
 
-Variants gemm(const limn::kernels::GemmShape&, const float* a, const float* b, float* c);
-Variants gemm_prepacked(const limn::kernels::GemmShape&, const float* a, const float* b, float* c);
-Variants conv2d(const limn::kernels::Conv2dShape&, Pass, const ConvOperands&);
-Variants lstm(const limn::kernels::RecurrentShape&, LstmPass, const LstmOperands&);
-Variants vgg16(index_t batch);
+Variants gemm(const GemmCase&, const float* a, const float* b, float* c);
+Variants gemm_prepacked(const GemmCase&, const float* a, const float* b, float* c);
+Variants conv2d(const ConvCase&, Pass, const ConvOperands&);
+Variants lstm(const LstmCase&, LstmPass, const LstmOperands&);
+Variants vgg16(long batch);
 
 }  // namespace bench::onednn

@@ -14,16 +14,15 @@ struct Problem {
   bool grouped;
   dnnl::memory::desc plain_x, plain_w, plain_y, plain_bias;
 
-  explicit Problem(const limn::kernels::Conv2dShape& s)
+  explicit Problem(const ConvCase& s)
       : x{s.n, s.c, s.h, s.w},
         w{s.oc, s.channels(), s.kh, s.kw},
         y{s.n, s.oc, s.oh, s.ow},
         bias{s.oc},
         strides{s.stride_h, s.stride_w},
-        dilates{s.dilation_h - 1, s.dilation_w - 1},
+        dilates{0, 0},
         before{s.pad_top, s.pad_left},
-        after{(s.oh - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1 - s.h - s.pad_top,
-              (s.ow - 1) * s.stride_w + (s.kw - 1) * s.dilation_w + 1 - s.w - s.pad_left},
+        after{(s.oh - 1) * s.stride_h + s.kh - s.h - s.pad_top, (s.ow - 1) * s.stride_w + s.kw - s.w - s.pad_left},
         grouped(s.groups > 1) {
     if (grouped) w = {s.groups, s.outputs(), s.channels(), s.kh, s.kw};
     plain_x = plain(x, Tag::nchw);
@@ -108,7 +107,7 @@ void weight_gradient(Variants& variants, const Problem& p, const ConvOperands& o
 
 }  // namespace
 
-Variants conv2d(const limn::kernels::Conv2dShape& s, Pass pass, const ConvOperands& o) {
+Variants conv2d(const ConvCase& s, Pass pass, const ConvOperands& o) {
   const Problem p(s);
   Variants variants;
   const auto make = pass == Pass::forward ? forward : pass == Pass::data_gradient ? data_gradient : weight_gradient;
@@ -121,7 +120,7 @@ Variants conv2d(const limn::kernels::Conv2dShape& s, Pass pass, const ConvOperan
 }
 
 /// Convolutions with fused ReLU, pools, inner products; every layout its own choice, weights brought there beforehand.
-Variants vgg16(index_t batch) {
+Variants vgg16(long batch) {
   struct Network {
     std::vector<std::pair<dnnl::primitive, Arguments>> steps;
     void run() const {
@@ -145,7 +144,7 @@ Variants vgg16(index_t batch) {
     dnnl::post_ops after;
     after.append_eltwise(1.0F, dnnl::algorithm::eltwise_relu, 0, 0);
     relu.set_post_ops(after);
-    index_t size = 224, channels = 3;
+    long size = 224, channels = 3;
     dnnl::memory x = filled(plain({batch, 3, 224, 224}, Tag::nchw), 1);
     const auto step = [&](const dnnl::primitive& primitive, Arguments arguments) {
       network->steps.emplace_back(primitive, std::move(arguments));
@@ -156,7 +155,7 @@ Variants vgg16(index_t batch) {
       step(dnnl::reorder(from, to), {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
       return to;
     };
-    for (const index_t width : {64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0}) {
+    for (const long width : {64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0}) {
       if (width == 0) {
         const dnnl::pooling_forward::primitive_desc pd(
             dnnl::pooling_forward::desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::pooling_max, x.get_desc(),
@@ -193,7 +192,7 @@ Variants vgg16(index_t batch) {
       channels = width;
     }
     Dims x_dims{batch, channels, size, size}, w_dims{4096, channels, size, size};
-    for (const index_t width : {4096, 4096, 1000}) {
+    for (const long width : {4096, 4096, 1000}) {
       w_dims[0] = width;
       const dnnl::inner_product_forward::desc desc(dnnl::prop_kind::forward_inference, any(x_dims), any(w_dims),
                                                    any({width}), plain({batch, width}, Tag::ab));

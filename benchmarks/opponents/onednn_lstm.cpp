@@ -6,7 +6,7 @@
 
 namespace bench::onednn {
 
-Variants lstm(const limn::kernels::RecurrentShape& s, LstmPass pass, const LstmOperands& o) {
+Variants lstm(const LstmCase& s, LstmPass pass, const LstmOperands& o) {
   using dnnl::lstm_backward;
   using dnnl::lstm_forward;
   const Dims x_dims{s.time, s.batch, s.input}, y_dims{s.time, s.batch, s.hidden}, w_ih_dims{1, 1, s.input, 4, s.hidden},

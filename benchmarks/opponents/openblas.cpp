@@ -11,7 +11,7 @@ class OpenBlas final : public Opponent {
  public:
   [[nodiscard]] std::string name() const override { return "openblas"; }
   void use_threads(int count) override { openblas_set_num_threads(count); }
-  Variants gemm(const limn::kernels::GemmShape& s, const float* a, const float* b, float* c) override {
+  Variants gemm(const GemmCase& s, const float* a, const float* b, float* c) override {
     const auto m = static_cast<int>(s.m), n = static_cast<int>(s.n), k = static_cast<int>(s.k);
     const auto turned = [](bool t) { return t ? CblasTrans : CblasNoTrans; };
     return {{"", [=] {

@@ -6,15 +6,27 @@
 #include <string>
 #include <vector>
 
-#include <limn_kernels/conv2d.hpp>
-#include <limn_kernels/gemm.hpp>
-#include <limn_kernels/recurrent.hpp>
-
 #include "../duel.hpp"
 
 namespace bench {
 
-using limn::index_t;
+// The shapes of a case. They are limn's own structs in little: what another library does needs none of limn's headers.
+
+/// c [m, n] = a [m, k] b [k, n], row-major; a transposed operand is stored the other way round.
+struct GemmCase {
+  long m = 0, n = 0, k = 0;
+  bool transpose_a = false, transpose_b = false;
+};
+/// As limn::kernels::Conv2dShape.
+struct ConvCase {
+  long n, c, h, w, oc, kh, kw, oh, ow, stride_h, stride_w, pad_top, pad_left, groups;
+
+  [[nodiscard]] long channels() const { return c / groups; }
+  [[nodiscard]] long outputs() const { return oc / groups; }
+};
+struct LstmCase {
+  long time, batch, input, hidden;
+};
 
 /// One way in which a library does the work; called again and again on the same operands.
 struct Variant {
@@ -46,13 +58,13 @@ class Opponent {
   virtual void use_threads(int count) = 0;
 
   /// c = a b, weights b as stored.
-  virtual Variants gemm(const limn::kernels::GemmShape&, const float*, const float*, float*) { return {}; }
+  virtual Variants gemm(const GemmCase&, const float*, const float*, float*) { return {}; }
   /// The same with b in the library's own layout, brought there once, outside the timing.
-  virtual Variants gemm_prepacked(const limn::kernels::GemmShape&, const float*, const float*, float*) { return {}; }
-  virtual Variants conv2d(const limn::kernels::Conv2dShape&, Pass, const ConvOperands&) { return {}; }
-  virtual Variants lstm(const limn::kernels::RecurrentShape&, LstmPass, const LstmOperands&) { return {}; }
+  virtual Variants gemm_prepacked(const GemmCase&, const float*, const float*, float*) { return {}; }
+  virtual Variants conv2d(const ConvCase&, Pass, const ConvOperands&) { return {}; }
+  virtual Variants lstm(const LstmCase&, LstmPass, const LstmOperands&) { return {}; }
   /// VGG16 with random weights, images [batch, 3, 224, 224] to 1000 logits.
-  virtual Variants vgg16(index_t) { return {}; }
+  virtual Variants vgg16(long) { return {}; }
 };
 
 /// The libraries that CMake found.

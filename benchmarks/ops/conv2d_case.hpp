@@ -11,6 +11,8 @@
 
 namespace bench {
 
+using limn::index_t;
+
 /// A square image, a square kernel; same padding, or none where the stride is the kernel's size.
 struct ConvSize {
   index_t c, oc, size, kernel, stride, groups = 1;
@@ -115,18 +117,27 @@ inline Contenders convolution(const limn::kernels::Conv2dShape& s, Pass pass) {
   Contenders all;
   const ConvOperands o = t->operands();
   const limn::Device cpu = limn::cpu_device;
-  if (pass == Pass::forward)
+  if (pass == Pass::forward) {
     all.push_back(here(
         "limn", [=] { limn::kernels::conv2d_forward(cpu, s, o.x, o.w, o.bias, o.y); }, error));
-  else if (pass == Pass::data_gradient)
+    if (s.kh == 3 && s.stride_h == 1 && s.groups == 1) {
+      limn::kernels::Conv2dShape six = s;
+      six.winograd = limn::kernels::Winograd::f6;
+      all.push_back(here(
+          "limn.f6", [=] { limn::kernels::conv2d_forward(cpu, six, o.x, o.w, o.bias, o.y); }, error));
+    }
+  } else if (pass == Pass::data_gradient) {
     all.push_back(here(
         "limn", [=] { limn::kernels::conv2d_data_gradient(cpu, s, o.y, o.w, o.x); }, error));
-  else
+  } else {
     all.push_back(here(
         "limn", [=] { limn::kernels::conv2d_weight_gradient(cpu, s, o.x, o.y, o.w); }, error));
+  }
   // oneDNN writes its own layouts; only the variants that come back to ours can be looked at.
   for (const auto& opponent : opponents())
-    for (Variant& v : opponent->conv2d(s, pass, o)) {
+    for (Variant& v : opponent->conv2d({s.n, s.c, s.h, s.w, s.oc, s.kh, s.kw, s.oh, s.ow, s.stride_h, s.stride_w,
+                                        s.pad_top, s.pad_left, s.groups},
+                                       pass, o)) {
       const bool plain = v.name.find("+nchw") != std::string::npos;
       all.push_back(here(opponent->name() + "." + v.name, v.run, plain ? std::function<double()>(error) : nullptr));
     }

@@ -27,6 +27,7 @@ struct Operands {
     b = uniform({s.k, s.n}, generator, -1, 1);
     c = Tensor<float>({s.m, s.n});
   }
+  [[nodiscard]] GemmCase plain() const { return {shape.m, shape.n, shape.k, shape.transpose_a, shape.transpose_b}; }
   [[nodiscard]] double error() const {
     return relative_error(c.data(), c.numel(), [this](long at) {
       const index_t row = at / shape.n, column = at % shape.n;
@@ -53,7 +54,7 @@ Contenders plain(const Size& s) {
   Contenders all{here(
       "limn", [o] { kernels::gemm(cpu_device, o->shape, 1.0F, o->a.data(), o->b.data(), 0.0F, o->c.data()); }, error)};
   challenge(
-      all, [&](Opponent& other) { return other.gemm(o->shape, o->a.data(), o->b.data(), o->c.data()); }, error);
+      all, [&](Opponent& other) { return other.gemm(o->plain(), o->a.data(), o->b.data(), o->c.data()); }, error);
   for (Contender& other : torch("gemm m=" + std::to_string(s.m) + " n=" + std::to_string(s.n) +
                                 " k=" + std::to_string(s.k) + " tb=" + std::to_string(int{s.transpose_b})))
     all.push_back(other);
@@ -66,7 +67,7 @@ Contenders prepacked(const Size& s) {
   Contenders all{here(
       "limn", [o] { kernels::gemm(cpu_device, o->shape, 1.0F, o->a.data(), o->b.data(), 0.0F, o->c.data()); }, error)};
   challenge(
-      all, [&](Opponent& other) { return other.gemm_prepacked(o->shape, o->a.data(), o->b.data(), o->c.data()); },
+      all, [&](Opponent& other) { return other.gemm_prepacked(o->plain(), o->a.data(), o->b.data(), o->c.data()); },
       error);
   return all;
 }

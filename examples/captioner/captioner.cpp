@@ -10,11 +10,7 @@ io::Json Architecture::to_json() const {
   io::Json json{{"model", model},     {"units", units},       {"dropout", dropout},
                 {"encoder", encoder}, {"features", features}, {"vocabulary", vocabulary}};
   if (attends()) json["embedding"] = embedding;
-  if (encoder == "cnn") {
-    json["cnn_widths"] = cnn.widths;
-    json["cnn_strides"] = cnn.strides;
-    json["picture"] = picture;
-  }
+  if (encoder == "cnn") json.update(captioner::to_json(own));
   return json;
 }
 
@@ -30,20 +26,8 @@ Architecture Architecture::from_json(const io::Json& json, const std::string& wh
   a.features = io::json_value<index_t>(json, "features", where);
   a.vocabulary = io::json_value<index_t>(json, "vocabulary", where);
   a.embedding = io::json_value_or<index_t>(json, "embedding", a.embedding, where);
-  if (a.encoder == "cnn") {
-    a.cnn.widths = io::json_value<std::vector<index_t>>(json, "cnn_widths", where);
-    a.cnn.strides = io::json_value<std::vector<index_t>>(json, "cnn_strides", where);
-    a.picture = io::json_value<index_t>(json, "picture", where);
-    if (a.cnn.widths.empty() || a.cnn.widths.size() != a.cnn.strides.size())
-      fail(where, "its architecture names no network that reads pictures; the file is damaged");
-    for (const index_t size : a.cnn.widths)
-      if (size < 1 || size > 4096) fail(where, "its architecture names a layer ", size, " wide; the file is damaged");
-    for (const index_t stride : a.cnn.strides)
-      if (stride < 1 || stride > 8) fail(where, "its architecture names a stride of ", stride, "; the file is damaged");
-    if (a.picture < 16 || a.picture > 4096)
-      fail(where, "its architecture reads pictures of side ", a.picture, "; the file is damaged");
-  }
-  for (const index_t size : {a.units, a.features, a.vocabulary, a.embedding, a.picture})
+  if (a.encoder == "cnn") a.own = own_encoder_from_json(json, where);
+  for (const index_t size : {a.units, a.features, a.vocabulary, a.embedding})
     if (size < 1 || size > 1000000) fail(where, "its architecture names a size of ", size, "; the file is damaged");
   return a;
 }
@@ -53,8 +37,8 @@ Captioner::Captioner(const Architecture& architecture, text::Vocabulary vocabula
   Generator generator(seed);
   architecture_.vocabulary = vocabulary_.size();
   if (reads_pictures()) {
-    cnn_.emplace(architecture_.cnn, generator);
-    architecture_.features = architecture_.cnn.widths.back() + 2;  // and the place's two coordinates
+    cnn_.emplace(architecture_.own.cnn, generator);
+    architecture_.features = architecture_.own.cnn.widths.back() + 2;  // and the place's two coordinates
   }
   const Architecture& a = architecture_;
   if (a.attends())
@@ -79,7 +63,7 @@ void check_sizes(const Architecture& a, const io::Checkpoint& checkpoint, const 
           channels = 3;
   if (a.encoder != "cnn") needed += a.features * a.units;
   if (a.encoder == "cnn")
-    for (const index_t width : a.cnn.widths) {
+    for (const index_t width : a.own.cnn.widths) {
       needed += 9 * channels * width;
       channels = width;
     }
@@ -179,7 +163,15 @@ std::string Captioner::words(const generate::Hypothesis& hypothesis) const {
   return text::join_words(vocabulary_.decode({hypothesis.words.begin(), hypothesis.words.end()}));
 }
 
-void Captioner::train(bool training) { nn::train(*this, training); }
+void Captioner::train(bool training) {
+  nn::train(*this, training);
+  if (frozen_) nn::eval(*cnn_);
+}
+void Captioner::freeze_encoder() {
+  if (!cnn_) return;
+  nn::requires_grad_(*cnn_, false);
+  frozen_ = true;
+}
 std::vector<Tensor<float>> Captioner::parameters() { return nn::parameters<float>(*this); }
 io::NamedTensors<float> Captioner::tensors() { return nn::named_tensors<float>(*this); }
 
@@ -224,7 +216,7 @@ std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::strin
 models::ImageFeatures<float> features_of(const Captioner& captioner, const Encoder* encoder,
                                          const std::vector<image::Image>& pictures) {
   NoGradGuard no_grad;
-  if (captioner.reads_pictures()) return captioner.look(pixels_of(pictures, captioner.architecture().picture));
+  if (captioner.reads_pictures()) return captioner.look(pixels_of(pictures, captioner.architecture().own.picture));
   const Encoder::Features features = (*encoder)(pictures);
   return {features.pooled, features.grid};
 }

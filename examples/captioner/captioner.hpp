@@ -13,10 +13,10 @@
 #include <limn/io/checkpoint.hpp>
 #include <limn/models/caption_attention.hpp>
 #include <limn/models/caption_merge.hpp>
-#include <limn/models/small_cnn.hpp>
 #include <limn/text/vocabulary.hpp>
 
 #include "captioner/encoder.hpp"
+#include "captioner/own_encoder.hpp"
 
 namespace limn::captioner {
 
@@ -29,8 +29,7 @@ struct Architecture {
   std::string encoder;   ///< as make_encoder takes it, or "cnn": a SmallCNN trained with the decoder
   index_t features = 0;  ///< numbers of the pooled vector (merge) or of a place (attention)
   index_t vocabulary = 0;
-  models::SmallCNNConfig cnn;  ///< for encoder "cnn"
-  index_t picture = 64;        ///< for encoder "cnn": side of the square it reads
+  OwnEncoderConfig own;  ///< for encoder "cnn"
 
   [[nodiscard]] bool attends() const { return model == "attention"; }
   [[nodiscard]] io::Json to_json() const;
@@ -52,6 +51,10 @@ class Captioner {
   /// How its feature vectors are scaled: (x - mean) * scale.
   void set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale);
 
+  /// The captioner's own network takes the weights of a checkpoint that `captioner distill` wrote.
+  void load_encoder(const std::string& checkpoint) { load_own_encoder(checkpoint, *cnn_); }
+  /// From now on training leaves the captioner's own network as it is.
+  void freeze_encoder();
   /// Pixels [N, 3, side, side] -> features by the captioner's own network; only when reads_pictures().
   [[nodiscard]] models::ImageFeatures<float> look(const Tensor<float>& pixels) const;
   /// Logits [positions, vocabulary].
@@ -88,6 +91,7 @@ class Captioner {
   std::optional<models::MergeCaptioner<float>> merge_;
   std::optional<models::AttentionCaptioner<float>> attention_;
   std::vector<std::string> encoder_weights_;
+  bool frozen_ = false;
 };
 
 /// Pictures as the captioner's own network reads them: squeezed to a square, values of -2 to 2. -> [N, 3, side, side]

@@ -57,7 +57,7 @@ class SceneCorpus final : public Corpus {
     kernels::parallel_for(count, 4, [&](index_t begin, index_t end) {
       for (index_t k = begin; k < end; ++k)
         pictures[static_cast<std::size_t>(k)] =
-            scenes::draw(scene(first + k), {.size = static_cast<int>(captioner_.architecture().picture)});
+            scenes::draw(scene(first + k), {.size = static_cast<int>(captioner_.architecture().own.picture)});
     });
     return features_of(captioner_, encoder_, pictures);
   }

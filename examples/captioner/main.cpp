@@ -1,8 +1,9 @@
-// captioner: features, train, eval and caption.
+// captioner: features, distill, train, eval, caption and export.
 #include <CLI/CLI.hpp>
 
 #include "captioner/caption.hpp"
 #include "captioner/captioner.hpp"
+#include "captioner/distill.hpp"
 #include "captioner/encoder.hpp"
 #include "captioner/evaluate.hpp"
 #include "captioner/features.hpp"
@@ -32,6 +33,32 @@ int main(int argc, char** argv) {
     features->add_flag("--quiet", f.quiet, "no progress");
     features->callback([&] { status = captioner::compute_features(f); });
 
+    captioner::DistillOptions d;
+    d.run.program = "captioner";
+    d.run.epochs = 20;
+    CLI::App* distill = program.add_subcommand(
+        "distill", "Train a small VGG-shaped encoder from nothing to see what the encoder of a features file sees");
+    distill->add_option("--data", d.data, "dataset folder")->required();
+    distill->add_option("--features", d.features, "features file of the dataset, with grids")->required();
+    distill->add_option("--out", d.run.out, "folder of the run")->required();
+    distill->add_option("--seed", d.run.seed, "of weights, order and cuts")->capture_default_str();
+    distill->add_option("--epochs", d.run.epochs)->capture_default_str()->check(CLI::PositiveNumber);
+    distill->add_option("--batch", d.run.batch, "images a step")->capture_default_str()->check(CLI::PositiveNumber);
+    distill->add_option("--limit", d.limit, "at most so many images of each split")->check(CLI::NonNegativeNumber);
+    distill->add_option("--lr", d.run.lr, "Adam's learning rate")->capture_default_str()->check(CLI::PositiveNumber);
+    distill->add_option("--weight-decay", d.run.weight_decay, "AdamW's, where it is not 0")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    distill->add_option("--pooled-weight", d.pooled_weight, "how much the mean over places counts beside the places")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    distill->add_option("--save-every", d.run.save_every, "steps between saves of the run's state")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    distill->add_flag("--resume", d.run.resume, "go on with the run in --out");
+    distill->add_flag("--quiet", d.run.quiet, "no progress");
+    distill->callback([&] { status = captioner::distill(d); });
+
     captioner::TrainOptions t;
     t.run.program = "captioner";
     t.run.epochs = 20;
@@ -43,6 +70,9 @@ int main(int argc, char** argv) {
         ->required();
     train->add_option("--out", t.run.out, "folder of the run")->required();
     train->add_option("--features", t.features, "features file of the dataset");
+    train->add_option("--encoder", t.encoder,
+                      "checkpoint of 'captioner distill': the captioner reads pictures with it, and trains it too");
+    train->add_flag("--freeze-encoder", t.freeze_encoder, "leave the captioner's own network as it is");
     train->add_option("--model", t.model, "merge-add, merge-concat or attention")
         ->capture_default_str()
         ->check(CLI::IsMember({"merge-add", "merge-concat", "attention"}));

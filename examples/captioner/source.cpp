@@ -1,9 +1,12 @@
 #include "captioner/source.hpp"
 
+#include <optional>
+
 #include <limn/data/flickr8k.hpp>
 
 #include "captioner/captioner.hpp"
 #include "captioner/features.hpp"
+#include "captioner/pictures.hpp"
 #include "scenes/scenes.hpp"
 
 namespace limn::captioner {
@@ -13,62 +16,82 @@ text::Tokens tokens_of(const std::string& caption) { return text::split_words(te
 
 class DatasetSource final : public Source {
  public:
-  DatasetSource(const std::string& folder, const std::string& features, const std::string& ratio, std::uint64_t seed,
-                index_t limit, index_t validation, bool grid)
-      : features_(features), grid_(grid) {
-    data::CaptionDataOptions options;
-    options.ratio = data::parse_split_ratio(ratio);
-    options.seed = seed;
-    options.need_images = false;
-    const data::CaptionData data = data::read_flickr8k(folder, options);
+  explicit DatasetSource(const DatasetOptions& o) : options_(o) {
+    if (!o.features.empty()) features_.emplace(o.features);
+    data::CaptionDataOptions reading;
+    reading.ratio = data::parse_split_ratio(o.ratio);
+    reading.seed = o.seed;
+    reading.need_images = !features_;
+    const data::CaptionData data = data::read_flickr8k(o.folder, reading);
     for (const std::string& note : data.notes) std::fprintf(stderr, "captioner: note: %s\n", note.c_str());
-    const auto take = [&](const char* split, index_t most, std::vector<Item>& to) {
-      for (const index_t i : data.split(split)) {
-        if (most > 0 && static_cast<index_t>(to.size()) == most) break;
-        const data::CaptionedImage& image = data.images[static_cast<std::size_t>(i)];
-        Item item{features_.row(image.file), {}};
-        for (const std::string& caption : image.captions) item.captions.push_back(tokens_of(caption));
-        if (!item.captions.empty()) to.push_back(std::move(item));
-      }
-      if (to.empty()) fail(folder, "its ", split, " split holds no captioned image; check the lists or --split");
-    };
-    take("train", limit, train_);
-    take("dev", validation, dev_);
-    if (features_.reader().metadata().count("weights"))
-      weights_ = io::parse_json(features_.reader().metadata().at("weights"), features).get<std::vector<std::string>>();
+    take(data, "train", o.limit, train_);
+    take(data, "dev", o.validation, dev_);
+    if (features_ && features_->reader().metadata().count("weights"))
+      weights_ =
+          io::parse_json(features_->reader().metadata().at("weights"), o.features).get<std::vector<std::string>>();
   }
-  index_t training_size() const override { return static_cast<index_t>(train_.size()); }
-  index_t validation_size() const override { return static_cast<index_t>(dev_.size()); }
+  index_t training_size() const override { return static_cast<index_t>(train_.items.size()); }
+  index_t validation_size() const override { return static_cast<index_t>(dev_.items.size()); }
   std::vector<text::Tokens> training_captions(index_t, index_t i) const override {
-    return train_[static_cast<std::size_t>(i)].captions;
+    return train_.items[static_cast<std::size_t>(i)].captions;
   }
   std::vector<text::Tokens> validation_captions(index_t i) const override {
-    return dev_[static_cast<std::size_t>(i)].captions;
+    return dev_.items[static_cast<std::size_t>(i)].captions;
   }
-  Input training_input(index_t, const std::vector<index_t>& images) const override { return read(train_, images); }
-  Input validation_input(const std::vector<index_t>& images) const override { return read(dev_, images); }
+  Input training_input(index_t epoch, const std::vector<index_t>& images) const override {
+    if (features_) return read(train_, images);
+    std::vector<Cut> cuts;
+    for (const index_t i : images) cuts.push_back(train_.pictures->random_cut(options_.seed, epoch, i));
+    return {{}, train_.pictures->pixels(images, cuts)};
+  }
+  Input validation_input(const std::vector<index_t>& images) const override {
+    if (features_) return read(dev_, images);
+    return {{}, dev_.pictures->pixels(images, std::vector<Cut>(images.size(), dev_.pictures->whole()))};
+  }
   std::vector<text::Tokens> vocabulary_captions() const override {
     std::vector<text::Tokens> all;
-    for (const Item& item : train_) all.insert(all.end(), item.captions.begin(), item.captions.end());
+    for (const Item& item : train_.items) all.insert(all.end(), item.captions.begin(), item.captions.end());
     return all;
   }
-  std::string encoder() const override { return features_.encoder(); }
-  index_t feature_size(bool grid) const override { return grid ? features_.channels() : features_.pooled_size(); }
+  std::string encoder() const override { return features_ ? features_->encoder() : "cnn"; }
+  index_t feature_size(bool grid) const override {
+    if (!features_) return 1;  // the captioner's own network says
+    return grid ? features_->channels() : features_->pooled_size();
+  }
   std::vector<std::string> weights() const override { return weights_; }
 
  private:
   struct Item {
-    index_t row;
+    index_t row;  ///< of the features
     std::vector<text::Tokens> captions;
   };
-  Input read(const std::vector<Item>& items, const std::vector<index_t>& images) const {
-    std::vector<index_t> rows;
-    for (const index_t i : images) rows.push_back(items[static_cast<std::size_t>(i)].row);
-    return {features_.read(rows, grid_), {}};
+  struct Part {
+    std::vector<Item> items;
+    std::optional<PictureSet> pictures;
+  };
+  void take(const data::CaptionData& data, const char* split, index_t most, Part& to) const {
+    std::vector<std::filesystem::path> files;
+    for (const index_t i : data.split(split)) {
+      if (most > 0 && static_cast<index_t>(to.items.size()) == most) break;
+      const data::CaptionedImage& image = data.images[static_cast<std::size_t>(i)];
+      Item item{features_ ? features_->row(image.file) : 0, {}};
+      for (const std::string& caption : image.captions) item.captions.push_back(tokens_of(caption));
+      if (item.captions.empty()) continue;
+      to.items.push_back(std::move(item));
+      files.push_back(image.path);
+    }
+    if (to.items.empty())
+      fail(options_.folder, "its ", split, " split holds no captioned image; check the lists or --split");
+    if (!features_) to.pictures.emplace(files, options_.picture, options_.quiet);
   }
-  FeatureFile features_;
-  bool grid_;
-  std::vector<Item> train_, dev_;
+  Input read(const Part& part, const std::vector<index_t>& images) const {
+    std::vector<index_t> rows;
+    for (const index_t i : images) rows.push_back(part.items[static_cast<std::size_t>(i)].row);
+    return {features_->read(rows, options_.grid), {}};
+  }
+  DatasetOptions options_;
+  std::optional<FeatureFile> features_;
+  Part train_, dev_;
   std::vector<std::string> weights_;
 };
 
@@ -130,10 +153,8 @@ class ScenesSource final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> dataset_source(const std::string& folder, const std::string& features,
-                                       const std::string& split_ratio, std::uint64_t seed, index_t limit,
-                                       index_t validation, bool grid) {
-  return std::make_unique<DatasetSource>(folder, features, split_ratio, seed, limit, validation, grid);
+std::unique_ptr<Source> dataset_source(const DatasetOptions& options) {
+  return std::make_unique<DatasetSource>(options);
 }
 std::unique_ptr<Source> scenes_source(std::uint64_t seed, index_t epoch_size, index_t validation, index_t picture) {
   return std::make_unique<ScenesSource>(seed, epoch_size, validation, picture);

@@ -35,10 +35,18 @@ class Source {
   [[nodiscard]] virtual std::vector<std::string> weights() const = 0;
 };
 
-/// A dataset folder with features of its train and dev images.
-[[nodiscard]] std::unique_ptr<Source> dataset_source(const std::string& folder, const std::string& features,
-                                                     const std::string& split_ratio, std::uint64_t seed, index_t limit,
-                                                     index_t validation, bool grid);
+struct DatasetOptions {
+  std::string folder;
+  std::string features;   ///< features file of its train and dev images; empty: pictures are read
+  index_t picture = 128;  ///< side of the pictures; training sees cuts of seven eighths of it
+  std::string ratio = "80/10/10";
+  std::uint64_t seed = 1;             ///< of the split by ratio and of the cuts
+  index_t limit = 0, validation = 0;  ///< at most so many images; 0: all
+  bool grid = false;                  ///< read the features' grids
+  bool quiet = false;
+};
+/// A dataset folder.
+[[nodiscard]] std::unique_ptr<Source> dataset_source(const DatasetOptions& options);
 /// `epoch_size` new scenes each epoch; `validation` scenes whose compositions never occur in training; drawn `picture`
 /// pixels wide.
 [[nodiscard]] std::unique_ptr<Source> scenes_source(std::uint64_t seed, index_t epoch_size, index_t validation,

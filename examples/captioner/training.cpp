@@ -8,9 +8,12 @@
 #include "captioner/captioner.hpp"
 #include "captioner/self_critical.hpp"
 #include "captioner/source.hpp"
+#include "shared/feature_scaling.hpp"
 
 namespace limn::captioner {
 namespace {
+
+constexpr index_t scene_side = 64;  // pixels of a drawn scene
 
 /// The images of a step, and what is said of them; self-critical training says it itself.
 struct Batch {
@@ -114,6 +117,8 @@ class CaptionTrainee final : public app::Trainee<Batch> {
             {"longest", o.longest},
             {"label_smoothing", o.label_smoothing},
             {"init", o.init},
+            {"encoder", o.encoder},
+            {"freeze_encoder", o.freeze_encoder},
             {"self_critical", o.self_critical},
             {"samples", o.samples},
             {"bleu_reward", o.bleu_reward}};
@@ -145,34 +150,6 @@ class CaptionTrainee final : public app::Trainee<Batch> {
   std::optional<SelfCritical> self_critical_;
 };
 
-/// Mean and 1 / deviation of each number of the training features (over places, for a grid), from at most 2000 images.
-void standardise(Captioner& captioner, const Source& source) {
-  const index_t size = captioner.architecture().features, count = std::min<index_t>(2000, source.training_size());
-  std::vector<double> sum(static_cast<std::size_t>(size)), squares(static_cast<std::size_t>(size));
-  index_t rows = 0;
-  for (index_t first = 0; first < count; first += 50) {
-    std::vector<index_t> images;
-    for (index_t i = first; i < std::min(first + 50, count); ++i) images.push_back(i * source.training_size() / count);
-    const auto features = source.training_input(0, images).features;
-    const Tensor<float> values =
-        reshape(captioner.architecture().attends() ? features.grid : features.pooled, {-1, size});
-    for (index_t r = 0; r < values.size(0); ++r, ++rows)
-      for (index_t c = 0; c < size; ++c) {
-        const double v = static_cast<double>(values.data()[r * size + c]);
-        sum[static_cast<std::size_t>(c)] += v;
-        squares[static_cast<std::size_t>(c)] += v * v;
-      }
-  }
-  const Tensor<float> mean({size}), scale({size});
-  for (index_t c = 0; c < size; ++c) {
-    const double m = sum[static_cast<std::size_t>(c)] / static_cast<double>(rows),
-                 variance = squares[static_cast<std::size_t>(c)] / static_cast<double>(rows) - m * m;
-    mean.data()[c] = static_cast<float>(m);
-    scale.data()[c] = static_cast<float>(1 / std::sqrt(std::max(variance, 1e-6)));
-  }
-  captioner.set_feature_scaling(mean, scale);
-}
-
 /// An untrained captioner for this source.
 Captioner new_captioner(const TrainOptions& options, const Source& source) {
   Architecture architecture;
@@ -182,10 +159,19 @@ Captioner new_captioner(const TrainOptions& options, const Source& source) {
   architecture.dropout = options.dropout;
   architecture.encoder = source.encoder();
   architecture.features = source.feature_size(architecture.attends());
-  architecture.cnn = {{32, 32, 64, 96, 96}, {2, 1, 2, 2, 1}};
+  architecture.own = options.encoder.empty() ? OwnEncoderConfig{{{32, 32, 64, 96, 96}, {2, 1, 2, 2, 1}}, scene_side}
+                                             : own_encoder_config(options.encoder);
   Captioner captioner(architecture, text::Vocabulary::build(source.vocabulary_captions(), options.min_count),
                       options.run.seed);
-  if (!captioner.reads_pictures()) standardise(captioner, source);
+  if (!options.encoder.empty()) captioner.load_encoder(options.encoder);
+  if (captioner.reads_pictures()) return captioner;
+  const bool grid = architecture.attends();
+  const auto scaling = app::feature_scaling(architecture.features, source.training_size(), 2000,
+                                            [&](const std::vector<index_t>& images) {
+                                              const auto features = source.training_input(0, images).features;
+                                              return grid ? features.grid : features.pooled;
+                                            });
+  captioner.set_feature_scaling(scaling.mean, scaling.scale);
   return captioner;
 }
 
@@ -200,24 +186,39 @@ Captioner initialised(const std::string& checkpoint, const Source& source, doubl
   return captioner;
 }
 
+/// What is trained on. `start` is the architecture of --init, where there is one.
+std::unique_ptr<Source> source_of(const TrainOptions& options, const Architecture* start) {
+  if (options.data == "scenes")
+    return scenes_source(options.run.seed, options.limit > 0 ? options.limit : 20000,
+                         options.validation > 0 ? options.validation : 500, start ? start->own.picture : scene_side);
+  DatasetOptions dataset{.folder = options.data,
+                         .features = options.features,
+                         .ratio = options.split_ratio,
+                         .seed = options.run.seed,
+                         .limit = options.limit,
+                         .validation = options.validation,
+                         .grid = start ? start->attends() : options.model == "attention",
+                         .quiet = options.run.quiet};
+  const bool reads_pictures = start ? start->encoder == "cnn" : !options.encoder.empty();
+  if (reads_pictures && !options.features.empty())
+    fail("--features", "this captioner reads the pictures themselves; leave --features out");
+  if (!reads_pictures && options.features.empty())
+    fail("--features", "training on a dataset needs its features file; make one with 'captioner features'");
+  if (reads_pictures) dataset.picture = start ? start->own.picture : own_encoder_config(options.encoder).picture;
+  return dataset_source(dataset);
+}
+
 }  // namespace
 
 int train(const TrainOptions& options) {
   const bool resuming = app::found_run(options.run);
   if (options.self_critical && options.init.empty() && !resuming)
     fail("--self-critical", "needs a trained captioner to start from; name its checkpoint with --init");
-  const bool scenes = options.data == "scenes";
-  if (!scenes && options.features.empty())
-    fail("--features", "training on a dataset needs its features file; make one with 'captioner features'");
-  Architecture architecture;
-  if (!options.init.empty()) architecture = Captioner::load(options.init).architecture();
-  const bool attends = options.init.empty() ? options.model == "attention" : architecture.attends();
-  const auto source = scenes ? scenes_source(options.run.seed, options.limit > 0 ? options.limit : 20000,
-                                             options.validation > 0 ? options.validation : 500, architecture.picture)
-                             : dataset_source(options.data, options.features, options.split_ratio, options.run.seed,
-                                              options.limit, options.validation, attends);
-  Captioner captioner =
-      options.init.empty() ? new_captioner(options, *source) : initialised(options.init, *source, options.dropout);
+  std::optional<Architecture> start;
+  if (!options.init.empty()) start = Captioner::load(options.init).architecture();
+  const auto source = source_of(options, start ? &*start : nullptr);
+  Captioner captioner = start ? initialised(options.init, *source, options.dropout) : new_captioner(options, *source);
+  if (options.freeze_encoder) captioner.freeze_encoder();
   if (!options.run.quiet)
     std::printf("%lld training images, %lld validation images, %lld words, %lld parameters\n",
                 static_cast<long long>(source->training_size()), static_cast<long long>(source->validation_size()),

@@ -10,7 +10,9 @@ namespace limn::captioner {
 struct TrainOptions {
   app::TrainingOptions run;  ///< its batch counts images, each with all its captions
   std::string data;          ///< a dataset folder, or "scenes"
-  std::string features;      ///< features file; not for scenes
+  std::string features;      ///< features file; not for scenes, nor where the captioner reads pictures itself
+  std::string encoder;       ///< checkpoint of `captioner distill`: the captioner reads pictures with this network
+  bool freeze_encoder = false;
   std::string split_ratio = "80/10/10";
   std::string model = "merge-concat";
   index_t limit = 0;       ///< images an epoch; 0: all (scenes: 20000)

@@ -9,6 +9,7 @@
 #include <limn/ops/concat.hpp>
 #include <limn/ops/conv1d.hpp>
 #include <limn/ops/conv2d.hpp>
+#include <limn/ops/conv2d_relu.hpp>
 #include <limn/ops/conv3d.hpp>
 #include <limn/ops/cross_entropy.hpp>
 #include <limn/ops/distance.hpp>

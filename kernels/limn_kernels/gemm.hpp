@@ -36,6 +36,28 @@ void gemm(Device device, const GemmShape& shape, T alpha, const T* a, const T* b
     dispatch_cpu("gemm", device, [&] { cpu::gemm(shape, alpha, a, b, beta, c); });
 }
 
+/// op(B) [k, n] packed once for many products, in the order in which this processor's kernel reads it: as many bytes as
+/// op(B), its columns rounded up to a whole tile. Float and double; on the CPU.
+template <class T>
+class PackedMatrix {
+ public:
+  /// b is [k, n], or [n, k] when transposed; ldb as in GemmShape. It is not needed afterwards.
+  PackedMatrix(index_t k, index_t n, bool transposed, const T* b, index_t ldb = 0);
+  ~PackedMatrix();
+  PackedMatrix(const PackedMatrix&) = delete;
+  PackedMatrix& operator=(const PackedMatrix&) = delete;
+
+  [[nodiscard]] index_t k() const { return k_; }
+  [[nodiscard]] index_t n() const { return n_; }
+  [[nodiscard]] index_t padded_n() const { return padded_n_; }
+  [[nodiscard]] const T* data() const { return data_; }
+  [[nodiscard]] std::size_t bytes() const { return static_cast<std::size_t>(k_ * padded_n_) * sizeof(T); }
+
+ private:
+  index_t k_, n_, padded_n_;
+  T* data_;
+};
+
 }  // namespace limn::inline LIMN_ABI::kernels
 
 #include <limn_kernels/cpu/gemm.hpp>

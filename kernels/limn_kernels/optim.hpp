@@ -54,6 +54,10 @@ struct AdadeltaRule {
   T lr, rho, epsilon, decay;
 };
 
+/// The sum of x^2, its terms joined in double.
+template <class T>
+[[nodiscard]] double sum_of_squares(Device device, index_t n, const T* x);
+
 /// Applies a rule to n elements. State arrays that a rule does not use may be null.
 template <class T, class Rule>
 void optimizer_update(Device device, const Rule& rule, index_t n, T* w, const T* g, T* a, T* b, T* c);

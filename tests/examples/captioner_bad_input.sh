@@ -1,62 +1,11 @@
 #!/bin/bash
 # Usage: captioner_bad_input.sh CAPTIONER SCENES
-# Bad input to `captioner`: each gives one line on standard error that names the file, the cause and, after a semicolon, the
-# remedy; exit status 2; and no file that was not there before. What is only unusual (CRLF, a broken image among good ones)
-# works. Everything it needs, it makes: ten scenes, a checkpoint, a features file.
+# Bad input to `captioner`: see checks.sh. What is only unusual (CRLF, a broken image among good ones) works. Everything it
+# needs, it makes: ten scenes, a checkpoint, a features file.
 set -u
-captioner=$(realpath "$1") scenes=$(realpath "$2")
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-mkdir "$scratch/work" && cd "$scratch/work" || exit 1
+captioner=$(realpath "$1") scenes=$(realpath "$2") program=captioner
+. "$(dirname "$(realpath "$0")")/checks.sh"
 unset LIMN_CAPTIONER_CHECKPOINT
-out=$scratch/out err=$scratch/err failures=0 checks=0
-
-fault() {
-  failures=$((failures + 1))
-  echo "FAILED: $1"
-  sed 's/^/  stderr: /' "$err" | cut -c1-300
-}
-
-# refuses NAME FILE COMMAND...: as said above; FILE is a part of the line that must be there.
-refuses() {
-  local name=$1 file=$2 status=0 before
-  shift 2
-  checks=$((checks + 1))
-  before=$(find . -type f -printf '%p %s\n' | sort)
-  "$@" >"$out" 2>"$err" || status=$?
-  [ "$status" = 2 ] || fault "$name: exit status $status, not 2"
-  [ "$(wc -l <"$err")" = 1 ] || fault "$name: not one line"
-  grep -qE '^captioner: .+: .+; .+' "$err" || fault "$name: the line has no cause or no remedy"
-  grep -qF -- "$file" "$err" || fault "$name: the line does not name $file"
-  [ "$before" = "$(find . -type f -printf '%p %s\n' | sort)" ] || fault "$name: files were written"
-}
-
-# works NAME COMMAND...: exit status 0.
-works() {
-  local name=$1 status=0
-  shift
-  checks=$((checks + 1))
-  "$@" >"$out" 2>"$err" || status=$?
-  [ "$status" = 0 ] || fault "$name: exit status $status"
-}
-
-# expect NAME CONDITION...: of the last command's $out and $err.
-expect() {
-  local name=$1
-  shift
-  checks=$((checks + 1))
-  "$@" || fault "$name"
-}
-
-# safetensors FILE HEADER BYTES [LENGTH]: BYTES zeros of data; LENGTH: what the file says of its header's length.
-safetensors() {
-  local length=${4:-${#2}} i
-  {
-    for i in 0 8 16 24 32 40 48 56; do printf "\\x$(printf %x $((length >> i & 255)))"; done
-    printf %s "$2"
-    head -c "$3" /dev/zero
-  } >"$1"
-}
 
 # ---------------------------------------------------------------------------------------------------- what the cases are made of
 "$scenes" --out data --train 6 --val 2 --test 2 --size 32 --quiet || exit 1
@@ -112,10 +61,6 @@ refuses "a full disk under training" full/ bash -c "trap '' XFSZ; ulimit -f 4; e
 
 # -------------------------------------------------------------------------------------------------------------- checkpoints
 caption_by() { refuses "checkpoint: $1" "$2" "$captioner" caption good.png --checkpoint "$2"; }
-patched() { # FROM TO OFFSET BYTES
-  cp "$1" "$2"
-  printf "$4" | dd of="$2" bs=1 seek="$3" conv=notrunc status=none
-}
 size=$(stat -c %s model.safetensors)
 caption_by "missing" absent.safetensors
 caption_by "a text" text.png
@@ -131,21 +76,12 @@ tensor dtype.safetensors '"F99"' '[16]' '[0,64]' ''
 tensor shape.safetensors '"F32"' '[1099511627776,1099511627776]' '[0,64]' ''
 tensor offsets.safetensors '"F32"' '[16]' '[0,6400]' ''
 tensor overlap.safetensors '"F32"' '[16]' '[0,64]' ',"b":{"dtype":"F32","shape":[8],"data_offsets":[32,64]}'
-length=$(od -An -tu8 -N8 model.safetensors | tr -d ' ')
-header=$(tail -c +9 model.safetensors | head -c "$length")
-claims() { # FILE FROM TO: the header says something else
-  safetensors "$1" "${header/"$2"/"$3"}" 0
-  tail -c +$((9 + length)) model.safetensors >>"$1"
-}
-claims units.safetensors '\"units\":8' '\"units\":9'
-claims memory.safetensors '\"units\":8' '\"units\":900000'
-claims widths.safetensors '\"cnn_widths\":[' '\"cnn_widths\":[-1,'
-claims picture.safetensors '\"picture\":64' '\"picture\":999999'
-claims model.claim '\"model\":\"attention\"' '\"model\":\"nosuch\"'
-for claim in units.safetensors memory.safetensors widths.safetensors picture.safetensors model.claim; do
-  expect "the claim is another header" [ "$(wc -c <$claim)" != 0 -a "$(cmp -s $claim model.safetensors && echo same)" = "" ]
-  caption_by "whose architecture lies" $claim
-done
+claims model.safetensors units.safetensors '\"units\":8' '\"units\":9'
+claims model.safetensors memory.safetensors '\"units\":8' '\"units\":900000'
+claims model.safetensors widths.safetensors '\"cnn_widths\":[' '\"cnn_widths\":[-1,'
+claims model.safetensors picture.safetensors '\"picture\":64' '\"picture\":999999'
+claims model.safetensors model.claim '\"model\":\"attention\"' '\"model\":\"nosuch\"'
+for claim in units.safetensors memory.safetensors widths.safetensors picture.safetensors model.claim; do caption_by "whose architecture lies" $claim; done
 for lie in dtype shape offsets overlap; do caption_by "$lie lies" $lie.safetensors; done
 patched model.safetensors nan.safetensors $((size - 4)) '\000\000\300\177'
 caption_by "NaN in the weights" nan.safetensors
@@ -191,6 +127,10 @@ refuses "a dataset that is not there" absent score absent $model
 refuses "a folder without captions" nothing score nothing $model
 refuses "a split that is not there" --split "$captioner" eval --data data --split nosuch $model
 refuses "training on features of other images" short.features "$captioner" train --data data --features short.features --out new --quiet
+refuses "self-critical training of nothing" --self-critical "$captioner" train --data data --features alpha.features --out new --self-critical --quiet
+refuses "self-critical training of a captioner of another encoder" merge.safetensors "$captioner" train --data data --features beta.features --out new --init merge.safetensors --self-critical --quiet
+refuses "features for a captioner that reads pictures" --features "$captioner" train --data data --features alpha.features --out new --init model.safetensors --quiet
+refuses "an encoder that is a captioner of features" merge.safetensors "$captioner" train --data data --encoder merge.safetensors --out new --quiet
+refuses "distilling features without a grid" alpha.features "$captioner" distill --data data --features alpha.features --out new --quiet
 
-echo "$checks checks, $failures failures"
-[ "$failures" = 0 ]
+finish

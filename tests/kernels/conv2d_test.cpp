@@ -60,6 +60,7 @@ double largest_error(const std::vector<double>& expected, Run&& run) {
 
 template <class T>
 void check(kernels::Conv2dShape s, Generator& generator, double unit) {
+  s.winograd = kernels::Winograd::off;  // winograd_test.cpp has its errors
   INFO("n " << s.n << " c " << s.c << " h " << s.h << " w " << s.w << " oc " << s.oc << " kernel " << s.kh << " "
             << s.kw << " out " << s.oh << " " << s.ow << " stride " << s.stride_h << " " << s.stride_w << " pad "
             << s.pad_top << " " << s.pad_left << " dilation " << s.dilation_h << " " << s.dilation_w << " groups "
@@ -127,6 +128,26 @@ TEST_CASE("conv2d agrees where a group fills several blocks of rows, depth and p
   check<float>(with_outputs({2, 6, 61, 67, 6, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 6}), generator,
                1.2e-7);  // depthwise, long planes
   check<float>(with_outputs({1, 2, 3, 2200, 2, 1, 5, 0, 0, 1, 2, 0, 2, 1, 1, 2}), generator, 1.2e-7);
+}
+
+TEST_CASE("conv2d: 3 x 3 depthwise planes of every width around the vectors', stride 1 and 2, with a multiplier") {
+  Generator generator(14);
+  for (index_t size = 1; size <= 70; size += size < 20 ? 1 : 5)
+    for (const index_t stride : {1, 2})
+      check<float>(
+          with_outputs({2, 3, 1 + size % 7, size, size % 3 == 0 ? 6 : 3, 3, 3, 0, 0, stride, stride, 1, 1, 1, 1, 3}),
+          generator, 1.2e-7);
+  check<double>(with_outputs({2, 3, 9, 21, 3, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 3}), generator, 2.3e-16);
+}
+
+TEST_CASE("conv2d: strides as large as the kernel, kernels that skip pixels, gradients of every remainder") {
+  Generator generator(15);
+  check<float>(with_outputs({2, 3, 64, 48, 20, 16, 16, 0, 0, 16, 16, 0, 0}), generator, 1.2e-7);  // patches
+  check<float>(with_outputs({2, 5, 17, 23, 20, 1, 1, 0, 0, 3, 2, 0, 0}), generator, 1.2e-7);
+  check<float>(with_outputs({1, 4, 33, 40, 9, 2, 3, 0, 0, 4, 5, 1, 2, 3, 1}), generator, 1.2e-7);
+  check<float>(with_outputs({3, 32, 16, 16, 40, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);  // planes of 2^8
+  check<float>(with_outputs({1, 512, 6, 7, 30, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);   // weights of 2^9
+  check<float>(with_outputs({1, 2, 5, 96, 17, 3, 3, 0, 0, 1, 1, 1, 1}), generator, 1.2e-7);    // tiles along the rows
 }
 
 TEST_CASE("conv2d of two-byte floats is summed in float and rounded once") {

@@ -1,11 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
 #include <limn/core/random.hpp>
-#include <limn_kernels/gemm.hpp>
+#include <limn_kernels/linear.hpp>
+#include <limn_kernels/pointwise.hpp>
 
 using namespace limn;
 
@@ -38,9 +40,9 @@ std::vector<double> naive(const kernels::GemmShape& s, double alpha, const std::
 
 template <class T>
 void check(kernels::GemmShape s, double alpha, double beta, Generator& generator, double unit) {
-  s.lda = (s.transpose_a ? s.m : s.k) + generator.below(3);
-  s.ldb = (s.transpose_b ? s.k : s.n) + generator.below(3);
-  s.ldc = s.n + generator.below(3);
+  if (s.lda == 0) s.lda = (s.transpose_a ? s.m : s.k) + generator.below(3);
+  if (s.ldb == 0) s.ldb = (s.transpose_b ? s.k : s.n) + generator.below(3);
+  if (s.ldc == 0) s.ldc = s.n + generator.below(3);
   const auto a = random_values((s.transpose_a ? s.k : s.m) * s.lda, generator),
              b = random_values((s.transpose_b ? s.n : s.k) * s.ldb, generator);
   auto c = random_values(s.m * s.ldc, generator);
@@ -98,8 +100,20 @@ TEST_CASE("gemm agrees over several blocks of every dimension") {
                         {400, 33, 520, true, false},
                         {2, 64, 700, false, false},
                         {14, 320, 513, true, true},
-                        {800, 17, 3}})
+                        {800, 17, 3},
+                        {33, 200, 1100, false, true},
+                        {170, 31, 40, true, false}})
     check<float>(s, 1, 0.5, generator, 1.2e-7);
+}
+
+TEST_CASE("gemm agrees where the rows of its matrices fall on the same lines of a cache") {
+  Generator generator(8);
+  for (const bool ta : {false, true})
+    for (const bool tb : {false, true}) {
+      check<float>({35, 70, 600, ta, tb, 1024, 1024, 1024}, -1, 0, generator, 1.2e-7);
+      check<float>({180, 40, 20, ta, tb, 1024, 1024, 2048}, 1, 1, generator, 1.2e-7);
+      check<double>({20, 300, 30, ta, tb, 512, 512, 512}, 1, 0.5, generator, 2.3e-16);
+    }
 }
 
 TEST_CASE("gemm of bf16 rounds once, gemm of integers is exact") {
@@ -114,4 +128,55 @@ TEST_CASE("gemm of bf16 rounds once, gemm of integers is exact") {
   std::vector<std::int64_t> ic(4);
   kernels::gemm<std::int64_t>(cpu_device, {2, 2, 2, true, false}, 1, ia.data(), ib.data(), 0, ic.data());
   CHECK(ic == std::vector<std::int64_t>{4, -2, 6, -2});
+}
+
+TEST_CASE("linear of packed weights agrees with three loops, with the same bits on any number of threads") {
+  Generator generator(9);
+  for (int trial = 0; trial < 60; ++trial) {
+    index_t m = 1 + generator.below(40), n = 1 + generator.below(70), k = generator.below(71);
+    if (trial % 10 == 0) k += 600;
+    if (trial % 15 == 0) n += 300;
+    const kernels::GemmShape s{m, n, k, false, true, k, k, n};
+    const auto a = random_values(m * k, generator), w = random_values(n * k, generator);
+    const auto expected = naive(s, 1, a, w, 0, random_values(m * n, generator));
+    const std::vector<float> ta(a.begin(), a.end()), tw(w.begin(), w.end());
+    const kernels::PackedMatrix<float> packed(k, n, true, tw.data());
+    std::vector<std::vector<float>> results;
+    for (const int threads : {1, 2, 7}) {
+      kernels::set_thread_count(threads);
+      results.emplace_back(static_cast<std::size_t>(m * n), 7.F);
+      kernels::linear<float>(cpu_device, m, ta.data(), packed, {}, results.back().data());
+    }
+    double largest = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      largest = std::fmax(largest, std::abs(static_cast<double>(results[0][i]) - expected[i]));
+    INFO("m " << m << " n " << n << " k " << k);
+    CHECK(largest <= 1.2e-7 * static_cast<double>(k + 1));
+    CHECK(results[0] == results[1]);
+    CHECK(results[0] == results[2]);
+  }
+}
+
+TEST_CASE("the epilogue of linear gives the bits of a product, a sum and a function one after the other") {
+  Generator generator(10);
+  using kernels::Activation;
+  for (const auto activation : {Activation::none, Activation::relu, Activation::gelu, Activation::gelu_tanh,
+                                Activation::silu, Activation::tanh, Activation::sigmoid})
+    for (const auto& [m, n, k] : {std::array<index_t, 3>{3, 70, 100}, {33, 300, 20}, {200, 17, 600}, {5, 9, 0}}) {
+      const auto a = random_values(m * k, generator), w = random_values(n * k, generator),
+                 b = random_values(n, generator);
+      const std::vector<float> ta(a.begin(), a.end()), tw(w.begin(), w.end()), tb(b.begin(), b.end());
+      std::vector<float> fused(static_cast<std::size_t>(m * n)), apart(fused.size());
+      kernels::linear<float>(cpu_device, {m, n, k}, ta.data(), tw.data(), {tb.data(), activation}, fused.data());
+      kernels::linear<float>(cpu_device, {m, n, k}, ta.data(), tw.data(), {}, apart.data());
+      for (std::size_t i = 0; i < apart.size(); ++i) apart[i] += tb[i % static_cast<std::size_t>(n)];
+      const auto apply = [&](auto f) { kernels::unary(cpu_device, m * n, apart.data(), apart.data(), f); };
+      if (activation == Activation::relu) apply(kernels::Relu{});
+      if (activation == Activation::gelu) apply(kernels::Gelu{});
+      if (activation == Activation::gelu_tanh) apply(kernels::GeluTanh{});
+      if (activation == Activation::silu) apply(kernels::Silu{});
+      if (activation == Activation::tanh) apply(kernels::Tanh{});
+      if (activation == Activation::sigmoid) apply(kernels::Sigmoid{});
+      CHECK(fused == apart);
+    }
 }

@@ -89,7 +89,8 @@ bool available(Isa isa) { return isa <= kernels::isa(); }
 }  // namespace
 
 TEST_CASE("exp is within 1 ulp for every float, subnormal results included"){
-    CHECK_ULP(exp, std::exp, 1.0)} TEST_CASE("expm1 is within 1.5 ulp"){
+    CHECK_ULP(exp, std::exp, 1.0)} TEST_CASE("exp2 is within 1.5 ulp for every float, subnormal results included"){
+    CHECK_ULP(exp2, std::exp2, 1.5)} TEST_CASE("expm1 is within 1.5 ulp"){
     CHECK_ULP(expm1, std::expm1, 1.5)} TEST_CASE("log is within 1.5 ulp, also for subnormal numbers"){
     CHECK_ULP(log, std::log, 1.5)} TEST_CASE("log1p is within 2.5 ulp"){
     CHECK_ULP(log1p, std::log1p, 2.5)} TEST_CASE("tanh is within 2.5 ulp"){

@@ -6,6 +6,7 @@ namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
     for (index_t i = 0; i < n; i += lanes<T>) store<T>(y + i, name(load<T>(x + i))); \
   }
 LIMN_TEST_RUN(exp)
+LIMN_TEST_RUN(exp2)
 LIMN_TEST_RUN(expm1)
 LIMN_TEST_RUN(log)
 LIMN_TEST_RUN(log1p)

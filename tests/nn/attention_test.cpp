@@ -108,6 +108,19 @@ TEST_CASE("MultiheadAttention: keys and values of other widths; dropout in train
   CHECK(m.attention(m.query, key, value).output.shape() == Shape{2, 3, 8});
 }
 
+TEST_CASE("MultiheadAttention: the output is the same without its weights") {
+  const Model m;
+  Tensor<bool> hidden = zeros<bool>({2, 5});
+  hidden.at({0, 4}) = hidden.at({1, 0}) = true;
+  for (const bool causal : {false, true}) {
+    const auto full = m.attention(m.query, m.key, m.value, Call{.key_padding_mask = hidden, .causal = causal});
+    const auto lean =
+        m.attention(m.query, m.key, m.value, Call{.key_padding_mask = hidden, .causal = causal, .need_weights = false});
+    CHECK(difference(full.output, lean.output) < 1e-12);
+    CHECK(!lean.weights.defined());
+  }
+}
+
 TEST_CASE("MultiheadAttention says what does not fit") {
   const Model m;
   Generator generator(1);

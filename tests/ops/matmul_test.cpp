@@ -59,9 +59,12 @@ TEST_CASE("matmul drops the axis of an operand of rank 1") {
 }
 
 TEST_CASE("linear is x w^T + b over the last axis") {
-  check_op("matmul", "linear with bias", {{2, 3, 4}, {5, 4}, {5}},
-           [](const auto& in) { return linear(in[0], in[1], in[2]); });
-  check_op("matmul", "linear of a vector", {{4}, {5, 4}}, [](const auto& in) { return linear(in[0], in[1]); });
+  const auto layer = [](const auto& in) { return linear(in[0], in[1], in.size() > 2 ? in[2] : decltype(in[0] + 0){}); };
+  check_op("linear", "with bias", {{2, 3, 4}, {5, 4}, {5}}, layer);
+  check_op("linear", "of a vector", {{4}, {5, 4}}, layer);
+  check_op("linear", "of a matrix, one output", {{3, 4}, {1, 4}, {1}}, layer);
+  check_op("linear", "of nothing", {{0, 4}, {5, 4}, {5}}, layer);
+  check_op("linear", "of more than a tile", {{37, 19}, {35, 19}, {35}}, layer);
   CHECK_THROWS_WITH_AS((void)linear(zeros({2, 3}), zeros({5, 4})),
                        "linear: x of shape [2, 3] does not end in the 4 inputs of w [5, 4]", Error);
 }

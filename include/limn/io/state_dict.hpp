@@ -81,18 +81,20 @@ void load_state(const Source& source, const NamedTensors<T>& tensors, const Stat
   if (!report.fits()) fail(where, "does not fit the model: ", report.text(), "; use the weights of this architecture");
   for (const auto& [name, tensor] : tensors) {
     const std::string in_file = options.rename ? options.rename(name) : name;
-    if (source.contains(in_file)) detail::check_convertible<T>(source.info(in_file).dtype, where, in_file);
+    if (!source.contains(in_file)) continue;
+    detail::check_convertible<T>(source.info(in_file).dtype, where, in_file);
+    if (is_floating<T> && options.reject_nan && !detail::finite_in_file<T>(source, in_file))
+      fail(where, "the tensor ", in_quotes(in_file),
+           " holds NaN or infinite values; the training diverged or the file is damaged, use another one");
   }
   for (const auto& [name, tensor] : tensors) {
     const std::string in_file = options.rename ? options.rename(name) : name;
     if (!source.contains(in_file)) continue;
-    const Tensor<T> loaded = load_tensor<T>(source, in_file);
-    if constexpr (is_floating<T>) {
-      if (options.reject_nan && !detail::all_finite(loaded))
-        fail(where, "the tensor ", in_quotes(in_file),
-             " holds NaN or infinite values; the training diverged or the file is damaged, use another one");
-    }
-    detail::assign(loaded, tensor);
+    // Straight into the model's own memory where that is possible: a network is never in memory twice.
+    if (tensor.device() == cpu_device && tensor.is_contiguous())
+      detail::read_into(source, in_file, tensor.detach());
+    else
+      detail::assign(load_tensor<T>(source, in_file), tensor);
   }
 }
 

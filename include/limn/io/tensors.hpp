@@ -82,11 +82,29 @@ void assign(const Tensor<T>& loaded, const Tensor<T>& tensor) {
   copy_into(moved, tensor);
 }
 
-template <class T>
-[[nodiscard]] bool all_finite(const Tensor<T>& x) {
-  for (index_t i = 0, n = x.numel(); i < n; ++i)
-    if (!std::isfinite(static_cast<compute_t<T>>(x.data()[i]))) return false;
-  return true;
+/// Is every element of tensor `name`, as a T, a finite number? Reads a megabyte at a time where the source can.
+template <class T, class Source>
+[[nodiscard]] bool finite_in_file(const Source& source, const std::string& name) {
+  const TensorInfo& info = source.info(name);
+  const auto finite = [&](std::span<const std::byte> bytes, index_t count) {
+    std::vector<T> values(static_cast<std::size_t>(count));
+    convert_elements(info.dtype, bytes, values.data());
+    return std::all_of(values.begin(), values.end(),
+                       [](const T& value) { return std::isfinite(static_cast<compute_t<T>>(value)); });
+  };
+  std::vector<std::byte> bytes;
+  if constexpr (requires { source.read_rows(name, index_t{}, index_t{}, bytes); }) {
+    const index_t rows = info.shape.empty() || info.bytes() == 0 ? 0 : info.shape[0];
+    const index_t row = rows > 0 ? info.bytes() / rows : 1, step = std::max<index_t>(1, (index_t{1} << 20) / row);
+    for (index_t first = 0; first < rows; first += step) {
+      const index_t count = std::min(step, rows - first);
+      bytes.resize(static_cast<std::size_t>(count * row));
+      source.read_rows(name, first, count, bytes);
+      if (!finite(bytes, count * (info.numel() / rows))) return false;
+    }
+    if (rows > 0) return true;
+  }
+  return finite(source.read_bytes(name), info.numel());
 }
 
 }  // namespace detail

@@ -40,6 +40,9 @@ class Weights {
   [[nodiscard]] std::vector<std::byte> read_bytes(const std::string& name) const {
     return file_of(name).read_bytes(name);
   }
+  void read_rows(const std::string& name, index_t first, index_t count, std::span<std::byte> bytes) const {
+    file_of(name).read_rows(name, first, count, bytes);
+  }
   template <class T>
   [[nodiscard]] std::vector<T> read_as(const std::string& name) const {
     return file_of(name).template read_as<T>(name);

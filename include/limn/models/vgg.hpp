@@ -6,9 +6,8 @@
 #include <limn/nn/conv.hpp>
 #include <limn/nn/linear.hpp>
 #include <limn/nn/norm.hpp>
-#include <limn/ops/activation.hpp>
+#include <limn/ops/conv2d_relu.hpp>
 #include <limn/ops/dropout.hpp>
-#include <limn/ops/pool2d.hpp>
 
 namespace limn::inline LIMN_ABI::models {
 
@@ -113,17 +112,25 @@ struct VGG {
     Tensor<T> y = x;
     std::size_t next = 0;
     index_t index = 0;
-    for (const index_t width : self.config.widths) {
-      if (width == 0) {
-        y = max_pool2d(y, 2);
+    bool fused = false;  // the layer before this pool has pooled
+    const std::vector<index_t>& widths = self.config.widths;
+    for (std::size_t i = 0; i < widths.size(); ++i) {
+      if (widths[i] == 0) {
+        if (!fused) y = max_pool2d(y, 2);
         if (pooled) pooled(index, y);
+        fused = false;
         ++index;
         continue;
       }
       auto& layer = self.layers[next++];
-      y = layer.conv(y);
-      if (self.config.batch_norm) y = layer.norm(y);
-      y = relu(y);
+      const nn::Conv2d<T>& conv = layer.conv;
+      fused = !self.config.batch_norm && i + 1 < widths.size() && widths[i + 1] == 0;
+      if (self.config.batch_norm)
+        y = relu(layer.norm(conv(y)));
+      else if (fused)
+        y = conv2d_relu_max_pool2d(y, conv.weight, conv.bias, conv.options);
+      else
+        y = conv2d_relu(y, conv.weight, conv.bias, conv.options);
       index += self.config.batch_norm ? 3 : 2;
     }
     return y;

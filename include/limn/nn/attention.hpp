@@ -28,6 +28,7 @@ struct MultiheadAttentionCall {
   Tensor<bool> key_padding_mask{};  ///< [batch, Tk]
   Tensor<T> key_padding_added{};    ///< [batch, Tk]
   bool causal = false;              ///< query i sees keys 0..i only (and those that bias_kv and zero_attn add)
+  bool need_weights = true;         ///< false: the result's weights are undefined, and nothing of their size is made
   bool average_weights = true;      ///< weights [batch, Tq, Tk] instead of [batch, heads, Tq, Tk]
   Generator* generator = nullptr;   ///< needed when training with dropout
 };
@@ -112,9 +113,13 @@ struct MultiheadAttention {
     }
     const AttentionMask<T> mask = masks(call, batch, queries, given, k.size(1) - given);
     const AttentionOptions how{.dropout = training ? options.dropout : 0, .generator = call.generator};
+    const auto join = [&](const Tensor<T>& x) {
+      return batch_major(out_proj(reshape(permute(x, {0, 2, 1, 3}), {batch, queries, embed})));
+    };
+    if (!call.need_weights)
+      return {join(scaled_dot_product_attention(split_heads(q), split_heads(k), split_heads(v), mask, how)), {}};
     const Tensor<T> weights = attention_weights(split_heads(q), split_heads(k), mask, how);
-    const Tensor<T> joined = reshape(permute(matmul(weights, split_heads(v)), {0, 2, 1, 3}), {batch, queries, embed});
-    return {batch_major(out_proj(joined)), call.average_weights ? mean(weights, {1}) : weights};
+    return {join(matmul(weights, split_heads(v))), call.average_weights ? mean(weights, {1}) : weights};
   }
 
  private:

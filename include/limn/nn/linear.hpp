@@ -1,6 +1,8 @@
 #pragma once
 // Linear: y = x w^T + b.
 
+#include <memory>
+
 #include <limn/nn/init.hpp>
 #include <limn/nn/module.hpp>
 #include <limn/ops/matmul.hpp>
@@ -23,7 +25,23 @@ struct Linear {
     visit("bias", bias);
   }
   /// x [..., in] -> [..., out]
-  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const { return linear(x, weight, bias); }
+  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const {
+    if (packed_ && !grad_enabled() && packed_from_ == weight.data()) return linear(x, *packed_, bias);
+    return linear(x, weight, bias);
+  }
+
+  /// Copies the weight into the order in which the kernel reads it, for calls under NoGradGuard
+  /// (docs/kernels/gemm.md says what that gains). The copy does not follow later writes to the weight: call prepack()
+  /// again after them (docs/decisions/0009-packed-weights.md).
+  void prepack() {
+    packed_ = std::make_shared<const kernels::PackedMatrix<T>>(weight.size(1), weight.size(0), true,
+                                                               limn::detail::packed(weight).data());
+    packed_from_ = weight.data();
+  }
+
+ private:
+  std::shared_ptr<const kernels::PackedMatrix<T>> packed_;
+  const T* packed_from_ = nullptr;
 };
 
 }  // namespace limn::inline LIMN_ABI::nn

@@ -39,6 +39,12 @@ struct FeedForward {
   }
 };
 
+template <class T>
+[[nodiscard]] MultiheadAttentionCall<T> without_weights(MultiheadAttentionCall<T> call) {
+  call.need_weights = false;
+  return call;
+}
+
 }  // namespace detail
 
 /// torch.nn.TransformerEncoderLayer: x + attention(x), then x + feedforward(x), each normalised before or after.
@@ -72,7 +78,7 @@ struct TransformerEncoderLayer {
   [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x, const MultiheadAttentionCall<T>& call = {}) const {
     const detail::FeedForward<T> forward{options, training};
     const auto attend = [&](const Tensor<T>& v) {
-      return forward.drop(self_attn(v, v, v, call).output, call.generator);
+      return forward.drop(self_attn(v, v, v, detail::without_weights(call)).output, call.generator);
     };
     const auto widen = [&](const Tensor<T>& v) {
       return forward.drop(forward(linear1, linear2, v, call.generator), call.generator);
@@ -125,10 +131,11 @@ struct TransformerDecoderLayer {
     memory_call.generator = call.generator;
     const detail::FeedForward<T> forward{options, training};
     const auto attend = [&](const Tensor<T>& v) {
-      return forward.drop(self_attn(v, v, v, call).output, call.generator);
+      return forward.drop(self_attn(v, v, v, detail::without_weights(call)).output, call.generator);
     };
     const auto look = [&](const Tensor<T>& v) {
-      return forward.drop(multihead_attn(v, memory, memory, memory_call).output, call.generator);
+      return forward.drop(multihead_attn(v, memory, memory, detail::without_weights(memory_call)).output,
+                          call.generator);
     };
     const auto widen = [&](const Tensor<T>& v) {
       return forward.drop(forward(linear1, linear2, v, call.generator), call.generator);

@@ -26,6 +26,8 @@ struct Conv2dOptions {
   index_t groups = 1;
   Pair padding_end = -1;  ///< zeros at the bottom and the right; negative: as padding
   bool same = false;  ///< as much padding as keeps the size (stride 1); an odd unit goes to the bottom and the right
+  /// Whether 3 x 3 kernels may use Winograd's algorithm (float on the CPU; docs/decisions/0007-winograd.md).
+  kernels::Winograd winograd = kernels::default_winograd();
 };
 
 struct ConvTranspose2dOptions {
@@ -34,6 +36,7 @@ struct ConvTranspose2dOptions {
   Pair output_padding = 0;  ///< rows at the bottom and columns at the right added to the result
   index_t groups = 1;
   Pair dilation = 1;
+  kernels::Winograd winograd = kernels::default_winograd();  ///< as in Conv2dOptions
 };
 
 namespace detail {
@@ -95,15 +98,14 @@ inline void check_conv_options(const char* op, Pair stride, Pair dilation, index
 
 }  // namespace detail
 
-/// y[n, o, oy, ox] = b[o] + sum over c, i, j of w[o, c, i, j] x[n, c, oy stride + i dilation - padding, ...]
-/// (cross-correlation). x [N, C, H, W], w [O, C / groups, kh, kw], b [O] or undefined -> [N, O, OH, OW], OH = (H +
-/// padding + padding_end - dilation (kh - 1) - 1) / stride + 1, rounded down.
+namespace detail {
+/// Checks what conv2d is called with.
 template <class T>
-[[nodiscard]] Tensor<T> conv2d(const Tensor<T>& x, const Tensor<T>& w, const Tensor<T>& b = {},
-                               const Conv2dOptions& options = {}) {
+[[nodiscard]] kernels::Conv2dShape conv2d_shape(const Tensor<T>& x, const Tensor<T>& w, const Tensor<T>& b,
+                                                const Conv2dOptions& options) {
   check_rank("conv2d", "x", x.shape(), 4);
   check_rank("conv2d", "w", w.shape(), 4);
-  detail::check_conv_options("conv2d", options.stride, options.dilation, options.groups);
+  check_conv_options("conv2d", options.stride, options.dilation, options.groups);
   const index_t groups = options.groups;
   if (x.size(1) != w.size(1) * groups)
     fail("conv2d", "x has ", x.size(1), " channels ", x.shape(), " but w ", w.shape(), " with groups=", groups,
@@ -124,23 +126,33 @@ template <class T>
   if (room_h < 0 || room_w < 0 || w.size(2) < 1 || w.size(3) < 1)
     fail("conv2d", "the kernel of w ", w.shape(), " with dilation ", options.dilation, " is larger than x ", x.shape(),
          " with padding ", start);
-  const kernels::Conv2dShape s{x.size(0),
-                               x.size(1),
-                               x.size(2),
-                               x.size(3),
-                               w.size(0),
-                               w.size(2),
-                               w.size(3),
-                               room_h / options.stride.h + 1,
-                               room_w / options.stride.w + 1,
-                               options.stride.h,
-                               options.stride.w,
-                               start.h,
-                               start.w,
-                               options.dilation.h,
-                               options.dilation.w,
-                               groups};
-  return detail::conv2d_forward(s, x, w, b);
+  return {x.size(0),
+          x.size(1),
+          x.size(2),
+          x.size(3),
+          w.size(0),
+          w.size(2),
+          w.size(3),
+          room_h / options.stride.h + 1,
+          room_w / options.stride.w + 1,
+          options.stride.h,
+          options.stride.w,
+          start.h,
+          start.w,
+          options.dilation.h,
+          options.dilation.w,
+          groups,
+          options.winograd};
+}
+}  // namespace detail
+
+/// y[n, o, oy, ox] = b[o] + sum over c, i, j of w[o, c, i, j] x[n, c, oy stride + i dilation - padding, ...]
+/// (cross-correlation). x [N, C, H, W], w [O, C / groups, kh, kw], b [O] or undefined -> [N, O, OH, OW], OH = (H +
+/// padding + padding_end - dilation (kh - 1) - 1) / stride + 1, rounded down.
+template <class T>
+[[nodiscard]] Tensor<T> conv2d(const Tensor<T>& x, const Tensor<T>& w, const Tensor<T>& b = {},
+                               const Conv2dOptions& options = {}) {
+  return detail::conv2d_forward(detail::conv2d_shape(x, w, b, options), x, w, b);
 }
 
 /// The transpose of conv2d, as a layer that enlarges. x [N, C, H, W], w [C, O / groups, kh, kw], b [O] or undefined ->
@@ -185,7 +197,8 @@ template <class T>
                                options.padding.w,
                                options.dilation.h,
                                options.dilation.w,
-                               options.groups};
+                               options.groups,
+                               options.winograd};
   const Tensor<T> y = detail::conv2d_data_gradient(s, x, w);
   return b.defined() ? y + reshape(b, {1, outputs, 1, 1}) : y;
 }

@@ -1,8 +1,11 @@
 #pragma once
 // matmul: matrix products with NumPy's batching; linear: x w^T + b.
 
+#include <algorithm>
+
 #include <limn/ops/arithmetic.hpp>
 #include <limn/ops/view.hpp>
+#include <limn_kernels/linear.hpp>
 #include <limn_kernels/matmul.hpp>
 
 namespace limn::inline LIMN_ABI {
@@ -104,8 +107,63 @@ template <class T>
   check_rank("linear", "w", w.shape(), 2);
   if (x.rank() == 0 || x.size(-1) != w.size(1))
     fail("linear", "x of shape ", x.shape(), " does not end in the ", w.size(1), " inputs of w ", w.shape());
-  const Tensor<T> y = matmul(x, transpose(w));
-  return b.defined() ? y + b : y;
+  const index_t in = w.size(1), out = w.size(0), rows = x.numel() / std::max<index_t>(in, 1);
+  if constexpr (!std::is_floating_point_v<T>) {
+    const Tensor<T> y = matmul(x, transpose(w));
+    return b.defined() ? y + b : y;
+  } else {
+    if (in == 0 || (b.defined() && b.shape() != Shape{out})) {
+      const Tensor<T> y = matmul(x, transpose(w));
+      return b.defined() ? y + b : y;
+    }
+    Shape shape = x.shape();
+    shape[x.rank() - 1] = out;
+    const auto product = [device = x.device()](const kernels::GemmShape& s, const Tensor<T>& p, const Tensor<T>& q,
+                                               T beta, const Tensor<T>& to) {
+      kernels::gemm<T>(device, s, T(1), detail::packed(p).data(), detail::packed(q).data(), beta, to.data());
+    };
+    Tensor<T> y(shape, x.device());
+    if (x.device() == cpu_device) {
+      kernels::linear<T>(x.device(), {rows, out, in}, detail::packed(x).data(), detail::packed(w).data(),
+                         {b.defined() ? detail::packed(b).data() : nullptr, kernels::Activation::none}, y.data());
+    } else {  // GPUs have no kernel that repeats the bias's row
+      product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, T(0), y);
+      if (b.defined()) y = y + b.detach();
+    }
+
+    return record("linear", y, {x, w, b}, [x, w, b, rows, in, out, product](const Tensor<T>& dy) -> Grads<T> {
+      Grads<T> d(3);
+      if (b.requires_grad()) d[2] = sum_to(reshape(dy, {rows, out}), {out});
+      if (grad_enabled()) {
+        if (x.requires_grad()) d[0] = matmul(dy, w);
+        if (w.requires_grad()) d[1] = matmul(transpose(reshape(dy, {rows, out})), reshape(x, {rows, in}));
+        return d;
+      }
+      if (x.requires_grad()) {
+        d[0] = Tensor<T>(x.shape(), x.device());
+        product({.m = rows, .n = in, .k = out}, dy, w, T(0), d[0]);
+      }
+      if (w.requires_grad()) {
+        d[1] = Tensor<T>(w.shape(), x.device());
+        product({.m = out, .n = in, .k = rows, .transpose_a = true}, dy, x, T(0), d[1]);
+      }
+      return d;
+    });
+  }
+}
+
+/// The same with w^T packed once for many calls. For inference: nothing is recorded.
+template <class T>
+[[nodiscard]] Tensor<T> linear(const Tensor<T>& x, const kernels::PackedMatrix<T>& w, const Tensor<T>& b = {}) {
+  if (x.rank() == 0 || x.size(-1) != w.k())
+    fail("linear", "x of shape ", x.shape(), " does not end in the ", w.k(), " inputs of the packed weight");
+  if (b.defined()) check_shape("linear", "b", b.shape(), {w.n()});
+  Shape shape = x.shape();
+  shape[x.rank() - 1] = w.n();
+  Tensor<T> y(shape, x.device());
+  kernels::linear<T>(x.device(), y.numel() / std::max<index_t>(w.n(), 1), detail::packed(x).data(), w,
+                     {b.defined() ? detail::packed(b).data() : nullptr, kernels::Activation::none}, y.data());
+  return y;
 }
 
 }  // namespace limn::inline LIMN_ABI

@@ -4,6 +4,8 @@
 #include <cmath>
 
 #include <limn/autograd/backward.hpp>
+#include <limn/ops/arithmetic.hpp>
+#include <limn_kernels/optim.hpp>
 
 namespace limn::inline LIMN_ABI::optim {
 
@@ -15,20 +17,13 @@ double clip_grad_norm(const std::vector<Tensor<T>>& parameters, double max_norm)
   for (const Tensor<T>& parameter : parameters) {
     if (!parameter.grad().defined()) continue;
     const Tensor<T> gradient = detail::packed(parameter.grad());
-    double sum = 0;
-    for (index_t i = 0; i < gradient.numel(); ++i)
-      sum += static_cast<double>(gradient.data()[i]) * static_cast<double>(gradient.data()[i]);
-    squares += sum;
+    squares += kernels::sum_of_squares(gradient.device(), gradient.numel(), gradient.data());
   }
   const double norm = std::sqrt(squares), factor = max_norm / (norm + 1e-6);
   if (factor >= 1) return norm;
-  for (const Tensor<T>& parameter : parameters) {
-    if (!parameter.grad().defined()) continue;
-    Tensor<T> scaled = detail::copy_as<T>(parameter.grad());
-    for (index_t i = 0; i < scaled.numel(); ++i)
-      scaled.data()[i] = static_cast<T>(scaled.data()[i] * static_cast<T>(factor));
-    parameter.set_grad(scaled);
-  }
+  const NoGradGuard no_grad;
+  for (const Tensor<T>& parameter : parameters)
+    if (parameter.grad().defined()) parameter.set_grad(mul(parameter.grad(), factor));
   return norm;
 }
 

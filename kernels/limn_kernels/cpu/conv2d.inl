@@ -1,5 +1,4 @@
-// The inner loops of conv2d.hpp for one instruction set: panels of image patches for gemm_block, rows of a depthwise
-// convolution.
+// The inner loops of conv2d.hpp for one instruction set: blocks of the patch matrix, rows of a depthwise convolution.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -19,7 +18,7 @@ LIMN_INLINE void copy_clipped(const T* x, index_t extent, index_t from, index_t 
     } else {
       index_t i = 0;
       for (; i + lanes<T> <= inside; i += lanes<T>) store<T>(to + before + i, load<T>(x + from + before + i));
-      for (; i < inside; ++i) to[before + i] = x[from + before + i];
+      if (i < inside) store_first<T>(to + before + i, load_first<T>(x + from + before + i, inside - i), inside - i);
     }
     for (index_t i = before + inside; i < count; ++i) to[i] = T(0);
     return;
@@ -36,40 +35,6 @@ LIMN_INLINE void copy_clipped(const T* x, index_t extent, index_t from, index_t 
                                                     0, 2, 4, 6));
   for (; i < high; ++i) to[i] = x[from + i * step];
   for (; i < count; ++i) to[i] = T(0);
-}
-
-/// One panel of B for gemm: row p (of [first_row, first_row + rows), p = (channel, i, j)) holds what the `count` <=
-/// gemm_columns output pixels from `pixel` on read there; the rest of each row is zero. x is one group's image
-/// [channels, h, w].
-template <class T>
-void conv2d_pack_panel(const Conv2dShape& s, const T* x, index_t first_row, index_t rows, index_t pixel, index_t count,
-                       T* panel) {
-  constexpr index_t width = gemm_columns<T>;
-  for (index_t done = 0; done < count;) {
-    const index_t oy = (pixel + done) / s.ow, ox = (pixel + done) % s.ow;
-    const index_t run = s.ow - ox < count - done ? s.ow - ox : count - done;  // pixels of one output row
-    index_t channel = first_row / (s.kh * s.kw), i = first_row / s.kw % s.kh, j = first_row % s.kw;
-    for (index_t p = 0; p < rows; ++p) {
-      const index_t iy = oy * s.stride_h - s.pad_top + i * s.dilation_h;
-      T* to = panel + p * width + done;
-      if (iy < 0 || iy >= s.h)
-        for (index_t q = 0; q < run; ++q) to[q] = T(0);
-      else
-        copy_clipped<T>(x + (channel * s.h + iy) * s.w, s.w, ox * s.stride_w - s.pad_left + j * s.dilation_w,
-                        s.stride_w, run, to);
-      if (++j == s.kw) {
-        j = 0;
-        if (++i == s.kh) {
-          i = 0;
-          ++channel;
-        }
-      }
-    }
-    done += run;
-  }
-  if (count < width)
-    for (index_t p = 0; p < rows; ++p)
-      for (index_t q = count; q < width; ++q) panel[p * width + q] = T(0);
 }
 
 /// columns[p, q] for p < rows, q < count: the same patches as a plain matrix whose rows are `stride` apart.
@@ -89,54 +54,13 @@ void conv2d_columns(const Conv2dShape& s, const T* x, index_t first_row, index_t
   }
 }
 
-/// The transpose of conv2d_columns: adds the matrix back to the image.
-template <class T>
-void conv2d_add_columns(const Conv2dShape& s, const T* columns, index_t first_row, index_t rows, index_t first_oy,
-                        index_t count_oy, T* x) {
-  for (index_t p = 0; p < rows; ++p) {
-    const index_t row = first_row + p, channel = row / (s.kh * s.kw), i = row / s.kw % s.kh, j = row % s.kw;
-    for (index_t oy = 0; oy < count_oy; ++oy) {
-      const index_t iy = (first_oy + oy) * s.stride_h - s.pad_top + i * s.dilation_h;
-      if (iy < 0 || iy >= s.h) continue;
-      const T* from = columns + (p * count_oy + oy) * s.ow;
-      T* to = x + (channel * s.h + iy) * s.w;
-      const index_t start = j * s.dilation_w - s.pad_left;
-      // The outputs q whose column start + q stride lies inside [0, w).
-      const index_t low = start >= 0 ? 0 : (-start + s.stride_w - 1) / s.stride_w;
-      const index_t high = start >= s.w ? 0 : (s.w - start + s.stride_w - 1) / s.stride_w;
-      const index_t last = high < s.ow ? high : s.ow;
-      index_t q = low;
-      if (s.stride_w == 1)
-        for (; q + lanes<T> <= last; q += lanes<T>)
-          store<T>(to + start + q, load<T>(to + start + q) + load<T>(from + q));
-      for (; q < last; ++q) to[start + q * s.stride_w] += from[q];
-    }
-  }
-}
-
-/// Lays one plane x [h, w] out as DepthwiseLayout says.
-template <class T>
-void conv2d_depthwise_split(const Conv2dShape& s, const DepthwiseLayout& d, const T* x, T* split) {
-  for (index_t u = 0; u < d.phases_h; ++u)
-    for (index_t v = 0; v < d.phases_w; ++v)
-      for (index_t r = 0; r < d.rows; ++r) {
-        const index_t iy = r * s.stride_h + u - s.pad_top;
-        T* to = split + ((u * d.phases_w + v) * d.rows + r) * d.pitch;
-        if (iy < 0 || iy >= s.h)
-          for (index_t q = 0; q < d.pitch; ++q) to[q] = T(0);
-        else
-          copy_clipped<T>(x + iy * s.w, s.w, v - s.pad_left, s.stride_w, d.pitch, to);
-      }
-  for (index_t q = 0; q < depthwise_slack; ++q) split[d.size + q] = T(0);
-}
-
 /// One output plane of a depthwise convolution of a plane laid out so. Rows of `pitch` outputs are computed without
 /// regard to their ends; what lies beyond ow is dropped.
 template <class T>
-void conv2d_depthwise_plane(const Conv2dShape& s, const DepthwiseLayout& d, const T* split, const T* weight, T bias,
+void conv2d_depthwise_plane(const Conv2dShape& s, const DirectLayout& d, const T* split, const T* weight, T bias,
                             T* y) {
   constexpr index_t block = 4 * lanes<T>, chunk = 2048;
-  static_assert(block <= depthwise_slack && chunk % block == 0);
+  static_assert(block <= direct_slack && chunk % block == 0);
   alignas(LIMN_VECTOR_BYTES) T flat[chunk];
   const index_t taps = s.kh * s.kw, total = (s.oh - 1) * d.pitch + s.ow;
   for (index_t first = 0; first < total; first += chunk) {
@@ -160,9 +84,10 @@ void conv2d_depthwise_plane(const Conv2dShape& s, const DepthwiseLayout& d, cons
     for (index_t oy = first / d.pitch; oy * d.pitch < until; ++oy) {
       const index_t begin = oy * d.pitch > first ? oy * d.pitch : first;
       const index_t end = oy * d.pitch + s.ow < until ? oy * d.pitch + s.ow : until;
-      if (begin < end)
-        std::memcpy(y + oy * s.ow + (begin - oy * d.pitch), flat + (begin - first),
-                    static_cast<std::size_t>(end - begin) * sizeof(T));
+      T* to = y + oy * s.ow + (begin - oy * d.pitch);
+      index_t i = begin;
+      for (; i + lanes<T> <= end; i += lanes<T>) store<T>(to + (i - begin), load<T>(flat + (i - first)));
+      if (i < end) store_first<T>(to + (i - begin), load_first<T>(flat + (i - first), end - i), end - i);
     }
   }
 }

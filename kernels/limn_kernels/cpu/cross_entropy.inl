@@ -8,6 +8,22 @@ namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 /// -sum_c w_c log p_c.
 template <class T>
 double smoothing_sum(const CrossEntropyShape& s, const T* weight, const T* x, T top, T log_sum) {
+  if (s.inner == 1) {
+    LongSum<T> sum;
+    const Vec<T> tops = broadcast<T>(top), log_sums = broadcast<T>(log_sum);
+    for (index_t c = 0; c < s.classes; c += lanes<T>) {
+      const index_t n = s.classes - c < lanes<T> ? s.classes - c : lanes<T>;
+      alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
+      Vec<T> nll = log_sums - (load_some<T>(x + c, n) - tops);
+      if (n < lanes<T>) {  // nothing from beyond the end
+        store<T>(lane, nll);
+        nll = load_first<T>(lane, n);
+      }
+      sum.add(weight ? nll * load_some<T>(weight + c, n) : nll);
+    }
+    sum.flush();
+    return sum.total;
+  }
   double sum = 0;
   for (index_t c = 0; c < s.classes; ++c) {
     const double nll = static_cast<double>(log_sum) - static_cast<double>(x[c * s.inner] - top);

@@ -1,13 +1,16 @@
 #pragma once
-// The CPU body of gemm.hpp: blocks for the caches, threads, and the choice of the way.
+// The CPU body of gemm.hpp: tasks for threads, blocks for the caches, and the choice of the way.
 //
-// The plan is that of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): a block of B
-// that stays in the third-level cache and a block of A that stays in the second are packed so that the register tile
-// reads both in order. Every block size depends on the shape alone, so that the sums do not depend on the number of
-// threads.
+// The plan follows Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008): a register tile
+// of C reads rows of A number by number and panels of B vector by vector; a block of A stays in the second-level cache
+// while panels of B pass by. Either matrix can play either part, since C^T = B^T A^T. What an element of C is the sum
+// of, and in which order, depends on the shape alone: not on the task that computes it.
 
 #include <algorithm>
 #include <vector>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include <limn_kernels/gemm.hpp>
 #include <limn_kernels/half.hpp>
@@ -20,16 +23,13 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 struct GemmGeometry {
   index_t rows, columns;
 };
+inline constexpr index_t gemm_dot_depth = 512;  // k of one block where few rows meet many: the few stay in the L1 cache
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
 
-#if defined(__clang__)
-#define LIMN_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define LIMN_UNROLL _Pragma("GCC unroll 16")
-#endif
 #define LIMN_ISA_BODY <limn_kernels/cpu/gemm.inl>
 #include <limn_kernels/for_each_isa.hpp>
-#undef LIMN_UNROLL
+#define LIMN_ISA_BODY <limn_kernels/cpu/gemm_dot.inl>
+#include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels {
 namespace cpu {
@@ -50,10 +50,12 @@ class Scratch {
   T* data_;
 };
 
-inline constexpr index_t gemm_depth = 512;  // k of one block: a tile's panels of A and B fill the first-level cache
-inline constexpr index_t gemm_block_rows = 168;  // rows of one packed block of A: 344 KB of the second-level cache
-inline constexpr index_t gemm_block_columns = 4096;
-inline constexpr index_t gemm_dot_rows = 32;  // up to so many rows, products of rows with rows are not packed
+inline constexpr index_t gemm_depth = 512;        // k of one block
+inline constexpr index_t gemm_block_rows = 168;   // rows of one block of A: 344 KB of the second-level cache
+inline constexpr index_t gemm_turned_rows = 112;  // of C's columns where C is computed transposed: whole 16 x 16 blocks
+inline constexpr index_t gemm_stripe = index_t{1} << 22;  // elements of B packed at a time by one task
+inline constexpr index_t gemm_chunk = 256;                // columns of C finished at a time
+inline constexpr index_t gemm_dot_rows = 8;               // up to so many rows, rows times rows is not packed
 
 template <class T>
 inline constexpr bool gemm_is_tiled = std::is_same_v<T, float> || std::is_same_v<T, double>;
@@ -65,71 +67,202 @@ void gemm_scale(const GemmShape& s, T beta, T* c) {
     for (index_t j = 0; j < s.n; ++j) c[i * s.ldc + j] = beta == T(0) ? T(0) : static_cast<T>(beta * c[i * s.ldc + j]);
 }
 
-/// float and double: packed blocks and register tiles.
+/// A product by strides: a(i, p) = a[i * a_row + p * a_step], b(p, j) = b[p * b_step + j * b_column], c(i, j) = c[i *
+/// c_row + j * c_column]. Of each pair one is 1.
 template <class T>
-void gemm_tiled(const GemmShape& s, T alpha, const T* a, const T* b, T beta, T* c) {
-  const index_t a_row = s.transpose_a ? 1 : s.lda, a_step = s.transpose_a ? s.lda : 1;
-  const index_t b_step = s.transpose_b ? 1 : s.ldb, b_column = s.transpose_b ? s.ldb : 1;
+struct GemmProduct {
+  index_t m, n, k;
+  T alpha, beta;
+  const T* a;
+  index_t a_row, a_step;
+  const T* b;
+  index_t b_step, b_column;
+  T* c;
+  index_t c_row, c_column;
 
-  if (s.transpose_b && !s.transpose_a && std::min(s.m, s.n) <= gemm_dot_rows &&
-      s.k >= 64) {                // too few rows to pay for packing
-    const bool tall = s.m > s.n;  // threads share out the longer side
-    const index_t few = tall ? s.n : s.m, many = tall ? s.m : s.n;
-    const T *narrow = tall ? b : a, *wide = tall ? a : b;
-    const index_t ld_narrow = tall ? s.ldb : s.lda, ld_wide = tall ? s.lda : s.ldb, step = tall ? s.ldc : 1;
-    parallel_for(many, (4 + 65536 / (few * s.k)) / 4 * 4, [&](index_t begin, index_t end) {
-      LIMN_CALL_ISA(gemm_dot<T>, few, end - begin, s.k, alpha, narrow, ld_narrow, wide + begin * ld_wide, ld_wide, beta,
-                    c + begin * step, tall ? 1 : s.ldc, step);
+  /// C^T = B^T A^T.
+  [[nodiscard]] GemmProduct turned() const {
+    return {n, m, k, alpha, beta, b, b_column, b_step, a, a_step, a_row, c, c_column, c_row};
+  }
+  /// Rows [row, row + rows) and columns [column, column + columns) of C.
+  [[nodiscard]] GemmProduct part(index_t row, index_t rows, index_t column, index_t columns) const {
+    GemmProduct q = *this;
+    q.m = rows;
+    q.n = columns;
+    q.a += row * a_row;
+    q.b += column * b_column;
+    q.c += row * c_row + column * c_column;
+    return q;
+  }
+};
+
+/// Memory for weights that are read again and again: in pages of 2 MiB where it is large, since reading from small ones
+/// is a quarter slower (their addresses are looked up one by one). Given back by release_long_lived.
+inline void* allocate_long_lived(std::size_t bytes) {
+  constexpr std::size_t page = std::size_t{2} << 20;
+  void* data = ::operator new (bytes + 1, std::align_val_t{bytes < page ? alignment : page});
+#if defined(__linux__)
+  if (bytes >= page) madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+  return data;
+}
+inline void release_long_lived(void* data, std::size_t bytes) {
+  ::operator delete (data, std::align_val_t{bytes < (std::size_t{2} << 20) ? alignment : std::size_t{2} << 20});
+}
+
+inline index_t round_up(index_t x, index_t to) { return (x + to - 1) / to * to; }
+
+/// op(B) packed for all of a product: block (first_k, k) at first_k * padded, in it panel q at q * k * tile.columns.
+template <class T>
+struct GemmPanels {
+  const T* data = nullptr;
+  index_t padded = 0;  // columns, rounded up to whole panels
+};
+
+/// The panels of one block of k of columns [0, n).
+template <class T>
+void gemm_pack_panels(index_t k, index_t n, const T* b, index_t b_step, index_t b_column, T* panels, index_t width) {
+  for (index_t j = 0; j < n; j += width)
+    LIMN_CALL_ISA(gemm_pack_b<T>, k, std::min(width, n - j), b + j * b_column, b_step, b_column, panels + j * k);
+}
+
+/// Whether rows so far apart fall on the same few lines of a cache: a tile then does better beside them.
+template <class T>
+bool gemm_rows_collide(index_t distance, index_t rows) {
+  return rows > 4 && distance * static_cast<index_t>(sizeof(T)) % 4096 == 0;
+}
+/// A distance of rows, at least `columns`, that does not collide.
+template <class T>
+index_t gemm_row_distance(index_t columns) {
+  return round_up(columns, 16) + (gemm_rows_collide<T>(round_up(columns, 16), 8) ? 16 : 0);
+}
+
+/// One task, on one thread: the columns [first_column, ...) of op(B) that s describes, from `packed` where that is
+/// given. finish(row, rows, column, columns) is called for each part of C, in s's own numbering, when its sums are
+/// complete.
+template <class T, class Finish>
+void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& packed, index_t first_column,
+               const Finish& finish) {
+  const index_t width = tile.columns, padded = packed.data ? packed.padded : round_up(s.n, width);
+  // B is read as panels of `width` columns: as they lie when they stay in the second-level cache or one tile of rows
+  // reads all, packed otherwise, a few blocks of k at a time.
+  const bool b_in_place = !packed.data && s.b_column == 1 && s.n % width == 0 &&
+                          (s.m <= tile.rows || (s.n * s.k <= 65536 && !gemm_rows_collide<T>(s.b_step, s.k)));
+  const bool pack_b = !packed.data && !b_in_place;
+  const index_t deep =
+      pack_b ? std::min(s.k, std::max(gemm_depth, gemm_stripe / padded / gemm_depth * gemm_depth)) : s.k;
+  const Scratch<T> panels(pack_b ? padded * deep : 0);
+
+  // A is read row by row, C written tile by tile, where they lie or beside: when rows collide, when A lies the other
+  // way, when C is computed transposed.
+  const bool a_in_place = s.a_step == 1 && !gemm_rows_collide<T>(s.a_row, s.m);
+  const bool turned = s.c_column != 1, c_in_place = !turned && !gemm_rows_collide<T>(s.c_row, s.m);
+  const index_t block_rows = turned ? gemm_turned_rows : gemm_block_rows, most_rows = std::min(s.m, block_rows);
+  const index_t copied_row = gemm_row_distance<T>(std::min(gemm_depth, s.k)),
+                sums_row = gemm_row_distance<T>(round_up(s.n, width));
+  const Scratch<T> copied(a_in_place ? 0 : (most_rows + 1) * copied_row);
+  const Scratch<T> sums(c_in_place ? 0 : round_up(most_rows, 16) * sums_row);
+
+  for (index_t from = 0; from < s.k; from += deep) {
+    const index_t until = std::min(from + deep, s.k);
+    if (pack_b)
+      for (index_t first_k = from; first_k < until; first_k += gemm_depth)
+        gemm_pack_panels(std::min(gemm_depth, until - first_k), s.n, s.b + first_k * s.b_step, s.b_step, s.b_column,
+                         panels.data() + (first_k - from) * padded, width);
+    const T beta = from == 0 ? s.beta : T(1);
+    for (index_t row = 0; row < s.m; row += block_rows) {
+      const index_t rows = std::min(block_rows, s.m - row);
+      for (index_t first_k = from; first_k < until; first_k += gemm_depth) {
+        const index_t k = std::min(gemm_depth, until - first_k);
+        const T* a = s.a + row * s.a_row + first_k * s.a_step;
+        if (!a_in_place) LIMN_CALL_ISA(gemm_pack_a<T>, rows, k, a, s.a_row, s.a_step, copied.data(), copied_row);
+        const T* b = b_in_place    ? s.b + first_k * s.b_step
+                     : packed.data ? packed.data + first_k * padded + first_column * k
+                                   : panels.data() + (first_k - from) * padded;
+        const bool last = first_k + k == until;
+        const T old = first_k > from ? T(1) : c_in_place ? beta : T(0);
+        for (index_t j = 0; j < s.n; j += gemm_chunk) {
+          const index_t columns = std::min(gemm_chunk, s.n - j);
+          T *c = s.c + row * s.c_row + j * s.c_column, *sum = sums.data() + j;
+          LIMN_CALL_ISA(gemm_block<T>, rows, c_in_place ? columns : round_up(columns, width), k, s.alpha,
+                        a_in_place ? a : copied.data(), a_in_place ? s.a_row : copied_row,
+                        b_in_place ? b + j : b + j * k, b_in_place ? width : k * width, b_in_place ? s.b_step : width,
+                        old, c_in_place ? c : sum, c_in_place ? s.c_row : sums_row);
+          if (!last) continue;
+          if (turned)
+            LIMN_CALL_ISA(gemm_store_transposed<T>, rows, columns, sum, sums_row, beta, c, s.c_column);
+          else if (!c_in_place)
+            LIMN_CALL_ISA(gemm_store<T>, rows, columns, sum, sums_row, beta, c, s.c_row);
+          if (until == s.k) finish(row, rows, j, columns);
+        }
+      }
+    }
+  }
+}
+
+/// Cycles of an AVX-512 core that one task would take, roughly: for the choice between A B and B^T A^T.
+template <class T>
+double gemm_cost(const GemmProduct<T>& s) {
+  const auto m = static_cast<double>(s.m), n = static_cast<double>(s.n), k = static_cast<double>(s.k);
+  const double multiply = m * static_cast<double>(round_up(s.n, 16)) * k / 32;
+  const double pack_b = s.b_column == 1 ? (s.m <= 14 ? 0.05 : 0.1) : 0.25, pack_a = s.a_step == 1 ? 0.0 : 0.15;
+  return multiply + pack_b * n * k + pack_a * m * k + (s.c_column == 1 ? 0 : 0.3 * m * n);
+}
+
+/// float and double: packed blocks and register tiles.
+template <class T, class Finish>
+void gemm_tiled(GemmProduct<T> s, const GemmPanels<T>& packed, const Finish& finish) {
+  const int threads = thread_count();
+  if (!packed.data && s.a_step == 1 && s.b_step == 1 && std::min(s.m, s.n) <= gemm_dot_rows && s.k >= 64) {
+    const bool tall = s.m > s.n;
+    if (tall) s = s.turned();
+    const index_t chunk =
+        std::max<index_t>(round_up(s.n / (threads == 1 ? 1 : 4 * threads) + 1, 16), round_up(65536 / (s.m * s.k), 16));
+    parallel_for(s.n, chunk, [&](index_t begin, index_t end) {
+      LIMN_CALL_ISA(gemm_dot<T>, s.m, end - begin, s.k, s.alpha, s.a, s.a_row, s.b + begin * s.b_column, s.b_column,
+                    s.beta, s.c + begin * s.c_column, s.c_row, s.c_column);
+      tall ? finish(begin, end - begin, index_t{0}, s.m) : finish(index_t{0}, s.m, begin, end - begin);
     });
     return;
   }
+  const bool turned = !packed.data && gemm_cost(s.turned()) < gemm_cost(s);
+  if (turned) s = s.turned();
 
+  // Tasks: parts of C as large as one stripe of packed B allows, and for threads small enough to share out.
   const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
-  const index_t row_blocks = (s.m + gemm_block_rows - 1) / gemm_block_rows;
-  // Where the rows alone give too few tasks, columns are divided too; the sums are the same either way.
-  const index_t block_rows = row_blocks > 1 ? gemm_block_rows : s.m > 4 * tile.rows ? (s.m + 1) / 2 : s.m;
-  const index_t task_columns = 16 * tile.columns;
-  const bool in_place = b_column == 1 && s.m <= tile.rows && s.n % tile.columns == 0;  // B is read once: as it lies
-  const Scratch<T> panels(in_place
-                              ? 0
-                              : std::min(gemm_depth, s.k) * ((std::min(gemm_block_columns, s.n) + tile.columns - 1) /
-                                                             tile.columns * tile.columns));
-
-  for (index_t first_column = 0; first_column < s.n; first_column += gemm_block_columns) {
-    const index_t n = std::min(gemm_block_columns, s.n - first_column),
-                  panel_count = (n + tile.columns - 1) / tile.columns;
-    for (index_t first_k = 0; first_k < s.k; first_k += gemm_depth) {
-      const index_t k = std::min(gemm_depth, s.k - first_k);
-      const T* b_block = b + first_k * b_step + first_column * b_column;
-      if (!in_place)
-        parallel_for(panel_count, 1 + 32768 / (k * tile.columns), [&](index_t begin, index_t end) {
-          for (index_t q = begin; q < end; ++q)
-            LIMN_CALL_ISA(gemm_pack_b<T>, k, std::min(tile.columns, n - q * tile.columns),
-                          b_block + q * tile.columns * b_column, b_step, b_column,
-                          panels.data() + q * k * tile.columns);
-        });
-      const T* b_panels = in_place ? b_block : panels.data();
-      const index_t b_panel = in_place ? tile.columns : k * tile.columns, b_row = in_place ? s.ldb : tile.columns;
-      const index_t row_tasks = (s.m + block_rows - 1) / block_rows,
-                    column_tasks = (n + task_columns - 1) / task_columns;
-      const bool split_columns = row_tasks < 4;
-      const bool small = s.m * n * k < 32 * 32 * 32;  // a thread costs more than the work
-      const index_t tasks = split_columns ? row_tasks * column_tasks : row_tasks;
-      parallel_for(tasks, small ? tasks : 1, [&](index_t begin, index_t end) {
-        const Scratch<T> packed((std::min(block_rows, s.m) + 2 * tile.rows) * k);
-        for (index_t task = begin; task < end; ++task) {
-          const index_t row = (split_columns ? task / column_tasks : task) * block_rows,
-                        column = split_columns ? task % column_tasks * task_columns : 0;
-          const index_t rows = std::min(block_rows, s.m - row),
-                        columns = split_columns ? std::min(task_columns, n - column) : n;
-          LIMN_CALL_ISA(gemm_pack_block<T>, rows, k, a + row * a_row + first_k * a_step, a_row, a_step, packed.data());
-          LIMN_CALL_ISA(gemm_block<T>, rows, columns, k, alpha, packed.data(),
-                        b_panels + column / tile.columns * b_panel, b_panel, b_row, first_k == 0 ? beta : T(1),
-                        c + row * s.ldc + first_column + column, s.ldc);
-        }
-      });
-    }
+  const index_t most_columns = std::max<index_t>(8 * tile.columns, gemm_stripe / std::min(s.k, 8 * gemm_depth));
+  index_t rows = s.m, columns = std::min(s.n, packed.data ? s.n : most_columns / tile.columns * tile.columns);
+  const auto tasks = [&] { return ((s.m + rows - 1) / rows) * ((s.n + columns - 1) / columns); };
+  while (threads > 1 && tasks() < 3 * threads && rows * columns * s.k > (index_t{1} << 20)) {
+    if (columns > rows && columns > 2 * tile.columns)
+      columns = round_up((columns + 1) / 2, tile.columns);
+    else if (rows > 2 * tile.rows)
+      rows = round_up((rows + 1) / 2, tile.rows);
+    else
+      break;
   }
+  const index_t across = (s.n + columns - 1) / columns;
+  parallel_for(tasks(), 1, [&](index_t begin, index_t end) {
+    for (index_t task = begin; task < end; ++task) {
+      const index_t row = task / across * rows, column = task % across * columns;
+      gemm_task(s.part(row, std::min(rows, s.m - row), column, std::min(columns, s.n - column)), tile, packed, column,
+                [&](index_t i, index_t high, index_t j, index_t wide) {
+                  turned ? finish(column + j, wide, row + i, high) : finish(row + i, high, column + j, wide);
+                });
+    }
+  });
+}
+
+/// Leaves C as it is.
+struct GemmNoFinish {
+  void operator()(index_t, index_t, index_t, index_t) const {}
+};
+
+template <class T, class Finish = GemmNoFinish>
+void gemm_tiled(const GemmShape& g, T alpha, const T* a, const T* b, T beta, T* c, const Finish& finish = {}) {
+  gemm_tiled<T>({g.m, g.n, g.k, alpha, beta, a, g.transpose_a ? 1 : g.lda, g.transpose_a ? g.lda : 1, b,
+                 g.transpose_b ? 1 : g.ldb, g.transpose_b ? g.ldb : 1, c, g.ldc, 1},
+                {}, finish);
 }
 
 /// The integer types: rows of B added up.
@@ -186,4 +319,27 @@ void gemm(GemmShape s, T alpha, const T* a, const T* b, T beta, T* c) {
 }
 
 }  // namespace cpu
+
+template <class T>
+PackedMatrix<T>::PackedMatrix(index_t k, index_t n, bool transposed, const T* b, index_t ldb) : k_(k), n_(n) {
+  const index_t width = LIMN_CALL_ISA(gemm_geometry<T>, ).columns;
+  padded_n_ = cpu::round_up(n, width);
+  data_ = static_cast<T*>(cpu::allocate_long_lived(bytes()));
+  if (ldb == 0) ldb = transposed ? k : n;
+  const index_t step = transposed ? 1 : ldb, column = transposed ? ldb : 1, panels = padded_n_ / width;
+  parallel_for(panels, 1 + 65536 / (k * width + 1), [&](index_t begin, index_t end) {
+    const index_t first = begin * width, columns = std::min(end * width, n) - first;
+    for (index_t p = 0; p < k; p += cpu::gemm_depth) {
+      const index_t depth = std::min(cpu::gemm_depth, k - p);
+      cpu::gemm_pack_panels(depth, columns, b + p * step + first * column, step, column,
+                            data_ + p * padded_n_ + first * depth, width);
+    }
+  });
+}
+
+template <class T>
+PackedMatrix<T>::~PackedMatrix() {
+  cpu::release_long_lived(data_, bytes());
+}
+
 }  // namespace limn::inline LIMN_ABI::kernels

@@ -1,102 +1,158 @@
-// The inner loops of gemm.hpp for one instruction set: a register tile of up to gemm_rows x gemm_columns, packing, dot
-// products.
+// The inner loops of gemm.hpp for one instruction set: a register tile of up to gemm_rows x gemm_columns, and packing.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-/// Rows of the register tile: with two vectors a row they fill 28 of 32 registers (AVX-512) or 12 of 16.
+/// Rows of the register tile: with two vectors a row they fill 28 of 32 registers (AVX-512, NEON) or 12 of 16.
+#if defined(__aarch64__)
+inline constexpr index_t gemm_rows = 14;
+#else
 inline constexpr index_t gemm_rows = LIMN_VECTOR_BYTES == 64 ? 14 : 6;
+#endif
 template <class T>
 inline constexpr index_t gemm_columns = 2 * lanes<T>;
 
-/// The tile's operands: a(i, p) = a[i * a_row + p * a_step], b(p, j) = b[p * b_step + j] for j < gemm_columns.
+/// The tile's operands: a(i, p) = a[i * a_row + p], b(p, j) = b[p * b_step + j].
 template <class T>
 struct GemmTile {
   index_t k;
   const T* a;
-  index_t a_row, a_step;
+  index_t a_row;
   const T* b;
   index_t b_step;
   T* c;
-  index_t ldc, rows, columns;  // what of the tile is stored
+  index_t ldc;
   T alpha, beta;
+  const T* ahead;  // what is wanted after this tile: step p asks for two lines of 16 at p / 16 * ahead_line + p % 16 *
+                   // ahead_step
+  index_t ahead_line, ahead_step;
 };
 
-/// C tile = alpha A B + beta C. `Rows` rows are computed, t.rows <= Rows of them stored: a(i, p) must be readable for
-/// all.
-template <index_t Rows, class T>
+/// C [Rows, Vectors * lanes] = alpha A B + beta C.
+template <index_t Rows, index_t Vectors, class T>
 void gemm_tile_of(const GemmTile<T>& t) {
-  Vec<T> sum[Rows][2];
-  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = Vec<T>{};
-  const T* b = t.b;
-  const T* a = t.a;
-  const index_t a_row = t.a_row, a_step = t.a_step, b_step = t.b_step;
-  for (index_t p = 0; p < t.k; ++p) {
-    const Vec<T> b0 = load<T>(b), b1 = load<T>(b + lanes<T>);
-    __builtin_prefetch(b + 16 * lanes<T>);
-    __builtin_prefetch(b + 17 * lanes<T>);
-    LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
-      const Vec<T> x = broadcast<T>(a[i * a_row]);
-      sum[i][0] += x * b0;
-      sum[i][1] += x * b1;
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {  // C is wanted at the end
+    __builtin_prefetch(t.c + i * t.ldc, 0, 2);
+    __builtin_prefetch(t.c + i * t.ldc + Vectors * lanes<T> - 1, 0, 2);
+  }
+  Vec<T> sum[Rows][Vectors];
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] =
+      Vec<T>{};
+  // Five rows a pointer: what addresses of two registers reach. The rows are read as they lie, number by number.
+  const index_t row = t.a_row, step = t.b_step;
+  const T *a = t.a, *a5 = a + 5 * row, *a10 = a + 10 * row, *b = t.b;
+  constexpr index_t line = 64 / static_cast<index_t>(sizeof(T));
+  for (index_t p = 0; p < t.k; ++p, ++a, ++a5, ++a10, b += step) {
+    const T* ahead = t.ahead + p / line * t.ahead_line + p % line * t.ahead_step;
+    __builtin_prefetch(ahead);
+    __builtin_prefetch(ahead + line);
+    Vec<T> y[Vectors];
+    LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) y[v] = load<T>(b + v * lanes<T>);
+    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
+      const Vec<T> x = broadcast<T>(i < 5 ? a[i * row] : i < 10 ? a5[(i - 5) * row] : a10[(i - 10) * row]);
+      LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] += x * y[v];
     }
-    a += a_step;
-    b += b_step;
   }
   const Vec<T> alpha = broadcast<T>(t.alpha), beta = broadcast<T>(t.beta);
-  const bool whole = t.columns == gemm_columns<T>;
-  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
-    if (i >= t.rows) break;
-    T* c = t.c + i * t.ldc;
-    LIMN_UNROLL for (index_t half = 0; half < 2; ++half) {
-      const index_t at = half * lanes<T>, count = t.columns - at;
-      if (count <= 0) break;
-      Vec<T> value = alpha * sum[i][half];
-      if (whole || count >= lanes<T>) {
-        if (t.beta != T(0)) value += beta * load<T>(c + at);
-        store<T>(c + at, value);
-      } else {
-        if (t.beta != T(0)) value += beta * load_first<T>(c + at, count);
-        store_first<T>(c + at, value, count);
-      }
+  if (t.beta == T(0)) {
+    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v)
+        store<T>(t.c + i * t.ldc + v * lanes<T>, alpha * sum[i][v]);
+  } else {
+    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) {
+      T* c = t.c + i * t.ldc + v * lanes<T>;
+      store<T>(c, alpha * sum[i][v] + beta * load<T>(c));
     }
   }
 }
 
-/// The rows that the tile computing `rows` rows reads.
-LIMN_INLINE index_t gemm_tile_height(index_t rows) {
-  if (rows <= 2) return rows;
-  if (rows <= 4) return 4;
-  if (rows <= 6 || gemm_rows == 6) return 6;
-  return (rows + 1) / 2 * 2;
+template <class T, std::size_t... Row>
+LIMN_INLINE void gemm_tile(index_t rows, const GemmTile<T>& t, std::index_sequence<Row...>) {
+  static constexpr void (*tile[])(const GemmTile<T>&) = {gemm_tile_of<Row + 1, 2, T>...};
+  tile[rows - 1](t);
 }
 
+/// Half a tile: one vector a row, in pieces of 8, 4, 2 and 1 rows.
 template <class T>
-void gemm_tile(const GemmTile<T>& t) {
-  switch (gemm_tile_height(t.rows)) {
-    case 1:
-      return gemm_tile_of<1, T>(t);
-    case 2:
-      return gemm_tile_of<2, T>(t);
-    case 4:
-      return gemm_tile_of<4, T>(t);
-    case 6:
-      return gemm_tile_of<6, T>(t);
-#if LIMN_VECTOR_BYTES == 64
-    case 8:
-      return gemm_tile_of<8, T>(t);
-    case 10:
-      return gemm_tile_of<10, T>(t);
-    case 12:
-      return gemm_tile_of<12, T>(t);
-    default:
-      return gemm_tile_of<14, T>(t);
-#endif
+void gemm_half_tile(index_t rows, GemmTile<T> t) {
+  while (rows > 0) {
+    const index_t height = rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
+    if (height == 8)
+      gemm_tile_of<8, 1, T>(t);
+    else if (height == 4)
+      gemm_tile_of<4, 1, T>(t);
+    else if (height == 2)
+      gemm_tile_of<2, 1, T>(t);
+    else
+      gemm_tile_of<1, 1, T>(t);
+    rows -= height;
+    t.a += height * t.a_row;
+    t.c += height * t.ldc;
   }
 }
 
-/// Four neighbouring elements, and a block of 4 x 4 turned over in registers.
+/// A tile of rows <= gemm_rows, columns <= gemm_columns. One at C's right edge is computed beside C and copied.
+template <class T>
+void gemm_tile(index_t rows, index_t columns, const GemmTile<T>& t) {
+  constexpr auto heights = std::make_index_sequence<static_cast<std::size_t>(gemm_rows)>{};
+  if (columns == gemm_columns<T>) return gemm_tile<T>(rows, t, heights);
+  if (columns == lanes<T>) return gemm_half_tile<T>(rows, t);
+  alignas(LIMN_VECTOR_BYTES) T edge[gemm_rows * gemm_columns<T>];
+  GemmTile<T> beside = t;
+  beside.c = edge;
+  beside.ldc = gemm_columns<T>;
+  beside.beta = T(0);
+  if (columns < lanes<T>)
+    gemm_half_tile<T>(rows, beside);
+  else
+    gemm_tile<T>(rows, beside, heights);
+  for (index_t i = 0; i < rows; ++i)
+    for (index_t j = 0; j < columns; ++j) {
+      T& y = t.c[i * t.ldc + j];
+      const T x = edge[i * gemm_columns<T> + j];
+      y = t.beta == T(0) ? x : x + t.beta * y;
+    }
+}
+
+/// `rows` rows of C = alpha A B + beta C, in tiles of nearly equal heights. A's rows lie along k, a_row apart. Panel q
+/// of B (gemm_columns columns) is at b + q * b_panel, its rows b_step apart.
+template <class T>
+void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t a_row, const T* b, index_t b_panel,
+                index_t b_step, T beta, T* c, index_t ldc) {
+  constexpr index_t line = 64 / static_cast<index_t>(sizeof(T));
+  const index_t parts = (rows + gemm_rows - 1) / gemm_rows, base = rows / parts, extra = rows % parts;
+  for (index_t j = 0; j < n; j += gemm_columns<T>)
+    for (index_t part = 0, first = 0; part < parts; ++part) {
+      const index_t height = base + (part < extra ? 1 : 0);
+      const T *panel = b + j / gemm_columns<T> * b_panel, *rows_of_a = a + first * a_row;
+      // Wanted next: where one tile of rows streams B past it, B some lines on; where panels are few, the rows below;
+      // otherwise the next panel, for which one tile can ask.
+      GemmTile<T> t{k, rows_of_a, a_row, panel, b_step, c + first * ldc + j, ldc, alpha, beta, rows_of_a, 0, 0};
+      if (parts == 1 && height > 1) {
+        t.ahead = panel + 64 * b_step;
+        t.ahead_line = line * b_step;
+        t.ahead_step = b_step;
+      } else if (j == 0 && n <= 4 * gemm_columns<T>) {
+        t.ahead = rows_of_a + height * a_row;
+        t.ahead_line = line;
+        t.ahead_step = a_row;
+      } else if (part == 0 && parts > 1) {
+        t.ahead = panel + b_panel;
+        t.ahead_line = line * gemm_columns<T>;
+        t.ahead_step = gemm_columns<T>;
+      }
+      gemm_tile<T>(height, n - j < gemm_columns<T> ? n - j : gemm_columns<T>, t);
+      first += height;
+    }
+}
+/// The same with A as gemm_pack_block leaves it.
+template <class T>
+void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* packed, const T* b, index_t b_panel,
+                index_t b_step, T beta, T* c, index_t ldc) {
+  gemm_block<T>(rows, n, k, alpha, packed, k, b, b_panel, b_step, beta, c, ldc);
+}
+
+/// Four neighbouring elements.
 template <class T>
 struct QuadOf {
   typedef T type __attribute__((vector_size(4 * sizeof(T))));
@@ -115,177 +171,102 @@ LIMN_INLINE void store_quad(T* p, Quad<T> v) {
   std::memcpy(p, &v, sizeof v);
 }
 
+/// y[j * y_row + i] = x[i * x_row + j] for i < rows, j < columns. Up to lanes - 1 elements behind a row of y change.
 template <class T>
-LIMN_INLINE void store_transposed(Quad<T> a, Quad<T> b, Quad<T> c, Quad<T> d, T* y, index_t stride) {
-  const Quad<T> ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  const Quad<T> cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  store_quad<T>(y, __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5));
-  store_quad<T>(y + stride, __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7));
-  store_quad<T>(y + 2 * stride, __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5));
-  store_quad<T>(y + 3 * stride, __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7));
-}
-
-/// y[p * width + i] = x[i * row + p] for p < k, i < count <= width; the columns from `count` on are zero.
-template <class T>
-void gemm_pack_transposed(index_t k, index_t count, index_t width, const T* x, index_t row, T* y) {
-  constexpr index_t strip = 64;  // so many steps of all columns stay in the first-level cache
-  for (index_t from = 0; from < k; from += strip) {
-    const index_t until = from + strip < k ? from + strip : k;
-    index_t i = 0;
-    for (; i + 4 <= count; i += 4) {
-      const T* r = x + i * row;
-      index_t p = from;
-      for (; p + 4 <= until; p += 4)
-        store_transposed<T>(load_quad(r + p), load_quad(r + row + p), load_quad(r + 2 * row + p),
-                            load_quad(r + 3 * row + p), y + p * width + i, width);
-      for (; p < until; ++p)
-        for (index_t q = 0; q < 4; ++q) y[p * width + i + q] = r[q * row + p];
+void gemm_transpose(index_t rows, index_t columns, const T* x, index_t x_row, T* y, index_t y_row) {
+  constexpr index_t size = lanes<T>;
+  // From the last block of rows to the first: what a block writes too far, the next one overwrites.
+  for (index_t i = (rows - 1) / size * size; i >= 0; i -= size) {
+    const T* from = x + i * x_row;
+    T* to = y + i;
+    index_t j = 0;
+    for (; j + size <= columns; j += size) {
+      Vec<T> r[size];
+      LIMN_UNROLLED for (index_t q = 0; q < size; ++q) r[q] = i + q < rows ? load<T>(from + q * x_row + j) : Vec<T>{};
+      transpose_block<T>(r);
+      LIMN_UNROLLED for (index_t q = 0; q < size; ++q) store<T>(to + (j + q) * y_row, r[q]);
     }
-    for (; i < count; ++i)
-      for (index_t p = from; p < until; ++p) y[p * width + i] = x[i * row + p];
-    for (; i < width; ++i)
-      for (index_t p = from; p < until; ++p) y[p * width + i] = T(0);
+    for (; j < columns; ++j)
+      for (index_t q = 0; q < size && i + q < rows; ++q) to[j * y_row + q] = from[q * x_row + j];
   }
 }
 
-/// y[p * width + i] = x[p * step + i] for p < k, i < count <= width; the columns from `count` on are zero.
-template <class T>
-void gemm_pack_rows(index_t k, index_t count, index_t width, const T* x, index_t step, T* y) {
-  for (index_t p = 0; p < k; ++p) {
-    const T* from = x + p * step;
-    T* to = y + p * width;
-    index_t i = 0;
-    for (; i + lanes<T> <= count; i += lanes<T>) store<T>(to + i, load<T>(from + i));
-    for (; i + 4 <= count; i += 4) store_quad<T>(to + i, load_quad<T>(from + i));
-    for (; i < count; ++i) to[i] = from[i];
-    for (; i < width; ++i) to[i] = T(0);
-  }
-}
-
-/// y [k, width] = columns 0..columns-1 of op(B), the rest zeros; b(p, j) = b[p * step + j * column], one of the
-/// strides 1. The same packs `columns` rows of op(A): a(j, p) = b[p * step + j * column].
-template <class T>
-void gemm_pack(index_t k, index_t columns, index_t width, const T* b, index_t step, index_t column, T* y) {
-  if (column == 1)
-    gemm_pack_rows<T>(k, columns, width, b, step, y);
-  else
-    gemm_pack_transposed<T>(k, columns, width, b, column, y);
-}
+/// One panel of B: y [k, gemm_columns] = columns 0..columns-1 of op(B), the rest zeros; b(p, j) = b[p * step + j *
+/// column], one of the strides 1.
 template <class T>
 void gemm_pack_b(index_t k, index_t columns, const T* b, index_t step, index_t column, T* y) {
-  gemm_pack<T>(k, columns, gemm_columns<T>, b, step, column, y);
-}
-
-/// Packs `rows` rows of op(A) for gemm_block: (rows + 2 gemm_rows) k elements at most.
-template <class T>
-void gemm_pack_block(index_t rows, index_t k, const T* a, index_t a_row, index_t a_step, T* packed) {
-  const index_t parts = (rows + gemm_rows - 1) / gemm_rows, base = rows / parts,
-                extra = rows % parts;  // nearly equal heights
-  for (index_t part = 0, first = 0; part < parts; ++part) {
-    const index_t height = base + (part < extra ? 1 : 0), tall = gemm_tile_height(height);
-    gemm_pack<T>(k, height, tall, a + first * a_row, a_step, a_row, packed);
-    first += height;
-    packed += tall * k;
+  constexpr index_t width = gemm_columns<T>;
+  if (columns < width) std::memset(y, 0, static_cast<std::size_t>(k * width) * sizeof(T));
+  if (column != 1) return gemm_transpose<T>(columns, k, b, column, y, width);
+  if (columns < width) {
+    for (index_t p = 0; p < k; ++p)
+      for (index_t j = 0; j < columns; ++j) y[p * width + j] = b[p * step + j];
+    return;
+  }
+  for (index_t p = 0; p < k; ++p) {
+    __builtin_prefetch(b + (p + 16) * step);
+    __builtin_prefetch(b + (p + 16) * step + width - 1);
+    const Vec<T> left = load<T>(b + p * step), right = load<T>(b + p * step + lanes<T>);
+    store<T>(y + p * width, left);
+    store<T>(y + p * width + lanes<T>, right);
   }
 }
 
-/// `rows` rows of C = alpha A B + beta C. A was packed by gemm_pack_block; panel q of B is at b + q * b_panel, its rows
-/// b_step apart.
+/// y[i * y_row + p] = a(i, p) = a[i * a_row + p * a_step], one of the strides 1, for i < rows, p < k.
 template <class T>
-void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* packed, const T* b, index_t b_panel,
-                index_t b_step, T beta, T* c, index_t ldc) {
-  const index_t parts = (rows + gemm_rows - 1) / gemm_rows, base = rows / parts, extra = rows % parts;
-  for (index_t j = 0; j < n; j += gemm_columns<T>)
-    for (index_t part = 0, first = 0, offset = 0; part < parts; ++part) {
-      const index_t height = base + (part < extra ? 1 : 0), tall = gemm_tile_height(height);
-      gemm_tile<T>({k, packed + offset, 1, tall, b + j / gemm_columns<T> * b_panel, b_step, c + first * ldc + j, ldc,
-                    height, n - j < gemm_columns<T> ? n - j : gemm_columns<T>, alpha, beta});
-      first += height;
-      offset += tall * k;
+void gemm_pack_a(index_t rows, index_t k, const T* a, index_t a_row, index_t a_step, T* y, index_t y_row) {
+  if (a_step != 1) return gemm_transpose<T>(k, rows, a, a_step, y, y_row);
+  for (index_t i = 0; i < rows; ++i) {
+    const T* from = a + i * a_row;
+    T* to = y + i * y_row;
+    index_t p = 0;
+    for (; p + lanes<T> <= k; p += lanes<T>) {
+      __builtin_prefetch(from + 2 * a_row + p);
+      store<T>(to + p, load<T>(from + p));
+    }
+    for (; p < k; ++p) to[p] = from[p];
+  }
+}
+/// `rows` rows of op(A) for gemm_block: room for (rows + 2 gemm_rows) k elements.
+template <class T>
+void gemm_pack_block(index_t rows, index_t k, const T* a, index_t a_row, index_t a_step, T* packed) {
+  gemm_pack_a<T>(rows, k, a, a_row, a_step, packed, k);
+}
+
+/// C = X + beta C for rows x columns elements.
+template <class T>
+void gemm_store(index_t rows, index_t columns, const T* x, index_t x_row, T beta, T* c, index_t ldc) {
+  for (index_t i = 0; i < rows; ++i) {
+    const T* from = x + i * x_row;
+    T* to = c + i * ldc;
+    index_t j = 0;
+    for (; j + lanes<T> <= columns; j += lanes<T>) {
+      const Vec<T> value = load<T>(from + j);
+      store<T>(to + j, beta == T(0) ? value : value + broadcast<T>(beta) * load<T>(to + j));
+    }
+    for (; j < columns; ++j) to[j] = beta == T(0) ? from[j] : from[j] + beta * to[j];
+  }
+}
+/// The same with X turned over: c[j * ldc + i] from x[i * x_row + j] for i < rows, j < columns. X is readable up to
+/// whole blocks of lanes x lanes.
+template <class T>
+void gemm_store_transposed(index_t rows, index_t columns, const T* x, index_t x_row, T beta, T* c, index_t ldc) {
+  constexpr index_t size = lanes<T>;
+  for (index_t j = 0; j < columns; j += size)
+    for (index_t i = 0; i < rows; i += size) {
+      Vec<T> r[size];
+      LIMN_UNROLLED for (index_t q = 0; q < size; ++q) r[q] = load<T>(x + (i + q) * x_row + j);
+      transpose_block<T>(r);
+      alignas(LIMN_VECTOR_BYTES) T block[size * size];
+      LIMN_UNROLLED for (index_t q = 0; q < size; ++q) store<T>(block + q * size, r[q]);
+      gemm_store<T>(columns - j < size ? columns - j : size, rows - i < size ? rows - i : size, block, size, beta,
+                    c + j * ldc + i, ldc);
     }
 }
 
 template <class T>
 cpu::GemmGeometry gemm_geometry() {
   return {gemm_rows, gemm_columns<T>};
-}
-
-/// The lanes of a vector added up to four, and four such added up to one number each: always in the same order.
-template <class T>
-LIMN_INLINE Quad<T> fold_quad(Vec<T> v) {
-  alignas(LIMN_VECTOR_BYTES) T lane[lanes<T> < 4 ? 4 : lanes<T>] = {};
-  store<T>(lane, v);
-  Quad<T> sum = load_quad<T>(lane);
-  LIMN_UNROLL for (index_t i = 4; i < lanes<T>; i += 4) sum += load_quad<T>(lane + i);
-  return sum;
-}
-template <class T>
-LIMN_INLINE Quad<T> reduce_quads(Quad<T> a, Quad<T> b, Quad<T> c, Quad<T> d) {
-  const Quad<T> ab = __builtin_shufflevector(a, b, 0, 4, 1, 5) + __builtin_shufflevector(a, b, 2, 6, 3, 7);
-  const Quad<T> cd = __builtin_shufflevector(c, d, 0, 4, 1, 5) + __builtin_shufflevector(c, d, 2, 6, 3, 7);
-  return __builtin_shufflevector(ab, cd, 0, 1, 4, 5) + __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-}
-
-/// c(i, j) = alpha (row i of a . row j of b) + beta c(i, j) for Rows x Columns rows of k elements, c(i, j) = c[i *
-/// c_row + j * c_column].
-template <index_t Rows, index_t Columns, class T>
-void gemm_dot_tile(index_t k, T alpha, const T* a, index_t lda, const T* b, index_t ldb, T beta, T* c, index_t c_row,
-                   index_t c_column) {
-  Vec<T> sum[Rows][Columns];
-  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) LIMN_UNROLL for (index_t j = 0; j < Columns; ++j) sum[i][j] = Vec<T>{};
-  index_t p = 0;
-  for (; p + lanes<T> <= k; p += lanes<T>) {
-    Vec<T> row[Columns];
-    LIMN_UNROLL for (index_t j = 0; j < Columns; ++j) row[j] = load<T>(b + j * ldb + p);
-    LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
-      const Vec<T> x = load<T>(a + i * lda + p);
-      LIMN_UNROLL for (index_t j = 0; j < Columns; ++j) sum[i][j] += x * row[j];
-    }
-  }
-  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
-    T total[4];
-    if constexpr (Columns == 4)
-      store_quad<T>(total, reduce_quads<T>(fold_quad<T>(sum[i][0]), fold_quad<T>(sum[i][1]), fold_quad<T>(sum[i][2]),
-                                           fold_quad<T>(sum[i][3])));
-    else
-      total[0] = reduce_add<T>(sum[i][0]);
-    for (index_t j = 0; j < Columns; ++j) {
-      for (index_t q = p; q < k; ++q) total[j] += a[i * lda + q] * b[j * ldb + q];
-      T& y = c[i * c_row + j * c_column];
-      y = beta == T(0) ? alpha * total[j] : alpha * total[j] + beta * y;
-    }
-  }
-}
-
-/// The same for m x n rows: a product whose operands both lie along k, few rows of which do not pay for packing.
-template <class T>
-void gemm_dot(index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda, const T* b, index_t ldb, T beta, T* c,
-              index_t c_row, index_t c_column) {
-  constexpr index_t most = LIMN_VECTOR_BYTES == 64 ? 4 : 2;  // rows of the tile
-  const index_t depth = m <= 8 ? k : 1024;                   // of more rows, so much stays in the second-level cache
-  for (index_t first = 0; first < k; first += depth) {
-    const index_t count = first + depth < k ? depth : k - first;
-    const T* x = a + first;
-    const T* w = b + first;
-    const T old = first == 0 ? beta : T(1);
-    for (index_t j = 0; j < n;) {
-      const index_t columns = j + 4 <= n ? 4 : 1;
-      for (index_t i = 0; i < m;) {
-        const index_t rows = i + most <= m ? most : 1;
-        T* y = c + i * c_row + j * c_column;
-        if (rows == most && columns == 4)
-          gemm_dot_tile<most, 4, T>(count, alpha, x + i * lda, lda, w + j * ldb, ldb, old, y, c_row, c_column);
-        else if (rows == most)
-          gemm_dot_tile<most, 1, T>(count, alpha, x + i * lda, lda, w + j * ldb, ldb, old, y, c_row, c_column);
-        else if (columns == 4)
-          gemm_dot_tile<1, 4, T>(count, alpha, x + i * lda, lda, w + j * ldb, ldb, old, y, c_row, c_column);
-        else
-          gemm_dot_tile<1, 1, T>(count, alpha, x + i * lda, lda, w + j * ldb, ldb, old, y, c_row, c_column);
-        i += rows;
-      }
-      j += columns;
-    }
-  }
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA

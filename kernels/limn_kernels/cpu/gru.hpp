@@ -28,9 +28,10 @@ struct GruStepBackward {
   const T* gates;            // [batch, 3 hidden]
   const T* inner;            // [batch, hidden]
   const T* h_before;         // [batch, hidden]
-  T* dh;        // [batch, hidden]: gradient on h, becomes the part of that on h_before that passes through z
-  T* dgates_x;  // [batch, 3 hidden]: gradient on w_ih x + b_ih
-  T* dgates_h;  // [batch, 3 hidden]: gradient on w_hh h + b_hh
+  const T* dh;               // [batch, hidden]: added to dstate
+  T* dstate;                 // [batch, hidden]: gradient on h, becomes the part on h_before that passes through z
+  T* dgates_x;               // [batch, 3 hidden]: gradient on w_ih x + b_ih
+  T* dgates_h;               // [batch, 3 hidden]: gradient on w_hh h + b_hh
 };
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
@@ -40,7 +41,8 @@ struct GruStepBackward {
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-/// The steps of the walk for the rows [first, last) of the batch; `panels` is null where the products are left to gemm.
+/// The steps of the walk for the rows [first, last) of the batch; few rows read the weights as they are stored:
+/// `panels` is null.
 template <class T>
 void gru_walk(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T>& out, const T* panels, const T* bias,
               index_t first, index_t last) {
@@ -68,9 +70,9 @@ void gru_walk(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T
       for_step_blocks(blocks, 2 * rows * width * (s.input + hidden),
                       [&](index_t begin, index_t end) { LIMN_CALL_ISA(gru_step<T>, step, begin, end); });
     } else {
-      const GemmShape product{.m = rows, .n = width, .k = hidden, .transpose_b = true};
-      kernels::gemm<T>(cpu_device, product, T{1}, h, in.w_hh, T{0}, of_h.data());
-      LIMN_CALL_ISA(gru_step_rows<T>, step, of_x.data() + row * width, of_h.data(), 0, rows);
+      for_units(hidden, 2 * rows * width * hidden, [&](index_t begin, index_t end) {
+        LIMN_CALL_ISA(gru_step_stream<T>, step, in.w_hh, of_x.data() + row * width, of_h.data(), begin, end);
+      });
     }
     h = step.h;
   }
@@ -84,7 +86,7 @@ void gru_forward(const RecurrentShape& s, const GruInputs<T>& in, const GruState
   add_biases<T>(2 * hidden, in.b_ih, in.b_hh, bias.data());
   add_biases<T>(hidden, in.b_ih ? in.b_ih + 2 * hidden : nullptr, nullptr, bias.data() + 2 * hidden);
   add_biases<T>(hidden, nullptr, in.b_hh ? in.b_hh + 2 * hidden : nullptr, bias.data() + 3 * hidden);
-  if (batch < recurrent_packed_batch) return gru_walk<T>(s, in, out, nullptr, bias.data(), 0, batch);
+  if (!packs_weights(s)) return gru_walk<T>(s, in, out, nullptr, bias.data(), 0, batch);
   const Panels<T> weights = Panels<T>::gates(3, hidden, {{in.w_ih, s.input}, {in.w_hh, hidden}});
   for_batch_parts(batch,
                   [&](index_t first, index_t last) { gru_walk(s, in, out, weights.data(), bias.data(), first, last); });
@@ -94,27 +96,30 @@ template <class T>
 void gru_backward(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T>& saved, const T* dh,
                   const GruGradients<T>& grads) {
   const index_t batch = s.batch, hidden = s.hidden, width = 3 * hidden, steps = s.time * batch;
-  const Panels<T> recurrent = Panels<T>::plain(width, hidden, in.w_hh, hidden, 1);
+  const Panels<T> recurrent = Panels<T>::backward(s, width, in.w_hh);
   Workspace<T> dgates_x(steps * width), dgates_h(steps * width), zeros(batch * hidden), dstate(batch * hidden);
   zeros.zero();
   dstate.zero();
 
-  for (index_t i = s.time - 1; i >= 0; --i) {
-    const index_t t = s.at(i);
-    const T* h_before = i > 0 ? saved.h + s.at(i - 1) * batch * hidden : in.h0 ? in.h0 : zeros.data();
-    for (index_t j = 0; j < batch * hidden; ++j) dstate.data()[j] += dh[t * batch * hidden + j];
-    const GruStepBackward<T> step{hidden,
-                                  in.mask ? in.mask + t * batch : nullptr,
-                                  saved.gates + t * batch * width,
-                                  saved.inner + t * batch * hidden,
-                                  h_before,
-                                  dstate.data(),
-                                  dgates_x.data() + t * batch * width,
-                                  dgates_h.data() + t * batch * width};
-    parallel_for(batch, 1 + 16384 / hidden,
-                 [&](index_t first, index_t last) { LIMN_CALL_ISA(gru_step_backward<T>, step, first, last); });
-    recurrent.accumulate(batch, step.dgates_h, dstate.data());
-  }
+  for_batch_parts(batch, [&](index_t first, index_t last) {
+    T* const carried = dstate.data() + first * hidden;
+    for (index_t i = s.time - 1; i >= 0; --i) {
+      const index_t row = s.at(i) * batch + first, rows = last - first;
+      const T* h_before = i > 0 ? saved.h + s.at(i - 1) * batch * hidden : in.h0 ? in.h0 : zeros.data();
+      const GruStepBackward<T> step{hidden,
+                                    in.mask ? in.mask + row : nullptr,
+                                    saved.gates + row * width,
+                                    saved.inner + row * hidden,
+                                    h_before + first * hidden,
+                                    dh + row * hidden,
+                                    carried,
+                                    dgates_x.data() + row * width,
+                                    dgates_h.data() + row * width};
+      parallel_for(rows, 1 + 16384 / hidden,
+                   [&](index_t begin, index_t end) { LIMN_CALL_ISA(gru_step_backward<T>, step, begin, end); });
+      state_gradient(s, recurrent, rows, width, step.dgates_h, in.w_hh, carried);
+    }
+  });
 
   if (grads.dh0) std::copy_n(dstate.data(), batch * hidden, grads.dh0);
   if (grads.dx) input_gradient(s, width, dgates_x.data(), in.w_ih, grads.dx);

@@ -26,10 +26,10 @@ template <class T>
 struct GruTile {
   const GruStep<T>& s;
   index_t unit, n;
-  const T *panel, *ahead;
+  const T* panel;
 
   template <index_t R>
-  LIMN_INLINE void run(index_t row, index_t part) const {
+  LIMN_INLINE void run(index_t row) const {
     constexpr index_t step = 3 * lanes<T>;
     const T *input[R], *state[R];
     Vec<T> sum[R][3], of_x[R];
@@ -40,14 +40,13 @@ struct GruTile {
 #pragma GCC unroll 8
       for (index_t g = 0; g < 3; ++g) sum[r][g] = load_n<T>(s.bias + g * s.hidden + unit, n);
     }
-    const T* next = ahead + part % 3 * lanes<T>;
-    multiply_panel<T, R, 3>(s.input, input, 1, panel, step, next, sum);
+    multiply_panel<T, R, 3>(s.input, input, 1, panel, step, sum);
 #pragma GCC unroll 8
     for (index_t r = 0; r < R; ++r) {
       of_x[r] = sum[r][2];
       sum[r][2] = load_n<T>(s.bias + 3 * s.hidden + unit, n);
     }
-    multiply_panel<T, R, 3>(s.hidden, state, 1, panel + s.input * step, step, next + s.input * step, sum);
+    multiply_panel<T, R, 3>(s.hidden, state, 1, panel + s.input * step, step, sum);
 #pragma GCC unroll 8
     for (index_t r = 0; r < R; ++r) {
       const Vec<T> four[4] = {sum[r][0], sum[r][1], of_x[r], sum[r][2]};
@@ -63,17 +62,19 @@ void gru_step(const GruStep<T>& s, index_t first, index_t last) {
   for (index_t block = first; block < last; ++block) {
     const index_t unit = block * lanes<T>, n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
     const T* panel = s.panels + block * length;
-    const T* ahead = s.panels + (block + 1 < last ? block + 1 : first) * length;
-    for_each_tile(s.batch, GruTile<T>{s, unit, n, panel, ahead});
+    for_each_tile(s.batch, GruTile<T>{s, unit, n, panel});
   }
 }
 
-/// Rows [first, last) of one step whose sums over x and over h are given, without the biases.
+/// Units [first, last) of one step of few rows: of_x has the input products, of_h is scratch memory.
 template <class T>
-void gru_step_rows(const GruStep<T>& s, const T* of_x, const T* of_h, index_t first, index_t last) {
-  for (index_t b = first; b < last; ++b)
-    for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
-      const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>, at = b * 3 * s.hidden + unit;
+void gru_step_stream(const GruStep<T>& s, const T* w_hh, const T* of_x, T* of_h, index_t first, index_t last) {
+  for (index_t row = 0; row < 3 * s.batch; ++row)
+    for (index_t unit = first; unit < last; ++unit) of_h[row * s.hidden + unit] = T(0);
+  stream_units<T>(s.batch, 3, s.hidden, s.hidden, w_hh, s.h_before, of_h, first, last);
+  for (index_t b = 0; b < s.batch; ++b)
+    for (index_t unit = first; unit < last; unit += lanes<T>) {
+      const index_t n = last - unit < lanes<T> ? last - unit : lanes<T>, at = b * 3 * s.hidden + unit;
       Vec<T> sum[4];
       for (index_t g = 0; g < 4; ++g) sum[g] = load_n<T>(s.bias + g * s.hidden + unit, n);
       for (index_t g = 0; g < 3; ++g) {
@@ -94,7 +95,9 @@ void gru_step_backward(const GruStepBackward<T>& s, index_t first, index_t last)
     T* dh_side = s.dgates_h + b * 3 * s.hidden;
     for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
       const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>, at = b * s.hidden + unit;
+      const Vec<T> dh = load_n<T>(s.dstate + at, n) + load_n<T>(s.dh + at, n), one = broadcast<T>(T{1});
       if (masked) {
+        store_n<T>(s.dstate + at, dh, n);
         for (index_t gate = 0; gate < 3; ++gate) {
           store_n<T>(dx_side + gate * s.hidden + unit, Vec<T>{}, n);
           store_n<T>(dh_side + gate * s.hidden + unit, Vec<T>{}, n);
@@ -103,7 +106,6 @@ void gru_step_backward(const GruStepBackward<T>& s, index_t first, index_t last)
       }
       const Vec<T> r = load_n<T>(gates + unit, n), z = load_n<T>(gates + s.hidden + unit, n);
       const Vec<T> candidate = load_n<T>(gates + 2 * s.hidden + unit, n), inner = load_n<T>(s.inner + at, n);
-      const Vec<T> dh = load_n<T>(s.dh + at, n), one = broadcast<T>(T{1});
       const Vec<T> dz = dh * (load_n<T>(s.h_before + at, n) - candidate) * z * (one - z);
       const Vec<T> dn = dh * (one - z) * (one - candidate * candidate), dr = dn * inner * r * (one - r);
       store_n<T>(dx_side + unit, dr, n);
@@ -112,7 +114,7 @@ void gru_step_backward(const GruStepBackward<T>& s, index_t first, index_t last)
       store_n<T>(dh_side + unit, dr, n);
       store_n<T>(dh_side + s.hidden + unit, dz, n);
       store_n<T>(dh_side + 2 * s.hidden + unit, dn * r, n);
-      store_n<T>(s.dh + at, dh * z, n);
+      store_n<T>(s.dstate + at, dh * z, n);
     }
   }
 }

@@ -30,10 +30,11 @@ struct LstmStepBackward {
   const T* gates;            // [batch, 4 hidden]
   const T* c_before;         // [batch, hidden]
   const T* c;                // [batch, hidden]
-  const T* dhidden;          // [batch, hidden]: gradient on o * tanh(c)
-  T* dc;                     // [batch, hidden]: gradient on c, becomes that on c_before
-  T* dgates;                 // [batch, 4 hidden]
-  T* hidden_out;             // [batch, hidden]: o * tanh(c) again, or null
+  const T* dh;               // [batch, hidden]: added to dstate, or null
+  T* dstate;      // [batch, hidden]: gradient on o tanh(c); a masked row keeps it, in the others it becomes 0
+  T* dc;          // [batch, hidden]: gradient on c, becomes that on c_before
+  T* dgates;      // [batch, 4 hidden]
+  T* hidden_out;  // [batch, hidden]: o tanh(c) again, or null
 };
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
@@ -43,7 +44,8 @@ struct LstmStepBackward {
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-/// The steps of the walk for the rows [first, last) of the batch; `panels` is null where the products are left to gemm.
+/// The steps of the walk for the rows [first, last) of the batch; few rows read the weights as they are stored:
+/// `panels` is null.
 template <class T>
 void lstm_walk(const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& out, const T* panels,
                const Panels<T>& projection, const T* bias, index_t first, index_t last) {
@@ -80,10 +82,9 @@ void lstm_walk(const RecurrentShape& s, const LstmInputs<T>& in, const LstmState
       for_step_blocks(blocks, 2 * rows * width * (s.input + state),
                       [&](index_t begin, index_t end) { LIMN_CALL_ISA(lstm_step<T>, step, begin, end); });
     } else {
-      T* sum = products + row * width;
-      const GemmShape product{.m = rows, .n = width, .k = state, .transpose_b = true};
-      if (i > 0 || in.h0) kernels::gemm<T>(cpu_device, product, T{1}, h, in.w_hh, T{1}, sum);
-      LIMN_CALL_ISA(lstm_step_rows<T>, step, sum, 0, rows);
+      for_units(hidden, 2 * rows * width * state, [&](index_t begin, index_t end) {
+        LIMN_CALL_ISA(lstm_step_stream<T>, step, in.w_hh, products + row * width, begin, end);
+      });
     }
     if (projected) {
       std::fill_n(h_now, rows * state, T{0});
@@ -103,11 +104,62 @@ void lstm_forward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmSt
   Workspace<T> bias(width);
   add_biases(width, in.b_ih, in.b_hh, bias.data());
   const Panels<T> projection = Panels<T>::plain(hidden, s.projection, in.w_hr, 1, hidden);
-  if (batch < recurrent_packed_batch) return lstm_walk<T>(s, in, out, nullptr, projection, bias.data(), 0, batch);
+  if (!packs_weights(s)) return lstm_walk<T>(s, in, out, nullptr, projection, bias.data(), 0, batch);
   const Panels<T> weights = Panels<T>::gates(4, hidden, {{in.w_ih, s.input}, {in.w_hh, s.state()}});
   for_batch_parts(batch, [&](index_t first, index_t last) {
     lstm_walk(s, in, out, weights.data(), projection, bias.data(), first, last);
   });
+}
+
+/// What a backward walk leaves for the products over all its steps, and what it carries from step to step.
+template <class T>
+struct LstmBackwardWalk {
+  const Panels<T>&recurrent, &projection;  // w_hh and w_hr as [4 hidden, state], [state, hidden]
+  const T* dh;                             // [time, batch, state]
+  T *dgates, *dstate, *dc;                 // [time, batch, 4 hidden], [batch, state], [batch, hidden]
+  T *dprojected, *unprojected;             // [time, batch, state], [time, batch, hidden]: with a projection, for dw_hr
+};
+
+/// The steps of the walk for the rows [first, last) of the batch.
+template <class T>
+void lstm_backward_walk(const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& saved,
+                        const LstmBackwardWalk<T>& walk, index_t first, index_t last) {
+  const index_t batch = s.batch, rows = last - first, hidden = s.hidden, state = s.state(), width = 4 * hidden;
+  const bool projected = s.projection > 0;
+  Workspace<T> zeros(rows * hidden), dhidden(projected ? rows * hidden : 0);
+  zeros.zero();
+  T* const dstate = walk.dstate + first * state;
+  for (index_t i = s.time - 1; i >= 0; --i) {
+    const index_t row = s.at(i) * batch + first;
+    const std::uint8_t* mask = in.mask ? in.mask + row : nullptr;
+    const T* c_before = i > 0   ? saved.c + (s.at(i - 1) * batch + first) * hidden
+                        : in.c0 ? in.c0 + first * hidden
+                                : zeros.data();
+    if (projected) {
+      T* dprojected = walk.dprojected + row * state;
+      for (index_t j = 0; j < rows * state; ++j) {
+        const bool runs = !mask || mask[j / state] != 0;
+        const T total = dstate[j] + walk.dh[row * state + j];
+        dprojected[j] = runs ? total : T{0};
+        dstate[j] = runs ? T{0} : total;
+      }
+      dhidden.zero();
+      walk.projection.accumulate(rows, dprojected, dhidden.data());
+    }
+    const LstmStepBackward<T> step{hidden,
+                                   mask,
+                                   saved.gates + row * width,
+                                   c_before,
+                                   saved.c + row * hidden,
+                                   projected ? nullptr : walk.dh + row * hidden,
+                                   projected ? dhidden.data() : dstate,
+                                   walk.dc + first * hidden,
+                                   walk.dgates + row * width,
+                                   projected ? walk.unprojected + row * hidden : nullptr};
+    parallel_for(rows, 1 + 16384 / hidden,
+                 [&](index_t begin, index_t end) { LIMN_CALL_ISA(lstm_step_backward<T>, step, begin, end); });
+    state_gradient(s, walk.recurrent, rows, width, step.dgates, in.w_hh, dstate);
+  }
 }
 
 template <class T>
@@ -115,47 +167,18 @@ void lstm_backward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmS
                    const T* dc_last, const LstmGradients<T>& grads) {
   const index_t batch = s.batch, hidden = s.hidden, state = s.state(), width = 4 * hidden, steps = s.time * batch;
   const bool projected = s.projection > 0;
-  const Panels<T> recurrent = Panels<T>::plain(width, state, in.w_hh, state, 1);
+  const Panels<T> recurrent = Panels<T>::backward(s, width, in.w_hh);
   const Panels<T> projection = Panels<T>::plain(s.projection, hidden, in.w_hr, hidden, 1);
-  Workspace<T> dgates(steps * width), zeros(batch * hidden), dstate(batch * state), dc(batch * hidden);
-  // With a projection: the gradient on the projected and on the unprojected state, and that state, for dw_hr.
-  Workspace<T> dprojected(projected ? steps * state : 0), dhidden(projected ? batch * hidden : 0);
-  Workspace<T> unprojected(projected ? steps * hidden : 0);
-  zeros.zero();
+  Workspace<T> dgates(steps * width), dstate(batch * state), dc(batch * hidden);
+  Workspace<T> dprojected(projected ? steps * state : 0), unprojected(projected ? steps * hidden : 0);
   dstate.zero();
   if (dc_last)
     std::copy_n(dc_last, batch * hidden, dc.data());
   else
     dc.zero();
-
-  for (index_t i = s.time - 1; i >= 0; --i) {
-    const index_t t = s.at(i);
-    const std::uint8_t* mask = in.mask ? in.mask + t * batch : nullptr;
-    const T* c_before = i > 0 ? saved.c + s.at(i - 1) * batch * hidden : in.c0 ? in.c0 : zeros.data();
-    T* dh_now = projected ? dprojected.data() + t * batch * state : dstate.data();
-    for (index_t j = 0; j < batch * state; ++j) dh_now[j] = dstate.data()[j] + dh[t * batch * state + j];
-    if (projected) {
-      std::copy_n(dh_now, batch * state, dstate.data());
-      for (index_t b = 0; mask && b < batch; ++b)
-        if (mask[b] == 0) std::fill_n(dh_now + b * state, state, T{0});
-      dhidden.zero();
-      projection.accumulate(batch, dh_now, dhidden.data());
-    }
-    const LstmStepBackward<T> step{hidden,
-                                   mask,
-                                   saved.gates + t * batch * width,
-                                   c_before,
-                                   saved.c + t * batch * hidden,
-                                   projected ? dhidden.data() : dstate.data(),
-                                   dc.data(),
-                                   dgates.data() + t * batch * width,
-                                   projected ? unprojected.data() + t * batch * hidden : nullptr};
-    parallel_for(batch, 1 + 16384 / hidden,
-                 [&](index_t first, index_t last) { LIMN_CALL_ISA(lstm_step_backward<T>, step, first, last); });
-    for (index_t b = 0; b < batch; ++b)  // a masked step hands its gradient on; another one has used it up
-      if (!mask || mask[b] != 0) std::fill_n(dstate.data() + b * state, state, T{0});
-    recurrent.accumulate(batch, step.dgates, dstate.data());
-  }
+  const LstmBackwardWalk<T> walk{recurrent,         projection,        dh, dgates.data(), dstate.data(), dc.data(),
+                                 dprojected.data(), unprojected.data()};
+  for_batch_parts(batch, [&](index_t first, index_t last) { lstm_backward_walk(s, in, saved, walk, first, last); });
 
   if (grads.dh0) std::copy_n(dstate.data(), batch * state, grads.dh0);
   if (grads.dc0) std::copy_n(dc.data(), batch * hidden, grads.dc0);

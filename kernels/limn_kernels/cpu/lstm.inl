@@ -30,10 +30,10 @@ template <class T>
 struct LstmTile {
   const LstmStep<T>& s;
   index_t unit, n;
-  const T *panel, *ahead;
+  const T* panel;
 
   template <index_t R>
-  LIMN_INLINE void run(index_t row, index_t part) const {
+  LIMN_INLINE void run(index_t row) const {
     constexpr index_t step = 4 * lanes<T>;
     const T *input[R], *state[R];
     Vec<T> sum[R][4];
@@ -48,9 +48,8 @@ struct LstmTile {
 #pragma GCC unroll 8
       for (index_t r = 0; r < R; ++r) sum[r][g] = bias;
     }
-    const T* next = ahead + part % 4 * lanes<T>;
-    multiply_panel<T, R, 4>(s.input, input, 1, panel, step, next, sum);
-    multiply_panel<T, R, 4>(s.state, state, 1, panel + s.input * step, step, next + s.input * step, sum);
+    multiply_panel<T, R, 4>(s.input, input, 1, panel, step, sum);
+    multiply_panel<T, R, 4>(s.state, state, 1, panel + s.input * step, step, sum);
 #pragma GCC unroll 8
     for (index_t r = 0; r < R; ++r) lstm_cell<T>(s, row + r, unit, n, sum[r]);
   }
@@ -63,17 +62,17 @@ void lstm_step(const LstmStep<T>& s, index_t first, index_t last) {
   for (index_t block = first; block < last; ++block) {
     const index_t unit = block * lanes<T>, n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
     const T* panel = s.panels + block * length;
-    const T* ahead = s.panels + (block + 1 < last ? block + 1 : first) * length;
-    for_each_tile(s.batch, LstmTile<T>{s, unit, n, panel, ahead});
+    for_each_tile(s.batch, LstmTile<T>{s, unit, n, panel});
   }
 }
 
-/// Rows [first, last) of one step whose sums are in `sums`, without the biases.
+/// Units [first, last) of one step of few rows; `sums` has the input products and receives the recurrent ones.
 template <class T>
-void lstm_step_rows(const LstmStep<T>& s, const T* sums, index_t first, index_t last) {
-  for (index_t b = first; b < last; ++b)
-    for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
-      const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
+void lstm_step_stream(const LstmStep<T>& s, const T* w_hh, T* sums, index_t first, index_t last) {
+  stream_units<T>(s.batch, 4, s.hidden, s.state, w_hh, s.h_before, sums, first, last);
+  for (index_t b = 0; b < s.batch; ++b)
+    for (index_t unit = first; unit < last; unit += lanes<T>) {
+      const index_t n = last - unit < lanes<T> ? last - unit : lanes<T>;
       Vec<T> sum[4];
 #pragma GCC unroll 8
       for (index_t g = 0; g < 4; ++g)
@@ -85,21 +84,24 @@ void lstm_step_rows(const LstmStep<T>& s, const T* sums, index_t first, index_t 
 /// Rows [first, last) of the gradient of one step, up to and without the product with the recurrent weights.
 template <class T>
 void lstm_step_backward(const LstmStepBackward<T>& s, index_t first, index_t last) {
+  const Vec<T> one = broadcast<T>(T{1}), zero{};
   for (index_t b = first; b < last; ++b) {
     const bool masked = s.mask && s.mask[b] == 0;
     const T* gates = s.gates + b * 4 * s.hidden;
     T* dgates = s.dgates + b * 4 * s.hidden;
     for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
       const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>, at = b * s.hidden + unit;
+      Vec<T> dh = load_n<T>(s.dstate + at, n);
+      if (s.dh) dh += load_n<T>(s.dh + at, n);
+      store_n<T>(s.dstate + at, masked ? dh : zero, n);
       if (masked) {
-        for (index_t gate = 0; gate < 4; ++gate) store_n<T>(dgates + gate * s.hidden + unit, Vec<T>{}, n);
-        if (s.hidden_out) store_n<T>(s.hidden_out + at, Vec<T>{}, n);
+        for (index_t gate = 0; gate < 4; ++gate) store_n<T>(dgates + gate * s.hidden + unit, zero, n);
+        if (s.hidden_out) store_n<T>(s.hidden_out + at, zero, n);
         continue;
       }
       const Vec<T> i = load_n<T>(gates + unit, n), f = load_n<T>(gates + s.hidden + unit, n);
       const Vec<T> g = load_n<T>(gates + 2 * s.hidden + unit, n), o = load_n<T>(gates + 3 * s.hidden + unit, n);
       const Vec<T> c_before = load_n<T>(s.c_before + at, n), bent = tanh(load_n<T>(s.c + at, n));
-      const Vec<T> dh = load_n<T>(s.dhidden + at, n), one = broadcast<T>(T{1});
       const Vec<T> dc = load_n<T>(s.dc + at, n) + dh * o * (one - bent * bent);
       store_n<T>(dgates + unit, dc * g * i * (one - i), n);
       store_n<T>(dgates + s.hidden + unit, dc * c_before * f * (one - f), n);

@@ -1,7 +1,7 @@
 // Elementary functions on one vector, for one instruction set. Largest errors in units in the last place of the float
-// result, measured by tests/kernels/math_test.cpp: exp 1, expm1 1.5, log 1.5, log1p 2.5, tanh 2.5, sigmoid 2.5,
-// erf 1.5. Infinities, NaN, signed zeros and subnormal numbers are right. The polynomials are minimax fits (Remez) on
-// the reduced interval. double is computed lane by lane with <cmath>.
+// result, measured by tests/kernels/math_test.cpp: exp 1, exp2 1.5, expm1 1.5, log 1.5, log1p 2.5, tanh 2.5,
+// sigmoid 2.5, erf 1.5. Infinities, NaN, signed zeros and subnormal numbers are right. The polynomials are minimax fits
+// (Remez) on the reduced interval. double is computed lane by lane with <cmath>.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"  // every function here is inlined: no vector crosses a call
 
@@ -67,6 +67,18 @@ LIMN_INLINE Vec<float> exp(Vec<float> x) {
   F n;  // beyond +-104 the result is infinity or 0 anyway; a NaN stays
   const F e = reduced_expm1(vmin(f(104.f), vmax(f(-104.f), x)), n) + f(1.f);
   return scale_exponent(e, n);
+}
+
+LIMN_INLINE Vec<float> exp2(Vec<float> x) {
+  using namespace lane_math;
+  const F t = vmin(f(130.f), vmax(f(-151.f), x)), n = (t + f(12582912.f)) - f(12582912.f), r = t - n;
+  F p = f(1.535336196e-4f);
+  p = p * r + f(1.339887502e-3f);
+  p = p * r + f(9.618436918e-3f);
+  p = p * r + f(5.550332367e-2f);
+  p = p * r + f(2.402264774e-1f);
+  p = p * r + f(6.931471825e-1f);
+  return scale_exponent(p * r + f(1.f), n);
 }
 
 LIMN_INLINE Vec<float> expm1(Vec<float> x) {
@@ -173,6 +185,7 @@ LIMN_LANEWISE(float, floor, std::floor(v))
 LIMN_LANEWISE(float, ceil, std::ceil(v))
 LIMN_LANEWISE(float, round_even, std::nearbyint(v))
 LIMN_LANEWISE(double, exp, std::exp(v))
+LIMN_LANEWISE(double, exp2, std::exp2(v))
 LIMN_LANEWISE(double, expm1, std::expm1(v))
 LIMN_LANEWISE(double, log, std::log(v))
 LIMN_LANEWISE(double, log1p, std::log1p(v))

@@ -1,6 +1,8 @@
 #pragma once
 // The CPU body of optim.hpp.
 
+#include <vector>
+
 #include <limn_kernels/cpu/math.hpp>
 #include <limn_kernels/optim.hpp>
 #include <limn_kernels/parallel.hpp>
@@ -10,6 +12,20 @@
 #include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels {
+
+template <class T>
+double sum_of_squares(Device device, index_t n, const T* x) {
+  constexpr index_t grain = 16384;
+  std::vector<double> parts(static_cast<std::size_t>((n + grain - 1) / grain));
+  dispatch_cpu("sum_of_squares", device, [&] {
+    parallel_for(n, grain, [&](index_t begin, index_t end) {
+      parts[static_cast<std::size_t>(begin / grain)] = LIMN_CALL_ISA(sum_of_squares<T>, end - begin, x + begin);
+    });
+  });
+  double sum = 0;
+  for (const double part : parts) sum += part;
+  return sum;
+}
 
 template <class T, class Rule>
 void optimizer_update(Device device, const Rule& rule, index_t n, T* w, const T* g, T* a, T* b, T* c) {

@@ -86,6 +86,25 @@ LIMN_INLINE void apply(const AdadeltaRule<T>& r, Vec<T>& w, Vec<T> g, Vec<T>& a,
   w -= broadcast<T>(r.lr) * move;
 }
 
+template <class T>
+double sum_of_squares(index_t n, const T* x) {
+  constexpr index_t block = 64 * lanes<T>;  // so many terms in T, then on in double
+  double total = 0;
+  index_t i = 0;
+  for (; i + block <= n; i += block) {
+    Vec<T> sum[4] = {};
+    for (index_t j = 0; j < block; j += 4 * lanes<T>)
+#pragma GCC unroll 4
+      for (index_t g = 0; g < 4; ++g) {
+        const Vec<T> v = load<T>(x + i + j + g * lanes<T>);
+        sum[g] += v * v;
+      }
+    total += static_cast<double>(reduce_add<T>((sum[0] + sum[1]) + (sum[2] + sum[3])));
+  }
+  for (; i < n; ++i) total += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return total;
+}
+
 template <class T, class Rule>
 void optimizer_update(const Rule& rule, index_t n, T* w, const T* g, T* a, T* b, T* c) {
   for (index_t i = 0; i < n; i += lanes<T>) {

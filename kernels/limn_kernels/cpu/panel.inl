@@ -21,14 +21,12 @@ LIMN_INLINE void store_n(T* p, Vec<T> v, index_t n) {
   store_first<T>(p, v, n);
 }
 
-/// sum[r][g] += a[r][p a_step] * b[p b_step + g lanes ...] for p < k, in order. `ahead` is what will be read next: a
-/// line of it for every step of k is asked for into the second-level cache.
+/// sum[r][g] += a[r][p a_step] * b[p b_step + g lanes ...] for p < k, in order.
 template <class T, index_t R, index_t G>
 LIMN_INLINE void multiply_panel(index_t k, const T* const (&a)[R], index_t a_step, const T* b, index_t b_step,
-                                const T* ahead, Vec<T> (&sum)[R][G]) {
+                                Vec<T> (&sum)[R][G]) {
   for (index_t p = 0; p < k; ++p) {
     Vec<T> w[G];
-    __builtin_prefetch(ahead, 0, 2);
 #pragma GCC unroll 8
     for (index_t g = 0; g < G; ++g) w[g] = load<T>(b + g * lanes<T>);
 #pragma GCC unroll 8
@@ -38,11 +36,10 @@ LIMN_INLINE void multiply_panel(index_t k, const T* const (&a)[R], index_t a_ste
       for (index_t g = 0; g < G; ++g) sum[r][g] += value * w[g];
     }
     b += b_step;
-    ahead += b_step;
   }
 }
 
-/// Calls tile.template operator()<R>(first, part) for parts of [0, rows) of nearly equal height R <= panel_rows.
+/// Calls tile.run<R>(first) for parts of [0, rows) of nearly equal height R <= panel_rows.
 template <class Tile>
 LIMN_INLINE void for_each_tile(index_t rows, const Tile& tile) {
   const index_t parts = (rows + panel_rows - 1) / panel_rows;
@@ -50,23 +47,23 @@ LIMN_INLINE void for_each_tile(index_t rows, const Tile& tile) {
     const index_t height = (rows - row + parts - part - 1) / (parts - part);
     switch (height) {
       case 1:
-        tile.template run<1>(row, part);
+        tile.template run<1>(row);
         break;
       case 2:
-        tile.template run<2>(row, part);
+        tile.template run<2>(row);
         break;
       case 3:
-        tile.template run<3>(row, part);
+        tile.template run<3>(row);
         break;
 #if LIMN_VECTOR_BYTES == 64
       case 4:
-        tile.template run<4>(row, part);
+        tile.template run<4>(row);
         break;
       case 5:
-        tile.template run<5>(row, part);
+        tile.template run<5>(row);
         break;
       case 6:
-        tile.template run<6>(row, part);
+        tile.template run<6>(row);
         break;
 #endif
     }
@@ -107,7 +104,11 @@ void pack_transposed(index_t k, index_t count, const T* x, index_t x_step, T* y,
     const index_t n = k - p < lanes<T> ? k - p : lanes<T>;
     Vec<T> v[lanes<T>];
 #pragma GCC unroll 16
-    for (index_t i = 0; i < lanes<T>; ++i) v[i] = i < count ? load_n<T>(x + i * x_step + p, n) : Vec<T>{};
+    for (index_t i = 0; i < lanes<T>; ++i) {
+      __builtin_prefetch(x + i * x_step + p +
+                         4 * lanes<T>);  // so many rows at a time are too many for the processor's own
+      v[i] = i < count ? load_n<T>(x + i * x_step + p, n) : Vec<T>{};
+    }
     transpose<T>(v);
 #pragma GCC unroll 16
     for (index_t i = 0; i < lanes<T>; ++i)
@@ -130,6 +131,10 @@ void pack_rows(index_t k, index_t count, const T* x, index_t x_step, T* y) {
 template <class T>
 index_t vector_lanes() {
   return lanes<T>;
+}
+template <class T>
+index_t panel_tile_rows() {
+  return panel_rows;
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA

@@ -43,6 +43,12 @@ void for_step_blocks(index_t blocks, index_t flops, Body&& body) {
   parallel_for(blocks, flops < 400000 ? blocks : (blocks + 7) / 8, body);
 }
 
+/// The same for single units; parts begin at multiples of 64.
+template <class Body>
+void for_units(index_t units, index_t flops, Body&& body) {
+  parallel_for(units, flops < 400000 ? units : (units + 511) / 512 * 64, body);
+}
+
 /// Runs body(first, last) for parts of the batch. Rows do not depend on each other, so that each thread may walk
 /// through the whole sequence with its own and wait for nobody; where rows are few, one part, and the steps are divided
 /// instead. A row's sums are the same in every part.
@@ -52,8 +58,9 @@ void for_batch_parts(index_t batch, Body&& body) {
   parallel_for(batch, rows >= 24 ? rows : batch, body);
 }
 
-/// From so many rows on, weights are packed: before, a step is bound by reading them, and once is the least.
-inline constexpr index_t recurrent_packed_batch = 6;
+/// Whether weights are packed for a walk: with few rows a step takes as long as reading them, and in a short walk
+/// packing takes longer than it saves.
+[[nodiscard]] inline bool packs_weights(const RecurrentShape& s) { return s.batch >= 6 && s.time * s.batch >= 64; }
 
 /// One weight matrix [gates * hidden, k], row-major.
 template <class T>
@@ -102,6 +109,11 @@ class Panels {
   [[nodiscard]] const T* data() const { return data_.data(); }
   [[nodiscard]] index_t blocks() const { return blocks_; }
 
+  /// The layout of dstate += dgates w_hh, w [width, state] as it is stored, for walks that pack it; otherwise empty.
+  static Panels backward(const RecurrentShape& s, index_t width, const T* w) {
+    return plain(packs_weights(s) ? width : 0, s.state(), w, s.state(), 1);
+  }
+
   /// y [rows, n] += a [rows, k] * w [k, n]; for the plain layout.
   void accumulate(index_t rows, const T* a, T* y) const {
     if (rows == 0) return;
@@ -129,6 +141,15 @@ template <class T>
 void input_products(const RecurrentShape& s, index_t width, const T* x, const T* w, T* y) {
   const GemmShape shape{.m = s.time * s.batch, .n = width, .k = s.input, .transpose_b = true};
   kernels::gemm<T>(cpu_device, shape, T{1}, x, w, T{0}, y);
+}
+
+/// dstate [rows, state] += dgates [rows, width] * w [width, state]; `panels` is Panels::backward of w.
+template <class T>
+void state_gradient(const RecurrentShape& s, const Panels<T>& panels, index_t rows, index_t width, const T* dgates,
+                    const T* w, T* dstate) {
+  if (packs_weights(s)) return panels.accumulate(rows, dgates, dstate);
+  const GemmShape shape{.m = rows, .n = s.state(), .k = width};
+  kernels::gemm<T>(cpu_device, shape, T{1}, dgates, w, T{1}, dstate);
 }
 
 /// dx [time * batch, input] = dgates [time * batch, width] * w [width, input].

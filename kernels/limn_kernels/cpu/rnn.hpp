@@ -55,7 +55,7 @@ template <class T>
 void rnn_backward(const RecurrentShape& s, RnnActivation activation, const RnnInputs<T>& in, const T* h, const T* dh,
                   const RnnGradients<T>& grads) {
   const index_t batch = s.batch, hidden = s.hidden, steps = s.time * batch;
-  const Panels<T> recurrent = Panels<T>::plain(hidden, hidden, in.w_hh, hidden, 1);
+  const Panels<T> recurrent = Panels<T>::backward(s, hidden, in.w_hh);
   Workspace<T> dgates(steps * hidden), dstate(batch * hidden);
   dstate.zero();
   for (index_t i = s.time - 1; i >= 0; --i) {
@@ -70,7 +70,7 @@ void rnn_backward(const RecurrentShape& s, RnnActivation activation, const RnnIn
         dstate.data()[j] = masked ? total : T{0};
       }
     }
-    recurrent.accumulate(batch, dgates_now, dstate.data());
+    state_gradient(s, recurrent, batch, hidden, dgates_now, in.w_hh, dstate.data());
   }
 
   if (grads.dh0) std::copy_n(dstate.data(), batch * hidden, grads.dh0);

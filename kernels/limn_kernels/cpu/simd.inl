@@ -133,5 +133,36 @@ LIMN_INLINE T reduce_max(Vec<T> v) {
   return reduce_lanes<T, lanes<T> / 2>(v, JoinMaximum());
 }
 
+/// v, loaded once: GCC would rather load it again for each of several uses.
+template <class T>
+LIMN_INLINE Vec<T> in_register(Vec<T> v) {
+#if defined(__x86_64__)
+  asm("" : "+v"(v));
+#endif
+  return v;
+}
+
+/// Element by element from the lower (upper) halves of a and b in turn: a0 b0 a1 b1 ...
+template <bool Upper, class T, std::size_t... I>
+LIMN_INLINE Vec<T> interleave(Vec<T> a, Vec<T> b, std::index_sequence<I...>) {
+  return __builtin_shufflevector(a, b,
+                                 ((Upper ? lanes<T> / 2 : 0) + static_cast<int>(I / 2) + (I % 2 ? lanes<T> : 0))...);
+}
+
+/// Turns a square block over in registers: lane j of r[i] becomes lane i of r[j]. log2(lanes) rounds of interleaving.
+template <class T>
+LIMN_INLINE void transpose_block(Vec<T> (&r)[lanes<T>]) {
+  using Lanes = std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>;
+  constexpr index_t half = lanes<T> / 2;
+  LIMN_UNROLLED for (index_t round = 1; round < lanes<T>; round *= 2) {
+    Vec<T> t[lanes<T>];
+    LIMN_UNROLLED for (index_t i = 0; i < half; ++i) {
+      t[2 * i] = interleave<false, T>(r[i], r[i + half], Lanes{});
+      t[2 * i + 1] = interleave<true, T>(r[i], r[i + half], Lanes{});
+    }
+    LIMN_UNROLLED for (index_t i = 0; i < lanes<T>; ++i) r[i] = t[i];
+  }
+}
+
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
 #pragma GCC diagnostic pop

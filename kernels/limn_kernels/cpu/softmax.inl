@@ -32,17 +32,24 @@ LIMN_INLINE Vec<T> load_padded(const T* p, index_t n, T fill) {
   return load<T>(lane);
 }
 
+/// n >= 1.
 template <class T>
 T row_maximum(index_t n, const T* x) {
-  T top = x[0];
-  index_t i = 0;
-  if (n >= lanes<T>) {
-    Vec<T> most = load<T>(x);
-    for (i = lanes<T>; i + lanes<T> <= n; i += lanes<T>) most = vmax(most, load<T>(x + i));
-    top = reduce_max<T>(most);
+  if (n < lanes<T>) {
+    T top = x[0];
+    for (index_t i = 1; i < n; ++i) top = x[i] > top ? x[i] : top;
+    return top;
   }
-  for (; i < n; ++i) top = x[i] > top ? x[i] : top;
-  return top;
+  Vec<T> most = load<T>(x + n - lanes<T>), a = most, b = most, c = most;
+  index_t i = 0;
+  for (; i + 4 * lanes<T> <= n; i += 4 * lanes<T>) {
+    most = vmax(most, load<T>(x + i));
+    a = vmax(a, load<T>(x + i + lanes<T>));
+    b = vmax(b, load<T>(x + i + 2 * lanes<T>));
+    c = vmax(c, load<T>(x + i + 3 * lanes<T>));
+  }
+  for (; i + lanes<T> <= n; i += lanes<T>) most = vmax(most, load<T>(x + i));
+  return reduce_max<T>(vmax(vmax(most, a), vmax(b, c)));
 }
 
 /// y = exp(x - top) where y is given; returns the sum.

@@ -1,0 +1,208 @@
+#include "captioner/distill.hpp"
+
+#include <cmath>
+
+#include <limn/data/flickr8k.hpp>
+#include <limn/models/small_cnn.hpp>
+#include <limn/nn/linear.hpp>
+
+#include "captioner/features.hpp"
+#include "captioner/own_encoder.hpp"
+#include "captioner/pictures.hpp"
+#include "shared/feature_scaling.hpp"
+
+namespace limn::captioner {
+namespace {
+
+/// The network, and a layer that turns what it sees into the teacher's numbers; only the network is kept.
+struct Student {
+  models::SmallCNN<float> cnn;
+  nn::Linear<float> head;
+  template <class V>
+  void members(V&& visit) {
+    visit("cnn", cnn);
+    visit("head", head);
+  }
+  /// [N, 3, S, S] -> [N, places, teacher's channels]
+  [[nodiscard]] Tensor<float> operator()(const Tensor<float>& pixels) const {
+    return head(transpose(flatten(cnn(pixels), 2), 1, 2));
+  }
+};
+
+struct Batch {
+  Tensor<float> pixels;   ///< [N, 3, side, side]
+  Tensor<float> targets;  ///< [N, places, channels]: the teacher's standardised grid there
+};
+
+/// One part of a dataset: pictures, and the rows of the teacher's features.
+struct Part {
+  PictureSet pictures;
+  std::vector<index_t> rows;
+};
+
+/// The teacher's grid [side, side, channels] of a whole picture, read between its places where the `places` x `places`
+/// middles of a cut lie; the grid's edge goes on beyond it.
+void sample_grid(const float* grid, index_t side, index_t channels, const Cut& cut, index_t picture, index_t places,
+                 float* to) {
+  const auto at = [&](index_t start, index_t place) {
+    const double middle = static_cast<double>(start) + (static_cast<double>(place) + 0.5) *
+                                                           static_cast<double>(cut.side) / static_cast<double>(places);
+    const double position = middle / static_cast<double>(picture) * static_cast<double>(side) - 0.5;
+    return std::min(std::max(position, 0.0), static_cast<double>(side - 1));
+  };
+  for (index_t r = 0; r < places; ++r)
+    for (index_t c = 0; c < places; ++c, to += channels) {
+      const double y = at(cut.top, r), x = at(cut.left, cut.mirrored ? places - 1 - c : c);
+      const index_t y0 = static_cast<index_t>(y), x0 = static_cast<index_t>(x), y1 = std::min(y0 + 1, side - 1),
+                    x1 = std::min(x0 + 1, side - 1);
+      const auto fy = static_cast<float>(y - static_cast<double>(y0)),
+                 fx = static_cast<float>(x - static_cast<double>(x0));
+      const float *a = grid + (y0 * side + x0) * channels, *b = grid + (y0 * side + x1) * channels,
+                  *d = grid + (y1 * side + x0) * channels, *e = grid + (y1 * side + x1) * channels;
+      for (index_t k = 0; k < channels; ++k)
+        to[k] = (1 - fy) * ((1 - fx) * a[k] + fx * b[k]) + fy * ((1 - fx) * d[k] + fx * e[k]);
+    }
+}
+
+class DistillTrainee final : public app::Trainee<Batch> {
+ public:
+  DistillTrainee(const DistillOptions& options, const FeatureFile& teacher, const Part& train, const Part& dev)
+      : options_(options),
+        teacher_(teacher),
+        train_(train),
+        dev_(dev),
+        generator_(options.run.seed),
+        student_{
+            models::SmallCNN<float>(models::SmallCNNConfig::vgg16_quarter(), generator_),
+            nn::Linear<float>(models::SmallCNNConfig::vgg16_quarter().widths.back(), teacher.channels(), generator_)},
+        scaling_(app::feature_scaling(teacher.channels(), train.pictures.size(), 500, [&](const auto& images) {
+          std::vector<index_t> rows;
+          for (const index_t i : images) rows.push_back(train.rows[static_cast<std::size_t>(i)]);
+          return teacher.read(rows, true).grid;
+        })) {}
+
+  index_t items() const override { return train_.pictures.size(); }
+  Batch prepare(index_t epoch, const std::vector<index_t>& images) const override {
+    std::vector<Cut> cuts;
+    for (const index_t i : images) cuts.push_back(train_.pictures.random_cut(options_.run.seed, epoch, i));
+    return batch_of(train_, images, cuts);
+  }
+
+  io::NamedTensors<float> tensors() override { return nn::named_tensors<float>(student_); }
+  std::vector<Tensor<float>> parameters() override { return nn::parameters<float>(student_); }
+  void train(bool training) override { nn::train(student_, training); }
+
+  app::Tally step(const Batch& batch, Generator&) override {
+    const Tensor<float> difference = student_(batch.pixels) - batch.targets;
+    const Tensor<float> places = mean(square(difference)), pooled = mean(square(mean(difference, {1})));
+    backward(places + pooled * options_.pooled_weight);
+    return {static_cast<double>(places.item()) * static_cast<double>(batch.pixels.size(0)), 0, batch.pixels.size(0)};
+  }
+
+  std::vector<std::string> measures() const override { return {"val_places", "val_pooled"}; }
+  /// The share of the teacher's variance over the validation pictures that is explained: of the places' numbers, and of
+  /// their means.
+  std::vector<double> validate() override {
+    NoGradGuard no_grad;
+    double error[2] = {}, square_sum[2] = {};
+    std::vector<double> sum(static_cast<std::size_t>(teacher_.channels()));
+    double count[2] = {};
+    for (index_t first = 0; first < dev_.pictures.size(); first += 32) {
+      std::vector<index_t> images;
+      for (index_t i = first; i < std::min(first + 32, dev_.pictures.size()); ++i) images.push_back(i);
+      const Batch batch = batch_of(dev_, images, std::vector<Cut>(images.size(), dev_.pictures.whole()));
+      const Tensor<float> said = student_(batch.pixels);
+      const auto add = [&](int what, const Tensor<float>& wanted, const Tensor<float>& got) {
+        for (index_t i = 0; i < wanted.numel(); ++i) {
+          const auto w = static_cast<double>(wanted.data()[i]), d = static_cast<double>(got.data()[i]) - w;
+          error[what] += d * d;
+          square_sum[what] += w * w;
+        }
+        count[what] += static_cast<double>(wanted.numel()) / static_cast<double>(teacher_.channels());
+      };
+      add(0, batch.targets, said);
+      const Tensor<float> wanted = mean(batch.targets, {1});
+      add(1, wanted, mean(said, {1}));
+      for (index_t i = 0; i < wanted.numel(); ++i)
+        sum[static_cast<std::size_t>(i % teacher_.channels())] += static_cast<double>(wanted.data()[i]);
+    }
+    std::vector<double> explained;
+    for (int what = 0; what < 2; ++what) {
+      double of_mean = 0;  // the means of the places' numbers are those of the pooled ones
+      for (const double s : sum) of_mean += s / count[1] * s / count[1] * count[what];
+      explained.push_back(1 - error[what] / (square_sum[what] - of_mean));
+    }
+    return explained;
+  }
+  double badness(const std::vector<double>& validated) const override { return -validated[1]; }
+  std::vector<app::ChartPlan> charts() const override {
+    return {{"Squared error", "a number of a place", {"loss"}},
+            {"Validation", "variance explained", {"val_places", "val_pooled"}}};
+  }
+
+  io::Json architecture() const override {
+    return {{"model", to_json(OwnEncoderConfig{student_.cnn.config, options_picture})},
+            {"teacher", teacher_.encoder()},
+            {"pooled_weight", options_.pooled_weight},
+            {"validation", dev_.pictures.size()}};
+  }
+  io::Json extra() const override { return io::Json::object(); }
+  void save(const std::string& path) override {
+    save_own_encoder(path, {student_.cnn.config, options_picture}, student_.cnn);
+  }
+
+  static constexpr index_t options_picture = 128;
+
+ private:
+  [[nodiscard]] Batch batch_of(const Part& part, const std::vector<index_t>& images,
+                               const std::vector<Cut>& cuts) const {
+    NoGradGuard no_grad;
+    std::vector<index_t> rows;
+    for (const index_t i : images) rows.push_back(part.rows[static_cast<std::size_t>(i)]);
+    const Tensor<float> grid = (teacher_.read(rows, true).grid - scaling_.mean) * scaling_.scale;
+    const index_t count = static_cast<index_t>(images.size()), channels = teacher_.channels(),
+                  side = static_cast<index_t>(std::lround(std::sqrt(static_cast<double>(teacher_.places())))),
+                  places = cuts[0].side / 16;
+    Batch batch{part.pictures.pixels(images, cuts), Tensor<float>({count, places * places, channels})};
+    kernels::parallel_for(count, 1, [&](index_t begin, index_t end) {
+      for (index_t n = begin; n < end; ++n)
+        sample_grid(grid.data() + n * side * side * channels, side, channels, cuts[static_cast<std::size_t>(n)],
+                    options_picture, places, batch.targets.data() + n * places * places * channels);
+    });
+    return batch;
+  }
+
+  const DistillOptions& options_;
+  const FeatureFile& teacher_;
+  const Part &train_, &dev_;
+  Generator generator_;
+  Student student_;
+  app::FeatureScaling scaling_;
+};
+
+}  // namespace
+
+int distill(const DistillOptions& options) {
+  (void)app::found_run(options.run);
+  const FeatureFile teacher(options.features);
+  if (!teacher.has_grid())
+    fail(options.features, "has no grid to learn from; make it again with 'captioner features --grid'");
+  const data::CaptionData data = data::read_flickr8k(options.data);
+  const auto part = [&](const char* split) {
+    std::vector<std::filesystem::path> files;
+    std::vector<index_t> rows;
+    for (const index_t i : data.split(split)) {
+      if (options.limit > 0 && static_cast<index_t>(files.size()) == options.limit) break;
+      const data::CaptionedImage& image = data.images[static_cast<std::size_t>(i)];
+      files.push_back(image.path);
+      rows.push_back(teacher.row(image.file));
+    }
+    if (files.empty()) fail(options.data, "its ", split, " split holds no images; check the lists");
+    return Part{PictureSet(files, DistillTrainee::options_picture, options.run.quiet), std::move(rows)};
+  };
+  const Part train = part("train"), dev = part("dev");
+  DistillTrainee trainee(options, teacher, train, dev);
+  return app::TrainingRun<Batch>(options.run, trainee).run();
+}
+
+}  // namespace limn::captioner

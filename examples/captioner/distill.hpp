@@ -1,0 +1,22 @@
+#pragma once
+// `captioner distill`: a small VGG-shaped network, trained from nothing to see what a larger encoder sees.
+
+#include <string>
+
+#include "shared/training.hpp"
+
+namespace limn::captioner {
+
+struct DistillOptions {
+  app::TrainingOptions run;
+  std::string data;          ///< a dataset folder; its captions are not read
+  std::string features;      ///< features file of its train and dev images, with grids: what the network learns to give
+  index_t limit = 0;         ///< images an epoch; 0: all
+  double pooled_weight = 4;  ///< how much the mean over places counts beside the places
+};
+
+/// Writes what app::TrainingRun says; best.safetensors is what `captioner train --encoder` takes. Returns the exit
+/// status.
+int distill(const DistillOptions& options);
+
+}  // namespace limn::captioner

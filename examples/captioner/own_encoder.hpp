@@ -1,0 +1,25 @@
+#pragma once
+// The network that a captioner trains itself: its shape as JSON, and a checkpoint of it alone.
+
+#include <string>
+
+#include <limn/io/checkpoint.hpp>
+#include <limn/models/small_cnn.hpp>
+
+namespace limn::captioner {
+
+struct OwnEncoderConfig {
+  models::SmallCNNConfig cnn;
+  index_t picture = 64;  ///< side of the square it reads
+};
+
+[[nodiscard]] io::Json to_json(const OwnEncoderConfig& config);
+/// Throws naming `where` when the shape is not one that can be built.
+[[nodiscard]] OwnEncoderConfig own_encoder_from_json(const io::Json& json, const std::string& where);
+
+void save_own_encoder(const std::string& path, const OwnEncoderConfig& config, models::SmallCNN<float>& cnn);
+/// What `captioner distill` wrote; a run's folder stands for its best checkpoint.
+[[nodiscard]] OwnEncoderConfig own_encoder_config(const std::string& checkpoint);
+void load_own_encoder(const std::string& checkpoint, models::SmallCNN<float>& cnn);
+
+}  // namespace limn::captioner

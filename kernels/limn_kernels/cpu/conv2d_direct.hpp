@@ -1,0 +1,121 @@
+#pragma once
+// Convolution as it is defined, whatever the kernel, stride and dilation: no patch is ever copied.
+//
+// A band of x's rows is laid out once so that pixel f of every output reads tap k at offset[k] + f: then a register
+// tile of outputs x pixels is a matrix product whose second operand lies in the image itself. 1 x 1 convolutions read x
+// where it lies. docs/kernels/conv2d.md.
+
+#include <algorithm>
+
+#include <limn_kernels/conv2d.hpp>
+#include <limn_kernels/gemm.hpp>
+
+namespace limn::inline LIMN_ABI::kernels::cpu {
+
+/// Phase (u, v) of the padded plane, every stride_h-th row from u and every stride_w-th column from v, is a matrix
+/// [rows, pitch] of its own. Pixel f = oy * pitch + ox of an output reads tap k at offset[k] + f whatever the stride;
+/// pixels with ox >= ow are computed and dropped. `size` elements hold all phases of one channel.
+struct DirectLayout {
+  index_t phases_h, phases_w, rows, pitch, size;
+  const index_t* offset;
+};
+inline constexpr index_t direct_slack = 64;  // elements behind the last plane that may be read
+
+/// The layout for `band` output rows; offset [channels, kh, kw] is filled in.
+[[nodiscard]] inline DirectLayout direct_layout(const Conv2dShape& s, index_t band, index_t* offset) {
+  const index_t reach_h = (s.kh - 1) * s.dilation_h, reach_w = (s.kw - 1) * s.dilation_w;
+  DirectLayout d{std::min(s.stride_h, reach_h + 1),
+                 std::min(s.stride_w, reach_w + 1),
+                 band + reach_h / s.stride_h,
+                 s.ow + reach_w / s.stride_w,
+                 0,
+                 offset};
+  d.size = d.phases_h * d.phases_w * d.rows * d.pitch;
+  if (d.size % 256 == 0) d.size += 16;  // planes a power of two apart share a few sets of the caches
+  for (index_t k = 0; k < s.field(); ++k) {
+    const index_t down = k / s.kw % s.kh * s.dilation_h, right = k % s.kw * s.dilation_w;
+    const index_t phase = down % s.stride_h * d.phases_w + right % s.stride_w;
+    offset[k] = k / (s.kh * s.kw) * d.size + (phase * d.rows + down / s.stride_h) * d.pitch + right / s.stride_w;
+  }
+  return d;
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu
+
+#if defined(__clang__)
+#define LIMN_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define LIMN_UNROLL _Pragma("GCC unroll 16")
+#endif
+#define LIMN_ISA_BODY <limn_kernels/cpu/conv2d.inl>
+#include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/conv2d_direct.inl>
+#include <limn_kernels/for_each_isa.hpp>
+#undef LIMN_UNROLL
+
+namespace limn::inline LIMN_ABI::kernels::cpu {
+
+/// Output rows of one band: its planes stay in the second-level cache, and the busiest thread has few register tiles.
+[[nodiscard]] inline index_t direct_band(const Conv2dShape& s, index_t bytes, index_t tile) {
+  const index_t row = s.channels() * s.w * s.stride_h * bytes, budget = 400 << 10, threads = thread_count();
+  const index_t pitch = s.ow + (s.kw - 1) * s.dilation_w / s.stride_w;
+  const index_t most = std::min(s.oh, std::max((6 * tile + s.ow - 1) / s.ow, budget / row));
+  index_t best = most, least_work = 0;
+  for (index_t band = most; band >= std::max<index_t>(1, most / 4); --band) {
+    const index_t tasks = s.n * s.groups * ((s.oh + band - 1) / band);
+    const index_t work = (tasks + threads - 1) / threads * ((band * pitch + tile - 1) / tile);
+    if (least_work != 0 && work >= least_work) continue;
+    best = band;
+    least_work = work;
+  }
+  return best;
+}
+
+/// y = conv(x, weight) + bias, at least `floor` (0: ReLU; minus infinity). bias may be null.
+template <class T>
+void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T floor, T* y) {
+  const index_t field = s.field(), channels = s.channels(), outputs = s.outputs(), threads = thread_count();
+  const index_t bytes = sizeof(T), tile = LIMN_CALL_ISA(direct_tile_pixels<T>, );
+  const Scratch<index_t> offset(field);
+  const index_t band = direct_band(s, bytes, tile), bands = (s.oh + band - 1) / band;
+  const index_t parts = s.n * s.groups * bands >= threads ? 1 : std::min(threads, (outputs + 13) / 14);
+  const index_t part_outputs = (outputs + parts - 1) / parts;
+
+  const index_t plane = s.h * s.w;
+  const bool in_place = field == channels && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 && s.pad_left == 0 &&
+                        s.oh == s.h && s.ow == s.w && plane % 256 != 0 && (s.oh - (bands - 1) * band) * s.ow >= tile;
+  DirectLayout d = direct_layout(s, band, offset.data());
+  if (in_place)
+    for (index_t k = 0; k < field; ++k) offset.data()[k] = k * plane;
+  // Rows of weights a power of two apart would share a few sets of the caches.
+  const index_t w_row = field * bytes % 2048 == 0 ? field + 16 : field;
+  const Scratch<T> padded(w_row == field ? 0 : s.oc * w_row);
+  if (w_row != field)
+    for (index_t o = 0; o < s.oc; ++o) std::copy_n(weight + o * field, field, padded.data() + o * w_row);
+  const T* w = w_row == field ? weight : padded.data();
+
+  parallel_for(s.n * s.groups * bands * parts, 1, [&](index_t begin, index_t end) {
+    const Scratch<T> split(in_place ? 0 : channels * d.size + direct_slack);
+    for (index_t task = begin; task < end; ++task) {
+      const index_t part = task % parts, first = task / parts % bands * band, group = task / parts / bands % s.groups,
+                    image = task / parts / bands / s.groups;
+      const index_t rows = std::min(band, s.oh - first), o = part * part_outputs,
+                    count = std::min(part_outputs, outputs - o);
+      const T* from = x + (image * s.c + group * channels) * plane;
+      if (in_place) {
+        from += first * s.w;
+      } else {
+        for (index_t c = 0; c < channels; ++c)
+          LIMN_CALL_ISA(conv2d_split<T>, s, d, first, from + c * plane, split.data() + c * d.size);
+        std::fill_n(split.data() + channels * d.size, direct_slack, T(0));
+        from = split.data();
+      }
+      if (count > 0)
+        LIMN_CALL_ISA(conv2d_direct_band<T>, s, d, rows, count, w + (group * outputs + o) * w_row, w_row, from,
+                      bias ? bias + group * outputs + o : nullptr, floor,
+                      y + ((image * s.oc + group * outputs + o) * s.oh + first) * s.ow);
+    }
+  });
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu

@@ -1,0 +1,143 @@
+// The inner loops of conv2d_direct.hpp for one instruction set.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
+
+/// Pixels of one register tile, and its rows: 28 of 32 registers hold sums (12 of 16 without AVX-512).
+template <class T>
+inline constexpr index_t direct_pixels = 2 * lanes<T>;
+template <class T>
+inline constexpr index_t direct_rows = LIMN_VECTOR_BYTES == 64 && sizeof(T) == 4 ? 14
+                                       : LIMN_VECTOR_BYTES == 64                 ? 8
+                                                                                 : 6;
+
+template <class T>
+index_t direct_tile_pixels() {
+  return direct_pixels<T>;
+}
+
+/// One plane x [h, w] as DirectLayout says: the rows `first` to `first + d.rows` of every phase.
+template <class T>
+void conv2d_split(const Conv2dShape& s, const DirectLayout& d, index_t first, const T* x, T* split) {
+  for (index_t u = 0; u < d.phases_h; ++u)
+    for (index_t v = 0; v < d.phases_w; ++v)
+      for (index_t r = 0; r < d.rows; ++r) {
+        const index_t iy = (first + r) * s.stride_h + u - s.pad_top;
+        T* to = split + ((u * d.phases_w + v) * d.rows + r) * d.pitch;
+        if (iy < 0 || iy >= s.h)
+          for (index_t q = 0; q < d.pitch; ++q) to[q] = T(0);
+        else
+          copy_clipped<T>(x + iy * s.w, s.w, v - s.pad_left, s.stride_w, d.pitch, to);
+      }
+}
+
+/// Rows x direct_pixels sums, bias first: to[i * direct_pixels + q] = bias[i] + sum over k of
+/// w[i * w_row + k] x[offset[k] + q].
+template <class T, index_t Rows>
+void conv2d_direct_tile(index_t field, const T* w, index_t w_row, const index_t* offset, const T* x, const T* bias,
+                        T floor, T* to, index_t to_row) {
+  Vec<T> sum[Rows][2];
+  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = broadcast<T>(bias ? bias[i] : T(0));
+  const T* base[4] = {w, w + 4 * w_row, w + 8 * w_row, w + 12 * w_row};  // four rows each: few enough addresses
+  for (index_t k = 0; k < field; ++k) {
+    const T* from = x + offset[k];
+    const Vec<T> x0 = load<T>(from), x1 = load<T>(from + lanes<T>);
+    LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
+      const Vec<T> weight = broadcast<T>(base[i / 4][i % 4 * w_row]);
+      sum[i][0] += weight * x0;
+      sum[i][1] += weight * x1;
+    }
+    LIMN_UNROLL for (index_t b = 0; b < (Rows + 3) / 4; ++b)++ base[b];
+  }
+  const Vec<T> least = broadcast<T>(floor);
+  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
+    store<T>(to + i * to_row, vmax(least, sum[i][0]));  // a NaN stays
+    store<T>(to + i * to_row + lanes<T>, vmax(least, sum[i][1]));
+  }
+}
+
+/// The pixels [pixel, pixel + direct_pixels) of `rows` <= direct_rows outputs, without those between the rows of y.
+/// They count in the padded rows of a band of `band` rows, whose first output row is y; `inside`: all are in one row of
+/// y.
+template <class T>
+void conv2d_direct_pixels(const Conv2dShape& s, const DirectLayout& d, index_t band, index_t pixel, bool inside,
+                          index_t rows, index_t field, const T* w, index_t w_row, const T* x, const T* bias, T floor,
+                          T* y) {
+  alignas(LIMN_VECTOR_BYTES) T tile[direct_rows<T> * direct_pixels<T>];
+  const index_t last = pixel + direct_pixels<T> < band * d.pitch ? pixel + direct_pixels<T> : band * d.pitch;
+  const bool whole = inside || (d.pitch == s.ow && last == pixel + direct_pixels<T>);
+  T* to = whole ? y + pixel - pixel / d.pitch * (d.pitch - s.ow) : tile;
+  const index_t to_row = whole ? s.oh * s.ow : direct_pixels<T>;
+  switch (rows) {
+#define LIMN_ROWS(n)                                                                         \
+  case n:                                                                                    \
+    conv2d_direct_tile<T, n>(field, w, w_row, d.offset, x + pixel, bias, floor, to, to_row); \
+    break;
+    LIMN_ROWS(1)
+    LIMN_ROWS(2)
+    LIMN_ROWS(3)
+    LIMN_ROWS(4)
+    LIMN_ROWS(5)
+    LIMN_ROWS(6)
+#if LIMN_VECTOR_BYTES == 64
+    LIMN_ROWS(7)
+    LIMN_ROWS(8)
+#endif
+    default:
+#if LIMN_VECTOR_BYTES == 64
+      if constexpr (sizeof(T) == 4) switch (rows) {
+          LIMN_ROWS(9)
+          LIMN_ROWS(10)
+          LIMN_ROWS(11)
+          LIMN_ROWS(12)
+          LIMN_ROWS(13)
+          LIMN_ROWS(14)
+        }
+#endif
+      break;
+#undef LIMN_ROWS
+  }
+  if (whole) return;
+  for (index_t oy = pixel / d.pitch; oy * d.pitch < last; ++oy) {
+    const index_t row = oy * d.pitch, begin = row > pixel ? row : pixel, end = row + s.ow < last ? row + s.ow : last;
+    for (index_t i = 0; i < rows; ++i) {
+      const T* from = tile + i * direct_pixels<T> + (begin - pixel);
+      T* out = y + i * s.oh * s.ow + oy * s.ow + (begin - row);
+      index_t q = 0;
+      for (; q + lanes<T> <= end - begin; q += lanes<T>) store<T>(out + q, load<T>(from + q));
+      if (q < end - begin) store_first<T>(out + q, load_first<T>(from + q, end - begin - q), end - begin - q);
+    }
+  }
+}
+
+/// A band of `band` output rows of `outputs` outputs. x: the band's split planes; y: the first output's first row.
+/// Tiles run along each row where few of their pixels would be done twice, else across the rows' ends; the last one
+/// moves back over pixels that are done rather than past the end.
+template <class T>
+void conv2d_direct_band(const Conv2dShape& s, const DirectLayout& d, index_t band, index_t outputs, const T* w,
+                        index_t w_row, const T* x, const T* bias, T floor, T* y) {
+  constexpr index_t step = direct_pixels<T>;
+  const index_t field = s.field(), parts = (outputs + direct_rows<T> - 1) / direct_rows<T>, base = outputs / parts,
+                extra = outputs % parts, until = (band - 1) * d.pitch + s.ow;
+  const index_t row_tiles = (s.ow + step - 1) / step;
+  const bool by_row = s.ow >= step && 16 * (row_tiles * step - s.ow) <= s.ow;
+  const index_t tiles = by_row ? band * row_tiles : (until + step - 1) / step;
+  // Read again and again are the pixels of a tile, where they fit into the first-level cache; else a tile's weights.
+  const index_t group = field * step * static_cast<index_t>(sizeof(T)) <= (24 << 10) ? 1 : tiles;
+  for (index_t start = 0; start < tiles; start += group)
+    for (index_t part = 0, first = 0; part < parts; ++part) {
+      const index_t rows = base + (part < extra ? 1 : 0);
+      for (index_t tile = start; tile < tiles && tile < start + group; ++tile) {
+        const index_t at = by_row ? tile % row_tiles * step : tile * step, end = by_row ? s.ow : until;
+        const index_t pixel =
+            (by_row ? tile / row_tiles * d.pitch : 0) + (at + step > end && end > step ? end - step : at);
+        conv2d_direct_pixels<T>(s, d, band, pixel, by_row, rows, field, w + first * w_row, w_row, x,
+                                bias ? bias + first : nullptr, floor, y + first * s.oh * s.ow);
+      }
+      first += rows;
+    }
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
+#pragma GCC diagnostic pop

@@ -1,0 +1,143 @@
+#pragma once
+// The data gradient, gathered: nothing is added to memory that was zeroed before.
+//
+// The rows of dx that leave the remainder a (columns: b) when divided by the stride are, for each (a, b), a convolution
+// of stride 1 of dy with those taps (i, j) that reach them: dx(r stride + a) = sum of w(i) dy(r + (a + pad - i
+// dilation) / stride), over the i for which that is whole. Each is what conv2d_direct.hpp computes, with another list
+// of offsets.
+
+#include <limn_kernels/cpu/conv2d_direct.hpp>
+
+namespace limn::inline LIMN_ABI::kernels::cpu {
+
+/// One remainder (a, b): its rows and columns of dx, and its taps in the arrays of offsets and packed weights.
+struct GatherPhase {
+  index_t a, b, rows, columns, first, field;
+};
+
+/// Where the taps of all phases are read in the laid-out dy, and their weights [phase][channel][field], group by group.
+template <class T>
+class GatherPlan {
+ public:
+  GatherPlan(const Conv2dShape& s, index_t band, const T* weight)
+      : low_h_(floor_divide(s.pad_top - (s.kh - 1) * s.dilation_h, s.stride_h)),
+        low_w_(floor_divide(s.pad_left - (s.kw - 1) * s.dilation_w, s.stride_w)),
+        count_(s.stride_h * s.stride_w),
+        phase_(count_),
+        offset_(s.outputs() * s.kh * s.kw),
+        tap_(s.outputs() * s.kh * s.kw),
+        weight_(s.groups * s.channels() * (s.outputs() * s.kh * s.kw + 16 * count_)) {
+    const index_t high_h = floor_divide(s.stride_h - 1 + s.pad_top, s.stride_h),
+                  high_w = floor_divide(s.stride_w - 1 + s.pad_left, s.stride_w);
+    layout_ = {1, 1, band + high_h - low_h_, (s.w + s.stride_w - 1) / s.stride_w + high_w - low_w_, 0, offset_.data()};
+    layout_.size = layout_.rows * layout_.pitch;
+    if (layout_.size % 256 == 0) layout_.size += 16;
+    index_t k = 0;
+    for (index_t p = 0; p < count_; ++p) {
+      const index_t a = p / s.stride_w, b = p % s.stride_w, first = k;
+      for (index_t t = 0; t < s.kh * s.kw; ++t) {  // of the first output
+        const index_t down = a + s.pad_top - t / s.kw * s.dilation_h, right = b + s.pad_left - t % s.kw * s.dilation_w;
+        if (down % s.stride_h != 0 || right % s.stride_w != 0) continue;
+        tap_.data()[k] = t;
+        offset_.data()[k++] = (down / s.stride_h - low_h_) * layout_.pitch + right / s.stride_w - low_w_;
+      }
+      const index_t taps = k - first;
+      for (; k < first + s.outputs() * taps; ++k) {
+        tap_.data()[k] = tap_.data()[k - taps] + s.channels() * s.kh * s.kw;
+        offset_.data()[k] = offset_.data()[k - taps] + layout_.size;
+      }
+      phase_.data()[p] = {
+          a, b, (s.h - a + s.stride_h - 1) / s.stride_h, (s.w - b + s.stride_w - 1) / s.stride_w, first, k - first};
+    }
+    parallel_for(s.groups * s.channels(), 1 + 65536 / (k + 1), [&](index_t begin, index_t end) {
+      for (index_t c = begin; c < end; ++c) {
+        const index_t group = c / s.channels(), channel = c % s.channels();
+        const T* from = weight + group * s.outputs() * s.field() + channel * s.kh * s.kw;
+        for (index_t p = 0; p < count_; ++p) {
+          const GatherPhase& q = phase_.data()[p];
+          T* to = weights(s, q, group) + channel * weight_row(q);
+          for (index_t i = 0; i < q.field; ++i) to[i] = from[tap_.data()[q.first + i]];
+        }
+      }
+    });
+  }
+  [[nodiscard]] const DirectLayout& layout() const { return layout_; }
+  [[nodiscard]] index_t phases() const { return count_; }
+  [[nodiscard]] const GatherPhase& phase(index_t p) const { return phase_.data()[p]; }
+  [[nodiscard]] const index_t* offset(const GatherPhase& q) const { return offset_.data() + q.first; }
+  [[nodiscard]] index_t low_h() const { return low_h_; }
+  [[nodiscard]] index_t low_w() const { return low_w_; }
+  /// The distance of two channels' weights, never a power of two.
+  [[nodiscard]] static index_t weight_row(const GatherPhase& q) { return q.field % 256 == 0 ? q.field + 16 : q.field; }
+  [[nodiscard]] T* weights(const Conv2dShape& s, const GatherPhase& q, index_t group) const {
+    const index_t p = q.a * s.stride_w + q.b;
+    return weight_.data() + s.channels() * (group * (s.outputs() * s.kh * s.kw + 16 * count_) + q.first + 16 * p);
+  }
+
+ private:
+  static index_t floor_divide(index_t a, index_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+
+  index_t low_h_, low_w_, count_;
+  Scratch<GatherPhase> phase_;
+  Scratch<index_t> offset_, tap_;
+  Scratch<T> weight_;
+  DirectLayout layout_{};
+};
+
+template <class T>
+void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
+  const index_t channels = s.channels(), outputs = s.outputs(), bytes = sizeof(T);
+  const index_t tile = LIMN_CALL_ISA(direct_tile_pixels<T>, );
+  // The convolution that one phase is: of dy, with a band of its rows at a time.
+  Conv2dShape of_dy{
+      s.n, s.oc, s.oh, s.ow, s.c, 1, 1, (s.h + s.stride_h - 1) / s.stride_h, (s.w + s.stride_w - 1) / s.stride_w};
+  of_dy.groups = s.groups;
+  const index_t band = direct_band(of_dy, bytes, tile), bands = (of_dy.oh + band - 1) / band;
+  const GatherPlan<T> plan(s, band, weight);
+  const DirectLayout& layout = plan.layout();
+  of_dy.pad_top = -plan.low_h();
+  of_dy.pad_left = -plan.low_w();
+  const bool strided = s.stride_h > 1 || s.stride_w > 1;
+
+  parallel_for(
+      s.n * s.groups * bands, channels == 1 ? 1 + 32768 / (s.h * s.w * s.kh * s.kw) : 1,
+      [&](index_t begin, index_t end) {
+        const Scratch<T> split(outputs * layout.size + direct_slack);
+        const Scratch<T> phase_rows(strided ? channels * band * of_dy.ow : 0);
+        for (index_t task = begin; task < end; ++task) {
+          const index_t first = task % bands * band, group = task / bands % s.groups, image = task / bands / s.groups;
+          for (index_t o = 0; o < outputs; ++o)
+            LIMN_CALL_ISA(conv2d_split<T>, of_dy, layout, first,
+                          dy + (image * s.oc + group * outputs + o) * s.oh * s.ow, split.data() + o * layout.size);
+          std::fill_n(split.data() + outputs * layout.size, direct_slack, T(0));
+          T* to = dx + (image * s.c + group * channels) * s.h * s.w;
+          for (index_t p = 0; p < plan.phases(); ++p) {
+            const GatherPhase& q = plan.phase(p);
+            const index_t rows = std::min(band, q.rows - first);
+            if (rows <= 0 || q.columns <= 0) continue;
+            DirectLayout d = layout;
+            d.offset = plan.offset(q);
+            Conv2dShape part{1, q.field, 0, 0, channels, 1, 1, strided ? rows : s.h, q.columns};
+            T* out = strided ? phase_rows.data() : to + first * s.w;
+            const T* w = plan.weights(s, q, group);
+            if (channels == 1) {
+              part.kh = q.field;
+              part.oh = rows;
+              LIMN_CALL_ISA(conv2d_depthwise_plane<T>, part, d, split.data(), w, T(0), out);
+            } else {
+              LIMN_CALL_ISA(conv2d_direct_band<T>, part, d, rows, channels, w, plan.weight_row(q), split.data(),
+                            nullptr, -std::numeric_limits<T>::infinity(), out);
+            }
+            if (!strided) continue;
+            for (index_t c = 0; c < channels; ++c)
+              for (index_t r = 0; r < rows; ++r) {
+                const T* from = out + (c * rows + r) * q.columns;
+                T* row = to + (c * s.h + (first + r) * s.stride_h + q.a) * s.w + q.b;
+                for (index_t i = 0; i < q.columns; ++i) row[i * s.stride_w] = from[i];
+              }
+          }
+        }
+      });
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu

@@ -1,0 +1,510 @@
+// The inner loops of winograd.hpp for one instruction set: the transforms, and the register tile between them.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
+
+/// Positions (or outputs) of one panel: what the register tile is wide.
+inline constexpr index_t winograd_panel = 2 * lanes<float>;
+/// Rows of the largest register tile.
+inline constexpr index_t winograd_rows = LIMN_VECTOR_BYTES == 64 ? 14 : 6;
+
+inline index_t winograd_panel_width() { return winograd_panel; }
+
+// ---- One-dimensional transforms: B^T d, A^T m, G g and A y of the page docs/kernels/winograd.md. ----
+
+/// F(4, 3) at the points 0, +-p, +-q, infinity with p = 5/8, q = 3/2.
+struct Points4 {
+  static constexpr float p = 0.625f, q = 1.5f, p2 = p * p, q2 = q * q, p3 = p2 * p, q3 = q2 * q;
+};
+
+LIMN_INLINE void winograd_input(Winograd4, const Vec<float>* d, Vec<float>* v) {
+  using P = Points4;
+  const Vec<float> even_p = d[4] - P::q2 * d[2], odd_p = d[3] - P::q2 * d[1];
+  const Vec<float> even_q = d[4] - P::p2 * d[2], odd_q = d[3] - P::p2 * d[1];
+  v[0] = P::p2 * P::q2 * d[0] + (d[4] - (P::p2 + P::q2) * d[2]);
+  v[1] = even_p + P::p * odd_p;
+  v[2] = even_p - P::p * odd_p;
+  v[3] = even_q + P::q * odd_q;
+  v[4] = even_q - P::q * odd_q;
+  v[5] = P::p2 * P::q2 * d[1] + (d[5] - (P::p2 + P::q2) * d[3]);
+}
+LIMN_INLINE void winograd_output(Winograd4, const Vec<float>* m, Vec<float>* y) {
+  using P = Points4;
+  const Vec<float> sum_p = m[1] + m[2], difference_p = m[1] - m[2], sum_q = m[3] + m[4], difference_q = m[3] - m[4];
+  y[0] = m[0] + sum_p + sum_q;
+  y[1] = P::p * difference_p + P::q * difference_q;
+  y[2] = P::p2 * sum_p + P::q2 * sum_q;
+  y[3] = P::p3 * difference_p + (P::q3 * difference_q + m[5]);
+}
+/// The transpose of winograd_output: of the gradient.
+LIMN_INLINE void winograd_spread(Winograd4, const Vec<float>* y, Vec<float>* m) {
+  using P = Points4;
+  const Vec<float> even_p = y[0] + P::p2 * y[2], odd_p = P::p * y[1] + P::p3 * y[3];
+  const Vec<float> even_q = y[0] + P::q2 * y[2], odd_q = P::q * y[1] + P::q3 * y[3];
+  m[0] = y[0];
+  m[1] = even_p + odd_p;
+  m[2] = even_p - odd_p;
+  m[3] = even_q + odd_q;
+  m[4] = even_q - odd_q;
+  m[5] = y[3];
+}
+struct Scale4 {  // 1 / product of the differences of a point to the others
+  static constexpr float zero = 1 / (Points4::p2 * Points4::q2),
+                         p = 1 / (2 * Points4::p2 * (Points4::p2 - Points4::q2)),
+                         q = 1 / (2 * Points4::q2 * (Points4::q2 - Points4::p2));
+};
+LIMN_INLINE void winograd_weight(Winograd4, const Vec<float>* g, Vec<float>* u) {
+  using P = Points4;
+  const Vec<float> even_p = g[0] + P::p2 * g[2], odd_p = P::p * g[1];
+  const Vec<float> even_q = g[0] + P::q2 * g[2], odd_q = P::q * g[1];
+  u[0] = Scale4::zero * g[0];
+  u[1] = Scale4::p * (even_p + odd_p);
+  u[2] = Scale4::p * (even_p - odd_p);
+  u[3] = Scale4::q * (even_q + odd_q);
+  u[4] = Scale4::q * (even_q - odd_q);
+  u[5] = g[2];
+}
+/// The transpose of winograd_weight.
+LIMN_INLINE void winograd_collect(Winograd4, const Vec<float>* u, Vec<float>* g) {
+  using P = Points4;
+  const Vec<float> sum_p = Scale4::p * (u[1] + u[2]), difference_p = Scale4::p * (u[1] - u[2]);
+  const Vec<float> sum_q = Scale4::q * (u[3] + u[4]), difference_q = Scale4::q * (u[3] - u[4]);
+  g[0] = Scale4::zero * u[0] + (sum_p + sum_q);
+  g[1] = P::p * difference_p + P::q * difference_q;
+  g[2] = P::p2 * sum_p + (P::q2 * sum_q + u[5]);
+}
+
+/// F(6, 3) at the points 0, +-1, +-2, +-1/2, infinity.
+LIMN_INLINE void winograd_input(Winograd6, const Vec<float>* d, Vec<float>* v) {
+  const Vec<float> even_1 = d[2] + d[6] - 4.25f * d[4], odd_1 = d[1] + d[5] - 4.25f * d[3];
+  const Vec<float> even_2 = d[6] + 0.25f * d[2] - 1.25f * d[4], odd_2 = 0.5f * d[1] - 2.5f * d[3] + 2.f * d[5];
+  const Vec<float> even_h = d[6] + 4.f * (d[2] - 1.25f * d[4]), odd_h = 2.f * d[1] - 2.5f * d[3] + 0.5f * d[5];
+  v[0] = d[0] - d[6] + 5.25f * (d[4] - d[2]);
+  v[1] = even_1 + odd_1;
+  v[2] = even_1 - odd_1;
+  v[3] = even_2 + odd_2;
+  v[4] = even_2 - odd_2;
+  v[5] = even_h + odd_h;
+  v[6] = even_h - odd_h;
+  v[7] = d[7] - d[1] + 5.25f * (d[3] - d[5]);
+}
+LIMN_INLINE void winograd_output(Winograd6, const Vec<float>* m, Vec<float>* y) {
+  const Vec<float> s1 = m[1] + m[2], d1 = m[1] - m[2], s2 = m[3] + m[4], d2 = m[3] - m[4], sh = m[5] + m[6],
+                   dh = m[5] - m[6];
+  y[0] = m[0] + s1 + (s2 + 32.f * sh);
+  y[1] = d1 + 2.f * d2 + 16.f * dh;
+  y[2] = s1 + 4.f * s2 + 8.f * sh;
+  y[3] = d1 + 8.f * d2 + 4.f * dh;
+  y[4] = s1 + 16.f * s2 + 2.f * sh;
+  y[5] = m[7] + d1 + (32.f * d2 + dh);
+}
+LIMN_INLINE void winograd_weight(Winograd6, const Vec<float>* g, Vec<float>* u) {
+  const Vec<float> even_1 = g[0] + g[2], even_2 = g[0] + 4.f * g[2], even_h = g[0] + 0.25f * g[2];
+  u[0] = g[0];
+  u[1] = (-2.f / 9) * (even_1 + g[1]);
+  u[2] = (-2.f / 9) * (even_1 - g[1]);
+  u[3] = (1.f / 90) * (even_2 + 2.f * g[1]);
+  u[4] = (1.f / 90) * (even_2 - 2.f * g[1]);
+  u[5] = (1.f / 45) * (even_h + 0.5f * g[1]);
+  u[6] = (1.f / 45) * (even_h - 0.5f * g[1]);
+  u[7] = g[2];
+}
+
+// ---- Sixteen (or 8, or 4) tiles in the lanes of a vector. ----
+
+/// Four neighbouring elements.
+typedef float WinogradQuad __attribute__((vector_size(16)));
+LIMN_INLINE WinogradQuad winograd_quad(const float* p) {
+  WinogradQuad v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+/// The quads at p + offset[0], p + offset[4], ...: one for each 128 bits of a vector.
+LIMN_INLINE Vec<float> winograd_load(const float* p, const index_t* offset, bool contiguous) {
+  if (contiguous) return load<float>(p + offset[0]);
+#if LIMN_VECTOR_BYTES == 64
+  const auto low =
+      __builtin_shufflevector(winograd_quad(p + offset[0]), winograd_quad(p + offset[4]), 0, 1, 2, 3, 4, 5, 6, 7);
+  const auto high =
+      __builtin_shufflevector(winograd_quad(p + offset[8]), winograd_quad(p + offset[12]), 0, 1, 2, 3, 4, 5, 6, 7);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif LIMN_VECTOR_BYTES == 32
+  return __builtin_shufflevector(winograd_quad(p + offset[0]), winograd_quad(p + offset[4]), 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+  return load<float>(p + offset[0]);
+#endif
+}
+
+/// The 4 x 4 matrix of rows q[0..3] is transposed.
+LIMN_INLINE void winograd_transpose_quads(WinogradQuad* q) {
+  const WinogradQuad a = __builtin_shufflevector(q[0], q[1], 0, 4, 1, 5),
+                     b = __builtin_shufflevector(q[0], q[1], 2, 6, 3, 7),
+                     c = __builtin_shufflevector(q[2], q[3], 0, 4, 1, 5),
+                     d = __builtin_shufflevector(q[2], q[3], 2, 6, 3, 7);
+  q[0] = __builtin_shufflevector(a, c, 0, 1, 4, 5);
+  q[1] = __builtin_shufflevector(a, c, 2, 3, 6, 7);
+  q[2] = __builtin_shufflevector(b, d, 0, 1, 4, 5);
+  q[3] = __builtin_shufflevector(b, d, 2, 3, 6, 7);
+}
+
+/// In each 128 bits, the 4 x 4 matrix of rows v[0..3] is transposed.
+LIMN_INLINE void winograd_transpose(Vec<float>* v) {
+#if LIMN_VECTOR_BYTES == 64
+#define LIMN_LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29)
+#define LIMN_HIGH(a, b) __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31)
+#define LIMN_LEFT(a, b) __builtin_shufflevector(a, b, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
+#define LIMN_RIGHT(a, b) __builtin_shufflevector(a, b, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)
+#elif LIMN_VECTOR_BYTES == 32
+#define LIMN_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#define LIMN_HIGH(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+#define LIMN_LEFT(a, b) __builtin_shufflevector(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define LIMN_RIGHT(a, b) __builtin_shufflevector(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+#else
+#define LIMN_LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define LIMN_HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#define LIMN_LEFT(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5)
+#define LIMN_RIGHT(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
+#endif
+  const Vec<float> a = LIMN_LOW(v[0], v[1]), b = LIMN_HIGH(v[0], v[1]), c = LIMN_LOW(v[2], v[3]),
+                   d = LIMN_HIGH(v[2], v[3]);
+  v[0] = LIMN_LEFT(a, c);
+  v[1] = LIMN_RIGHT(a, c);
+  v[2] = LIMN_LEFT(b, d);
+  v[3] = LIMN_RIGHT(b, d);
+#undef LIMN_LOW
+#undef LIMN_HIGH
+#undef LIMN_LEFT
+#undef LIMN_RIGHT
+}
+
+/// Copies columns [from, from + count) of a row [extent], zero outside; `row` null: all zero. count <= what `to` holds.
+LIMN_INLINE void winograd_copy_row(const float* row, index_t extent, index_t from, index_t count, float* to) {
+  constexpr index_t step = lanes<float>;
+  const index_t low = !row ? count : from >= 0 ? 0 : -from < count ? -from : count;
+  const index_t end = extent - from < count ? (extent - from > low ? extent - from : low) : count;
+  for (index_t i = 0; i < low; ++i) to[i] = 0;
+  for (index_t i = end; i < count; ++i) to[i] = 0;
+  if (low == end) return;
+  const float* x = row + from;
+  index_t i = low;
+  for (; i + step <= end; i += step) store<float>(to + i, load<float>(x + i));
+  if (i == end) return;
+  if (end - low >= step) return store<float>(to + (end - step), load<float>(x + (end - step)));
+  for (; i < end; ++i) to[i] = x[i];
+}
+
+/// The tile rows of one channel, zero-padded, as WinogradBlock says. x: the channel's plane of the first image. The
+/// runs are short and a plane apart, so that the processor does not foresee them: the next channel's are asked for
+/// here.
+inline void winograd_strip(const WinogradBlock& b, index_t height, index_t width, const float* x, float* strip) {
+  for (index_t part = 0; part < b.parts; ++part) {
+    const WinogradPart& p = b.part[part];
+    for (index_t i = 0; i < b.tile_rows; ++i) {
+      const index_t y = p.row + i;
+      if (y < 0 || y >= height) {
+        winograd_copy_row(nullptr, width, p.column, p.width, strip + p.strip + i * b.pitch);
+        continue;
+      }
+      const float *row = x + p.image + y * width, *next = row + height * width + p.column;
+      for (index_t k = 0; k < p.width + 16; k += 16) __builtin_prefetch(next + k);
+      winograd_copy_row(row, width, p.column, p.width, strip + p.strip + i * b.pitch);
+    }
+  }
+}
+
+/// V of one channel for the tiles of one vector: v[xi * stride].
+template <class F>
+void winograd_input_tiles(const float* strip, index_t pitch, const index_t* offset, const bool* contiguous, float* v,
+                          index_t stride) {
+  constexpr index_t a = F::tile + 2, step = lanes<float> / 4;
+  (void)step;
+  Vec<float> w[a][a];
+  LIMN_UNROLL for (index_t i = 0; i < a; ++i) {
+    Vec<float> d[8];
+    const float* row = strip + i * pitch;
+    LIMN_UNROLL for (index_t r = 0; r < 4; ++r) {
+      d[r] = winograd_load(row, offset + r, contiguous[r]);
+      d[4 + r] = winograd_load(row + 4, offset + r, contiguous[r]);
+    }
+    winograd_transpose(d);
+    winograd_transpose(d + 4);
+    winograd_input(F{}, d, w[i]);
+  }
+  LIMN_UNROLL for (index_t j = 0; j < a; ++j) {
+    Vec<float> d[a], o[a];
+    LIMN_UNROLL for (index_t i = 0; i < a; ++i) d[i] = w[i][j];
+    winograd_input(F{}, d, o);
+    LIMN_UNROLL for (index_t i = 0; i < a; ++i) store<float>(v + (i * a + j) * stride, o[i]);
+  }
+}
+
+/// V [xi][panel][channels][winograd_panel] of all channels of a block. x: the group's first plane in the first image.
+template <class F>
+void winograd_input_block(const WinogradBlock& b, index_t height, index_t width, index_t channels, const float* x,
+                          float* strip, float* v) {
+  constexpr index_t step = lanes<float>;
+  const index_t vectors = (b.count + step - 1) / step, panels = (b.count + winograd_panel - 1) / winograd_panel;
+  const index_t stride = winograd_stride(panels * channels * winograd_panel);
+  for (index_t c = 0; c < channels; ++c) {
+    winograd_strip(b, height, width, x + c * height * width, strip);
+    for (index_t k = 0; k < vectors; ++k)
+      winograd_input_tiles<F>(strip, b.pitch, b.source + k * step, b.source_contiguous + k * 4,
+                              v + (k / 2 * channels + c) * winograd_panel + k % 2 * step, stride);
+    if (vectors % 2 == 1)  // the second half of the last panel
+      for (index_t xi = 0; xi < (F::tile + 2) * (F::tile + 2); ++xi)
+        store<float>(v + xi * stride + ((panels - 1) * channels + c) * winograd_panel + step, Vec<float>{});
+  }
+}
+
+/// Writes `count` <= 4 elements.
+LIMN_INLINE void winograd_store_few(float* to, WinogradQuad v, index_t count) {
+  if (count == 4) {
+    std::memcpy(to, &v, sizeof v);
+    return;
+  }
+  for (index_t i = 0; i < count; ++i) to[i] = v[i];
+}
+
+/// A row of the tiles: y[0..3] hold columns first..first + 3 of the tiles in the lanes.
+LIMN_INLINE void winograd_store_row(const WinogradBlock& b, index_t position, index_t i, index_t first, Vec<float>* y,
+                                    float* to) {
+  winograd_transpose(y);
+  LIMN_UNROLL for (index_t r = 0; r < 4; ++r) {
+    const index_t at = position + r;
+    if (b.target_contiguous[position / lanes<float> * 4 + r]) {
+      float* row = to + b.target[at] + i * b.y_width;
+      __builtin_prefetch(row + b.y_plane, 1);
+      if (i < b.rows[at]) store<float>(row, y[r]);
+      continue;
+    }
+    alignas(LIMN_VECTOR_BYTES) float lane[lanes<float>];
+    store<float>(lane, y[r]);
+    for (index_t q = 0; q < lanes<float> / 4; ++q) {
+      const index_t tile = at + 4 * q;
+      if (tile >= b.count || i >= b.rows[tile]) continue;
+      const index_t left = b.columns[tile] - first;
+      winograd_store_few(to + b.target[tile] + i * b.y_width + first, winograd_quad(lane + 4 * q),
+                         left < 0   ? 0
+                         : left < 4 ? left
+                                    : 4);
+    }
+  }
+}
+
+/// The larger, or the NaN.
+LIMN_INLINE Vec<float> winograd_larger(Vec<float> a, Vec<float> b) { return a != a ? a : vmax(a, b); }
+
+/// y of one output for the tiles of one vector, from m[xi * stride]. Pooled: the largest of each 2 x 2 alone.
+template <class F, bool Pooled>
+void winograd_output_tiles(const WinogradBlock& b, index_t position, const float* m, index_t stride, float bias,
+                           float floor, float* to) {
+  constexpr index_t t = F::tile, a = t + 2;
+  Vec<float> w[t][a];
+  LIMN_UNROLL for (index_t j = 0; j < a; ++j) {
+    Vec<float> d[a], o[t];
+    LIMN_UNROLL for (index_t i = 0; i < a; ++i) d[i] = load<float>(m + (i * a + j) * stride);
+    winograd_output(F{}, d, o);
+    LIMN_UNROLL for (index_t i = 0; i < t; ++i) w[i][j] = o[i];
+  }
+  const Vec<float> add = broadcast<float>(bias), least = broadcast<float>(floor);
+  if constexpr (Pooled) {
+    for (index_t i = 0; i < t; i += 2) {
+      Vec<float> above[8] = {}, below[8] = {}, y[8] = {};
+      winograd_output(F{}, w[i], above);
+      winograd_output(F{}, w[i + 1], below);
+      LIMN_UNROLL for (index_t j = 0; j < t; j += 2) {
+        const Vec<float> left = winograd_larger(above[j], below[j]),
+                         right = winograd_larger(above[j + 1], below[j + 1]);
+        y[j / 2] = vmax(least, winograd_larger(left, right) + add);
+      }
+      winograd_store_row(b, position, i / 2, 0, y, to);
+    }
+    return;
+  }
+  for (index_t i = 0; i < t; ++i) {
+    Vec<float> y[8] = {};
+    winograd_output(F{}, w[i], y);
+    LIMN_UNROLL for (index_t j = 0; j < t; ++j) y[j] = vmax(least, y[j] + add);  // a NaN stays
+    winograd_store_row(b, position, i, 0, y, to);
+    if constexpr (t > 4) winograd_store_row(b, position, i, 4, y + 4, to);
+  }
+}
+
+/// y of `outputs` channels of a block from M [xi][panel][outputs][winograd_panel]. y: the first output's plane in the
+/// first image; bias may be null; results below `floor` become floor (0: ReLU).
+template <class F, bool Pooled>
+void winograd_output_block(const WinogradBlock& b, index_t outputs, const float* m, const float* bias, float floor,
+                           float* y) {
+  constexpr index_t step = lanes<float>;
+  const index_t vectors = (b.count + step - 1) / step, panels = (b.count + winograd_panel - 1) / winograd_panel;
+  for (index_t o = 0; o < outputs; ++o)
+    for (index_t k = 0; k < vectors; ++k)
+      winograd_output_tiles<F, Pooled>(b, k * step, m + (k / 2 * outputs + o) * winograd_panel + k % 2 * step,
+                                       winograd_stride(panels * outputs * winograd_panel), bias ? bias[o] : 0.f, floor,
+                                       y + o * b.y_plane);
+}
+template <class F>
+void winograd_outputs(const WinogradBlock& b, bool pooled, index_t outputs, const float* m, const float* bias,
+                      float floor, float* y) {
+  if (pooled) return winograd_output_block<F, true>(b, outputs, m, bias, floor, y);
+  winograd_output_block<F, false>(b, outputs, m, bias, floor, y);
+}
+
+// ---- Products: 36 (or 64) matrix products of U and V. ----
+
+/// c [Rows, panel] = a^T b: a and b are panels [k, panel], Rows columns of a are used. `add`: c += a^T b.
+template <index_t Rows>
+void winograd_tile(index_t k, const float* a, const float* b, float* c, index_t ldc, bool add) {
+  constexpr index_t step = lanes<float>, ahead = 12 * winograd_panel;
+  Vec<float> sum[Rows][2];
+  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = Vec<float>{};
+  for (index_t p = 0; p < k; ++p) {
+    const Vec<float> b0 = load<float>(b), b1 = load<float>(b + step);
+    __builtin_prefetch(b + ahead);
+    __builtin_prefetch(b + ahead + step);
+    LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
+      const Vec<float> x = broadcast<float>(a[i]);
+      sum[i][0] += x * b0;
+      sum[i][1] += x * b1;
+    }
+    a += winograd_panel;
+    b += winograd_panel;
+  }
+  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
+    float* to = c + i * ldc;
+    if (add) {
+      sum[i][0] += load<float>(to);
+      sum[i][1] += load<float>(to + step);
+    }
+    store<float>(to, sum[i][0]);
+    store<float>(to + step, sum[i][1]);
+  }
+}
+
+/// The same for any number of rows up to a panel, in tiles of nearly equal height.
+inline void winograd_tiles(index_t rows, index_t k, const float* a, const float* b, float* c, index_t ldc, bool add) {
+  const index_t parts = (rows + winograd_rows - 1) / winograd_rows, base = rows / parts, extra = rows % parts;
+  for (index_t part = 0, first = 0; part < parts; ++part) {
+    const index_t height = base + (part < extra ? 1 : 0);
+    float* to = c + first * ldc;
+    switch (height) {
+#define LIMN_TILE(n)                                 \
+  case n:                                            \
+    winograd_tile<n>(k, a + first, b, to, ldc, add); \
+    break;
+      LIMN_TILE(1)
+      LIMN_TILE(2)
+      LIMN_TILE(3)
+      LIMN_TILE(4)
+      LIMN_TILE(5)
+      LIMN_TILE(6)
+#if LIMN_VECTOR_BYTES == 64
+      LIMN_TILE(7)
+      LIMN_TILE(8)
+      LIMN_TILE(9)
+      LIMN_TILE(10)
+      LIMN_TILE(11)
+      LIMN_TILE(12)
+      LIMN_TILE(13)
+      LIMN_TILE(14)
+#endif
+#undef LIMN_TILE
+      default:
+        break;
+    }
+    first += height;
+  }
+}
+
+/// M [xi][panel][outputs][winograd_panel] of some outputs of a block: V's positions in the lanes. u: the first output's
+/// panel of U [xi][output panel][channels][winograd_panel], xi u_stride apart.
+inline void winograd_products_wide(index_t xi_count, index_t panels, index_t channels, index_t outputs, const float* u,
+                                   index_t u_stride, const float* v, float* m) {
+  const index_t v_stride = winograd_stride(panels * channels * winograd_panel),
+                m_stride = winograd_stride(panels * outputs * winograd_panel);
+  for (index_t xi = 0; xi < xi_count; ++xi)
+    for (index_t o = 0; o < outputs; o += winograd_panel) {
+      const index_t rows = outputs - o < winograd_panel ? outputs - o : winograd_panel;
+      for (index_t panel = 0; panel < panels; ++panel)
+        winograd_tiles(rows, channels, u + xi * u_stride + o * channels,
+                       v + xi * v_stride + panel * channels * winograd_panel,
+                       m + xi * m_stride + (panel * outputs + o) * winograd_panel, winograd_panel, false);
+    }
+}
+
+/// to[j * panel + i] = from[i * panel + j] for i < rows, j < columns.
+LIMN_INLINE void winograd_turn(index_t rows, index_t columns, const float* from, float* to) {
+  index_t i = 0;
+  for (; i + 4 <= rows; i += 4)
+    for (index_t j = 0; j < columns; j += 4) {
+      WinogradQuad q[4];
+      LIMN_UNROLL for (index_t r = 0; r < 4; ++r) q[r] = winograd_quad(from + (i + r) * winograd_panel + j);
+      winograd_transpose_quads(q);
+      float* out = to + j * winograd_panel + i;
+      LIMN_UNROLL for (index_t r = 0; r < 4; ++r) if (j + r < columns)
+          std::memcpy(out + r * winograd_panel, &q[r], sizeof q[r]);
+    }
+  for (; i < rows; ++i)
+    for (index_t j = 0; j < columns; ++j) to[j * winograd_panel + i] = from[i * winograd_panel + j];
+}
+
+/// The same with the outputs in the lanes: no lane is idle however few the positions, at the price of turning M over.
+inline void winograd_products_narrow(index_t xi_count, index_t count, index_t channels, index_t outputs, const float* u,
+                                     index_t u_stride, const float* v, float* m) {
+  alignas(LIMN_VECTOR_BYTES) float turned[winograd_panel * winograd_panel];
+  const index_t panels = (count + winograd_panel - 1) / winograd_panel;
+  const index_t v_stride = winograd_stride(panels * channels * winograd_panel),
+                m_stride = winograd_stride(panels * outputs * winograd_panel);
+  for (index_t xi = 0; xi < xi_count; ++xi)
+    for (index_t o = 0; o < outputs; o += winograd_panel)
+      for (index_t panel = 0; panel < panels; ++panel) {
+        const index_t left = count - panel * winograd_panel, rows = left < winograd_panel ? left : winograd_panel;
+        winograd_tiles(rows, channels, v + xi * v_stride + panel * channels * winograd_panel,
+                       u + xi * u_stride + o * channels, turned, winograd_panel, false);
+        winograd_turn(rows, outputs - o < winograd_panel ? outputs - o : winograd_panel, turned,
+                      m + xi * m_stride + (panel * outputs + o) * winograd_panel);
+      }
+}
+
+// ---- Weights. ----
+
+/// U of one panel of outputs (`count` of them) and one channel: u[xi * stride], winograd_panel wide. The weights of
+/// output o start at w + o * output_stride; `turned` rotates them by 180 degrees.
+template <class F>
+void winograd_weight_panel(index_t count, const float* w, index_t output_stride, bool turned, float* u,
+                           index_t stride) {
+  constexpr index_t a = F::tile + 2, step = lanes<float>;
+  alignas(LIMN_VECTOR_BYTES) float g[9][winograd_panel] = {};
+  index_t at = 0;
+  for (; at + 4 <= count; at += 4) {
+    const float* from = w + at * output_stride;
+    LIMN_UNROLL for (index_t t = 0; t < 8; t += 4) {
+      WinogradQuad q[4];
+      LIMN_UNROLL for (index_t i = 0; i < 4; ++i) q[i] = winograd_quad(from + i * output_stride + t);
+      winograd_transpose_quads(q);
+      LIMN_UNROLL for (index_t i = 0; i < 4; ++i) std::memcpy(g[turned ? 8 - t - i : t + i] + at, &q[i], sizeof q[i]);
+    }
+    for (index_t i = 0; i < 4; ++i) g[turned ? 0 : 8][at + i] = from[i * output_stride + 8];
+  }
+  for (; at < count; ++at)
+    for (index_t t = 0; t < 9; ++t) g[t][at] = w[at * output_stride + (turned ? 8 - t : t)];
+  for (index_t half = 0; half < 2; ++half) {
+    Vec<float> s[a][3];
+    LIMN_UNROLL for (index_t j = 0; j < 3; ++j) {
+      Vec<float> column[3], o[a];
+      LIMN_UNROLL for (index_t i = 0; i < 3; ++i) column[i] = load<float>(g[3 * i + j] + half * step);
+      winograd_weight(F{}, column, o);
+      LIMN_UNROLL for (index_t i = 0; i < a; ++i) s[i][j] = o[i];
+    }
+    LIMN_UNROLL for (index_t i = 0; i < a; ++i) {
+      Vec<float> o[a];
+      winograd_weight(F{}, s[i], o);
+      LIMN_UNROLL for (index_t j = 0; j < a; ++j) store<float>(u + (i * a + j) * stride + half * step, o[j]);
+    }
+  }
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
+#pragma GCC diagnostic pop

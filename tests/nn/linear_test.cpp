@@ -1,0 +1,46 @@
+#include <doctest/doctest.h>
+
+#include <limn/autograd/backward.hpp>
+#include <limn/core/create.hpp>
+#include <limn/nn/linear.hpp>
+#include <limn/ops/reduce.hpp>
+
+using namespace limn;
+
+namespace {
+
+bool near(const Tensor<float>& a, const Tensor<float>& b) {
+  if (!(a.shape() == b.shape())) return false;
+  for (index_t i = 0; i < a.numel(); ++i)
+    if (std::abs(a.data()[i] - b.data()[i]) > 1e-5F) return false;
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("Linear: a packed layer answers as before, records as before, and follows the weight after another prepack") {
+  Generator generator(3);
+  nn::Linear<float> layer(70, 45, generator);
+  const Tensor<float> x = uniform({3, 5, 70}, generator, -1, 1);
+  const Tensor<float> plain = layer(x).detach();
+  layer.prepack();
+  {
+    const NoGradGuard guard;
+    CHECK(near(layer(x), plain));
+    CHECK_THROWS_WITH_AS((void)layer(zeros({2, 69})),
+                         "linear: x of shape [2, 69] does not end in the 70 inputs of the packed weight", Error);
+  }
+  layer.weight.requires_grad_();
+  backward(sum(layer(x)));
+  CHECK(layer.weight.grad().defined());
+
+  layer.weight.data()[0] += 1;
+  const Tensor<float> changed = layer(x).detach();  // recorded: never from the packed copy
+  CHECK_FALSE(near(changed, plain));
+  const NoGradGuard guard;
+  layer.prepack();
+  CHECK(near(layer(x), changed));
+  layer.weight = zeros({45, 70});  // another weight altogether
+  layer.bias = zeros({45});
+  CHECK(near(layer(x), zeros({3, 5, 45})));
+}
