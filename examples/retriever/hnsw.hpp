@@ -28,8 +28,7 @@ class Hnsw {
   static constexpr index_t links = 16, effort = 200;  ///< hnswlib's M and ef_construction
 
   Hnsw(index_t width, index_t capacity)
-      : width_(width),
-        space_(std::make_unique<hnswlib::InnerProductSpace>(static_cast<std::size_t>(width))),
+      : space_(std::make_unique<hnswlib::InnerProductSpace>(static_cast<std::size_t>(width))),
         graph_(std::make_unique<Graph>(space_.get(), static_cast<std::size_t>(std::max<index_t>(1, capacity)),
                                        static_cast<std::size_t>(links), static_cast<std::size_t>(effort))) {}
 
@@ -139,7 +138,6 @@ class Hnsw {
     }
   }
 
-  index_t width_;
   std::unique_ptr<hnswlib::InnerProductSpace> space_;  // the graph points into it
   std::unique_ptr<Graph> graph_;
 };
