@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <limn/core/random.hpp>
+#include <limn_kernels/gemm.hpp>
 #include <limn_kernels/linear.hpp>
 #include <limn_kernels/pointwise.hpp>
 
