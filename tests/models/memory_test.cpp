@@ -31,6 +31,7 @@ double resident(const std::string& which) {
 }  // namespace
 
 TEST_CASE("training: memory is flat from the second step on") {
+  kernels::set_thread_count(1);  // with more, which thread's list a small block ends in differs from step to step
   Generator generator(1);
   nn::Embedding<float> embedding(500, 32, generator);
   nn::LSTM<float> lstm(32, 64, generator, {.batch_first = true});
@@ -59,7 +60,7 @@ TEST_CASE("training: memory is flat from the second step on") {
   const kernels::MemoryUse last = kernels::memory_use();
   CHECK(last.now == second.now);
   CHECK(last.peak == third.peak);
-  CHECK(last.kept <= third.kept + 65536);  // a few small blocks may change threads
+  CHECK(last.kept <= third.kept + 65536);
 }
 
 TEST_CASE("VGG16 on one image needs no more than its weights and 40 MB") {
