@@ -174,7 +174,8 @@ void print_table(const std::vector<io::Json>& rows, bool seed_protocol) {
 }  // namespace
 
 int evaluate(const EvaluateOptions& options) {
-  const std::string checkpoint = checkpoint_named(options.checkpoint, options.data == "scenes" ? "scenes" : "photographs");
+  const std::string checkpoint =
+      checkpoint_named(options.checkpoint, options.data == "scenes" ? "scenes" : "photographs");
   const Captioner captioner = Captioner::load(checkpoint);
   std::optional<FeatureFile> file;
   std::unique_ptr<Encoder> encoder;

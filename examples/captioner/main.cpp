@@ -145,7 +145,8 @@ int main(int argc, char** argv) {
         ->required();
     evaluate->add_option("--split", e.split, "train, dev or test")->capture_default_str();
     evaluate->add_option("--checkpoint", e.checkpoint,
-                         "captioner to use: a checkpoint, a run's folder, or what comes with the program: photographs (the default) or scenes");
+                         "captioner to use: a checkpoint, a run's folder, or what comes with the program: photographs "
+                         "(the default) or scenes");
     evaluate->add_option("--weights", e.weights,
                          "weights file of each encoder, in order (default: those named in training)");
     evaluate->add_option("--features", e.features,
@@ -184,7 +185,8 @@ int main(int argc, char** argv) {
                      "image files, folders of images, or - for standard input: one image, or paths one a line")
         ->required();
     caption->add_option("--checkpoint", c.checkpoint,
-                        "captioner to use: a checkpoint, a run's folder, or what comes with the program: photographs (the default) or scenes");
+                        "captioner to use: a checkpoint, a run's folder, or what comes with the program: photographs "
+                        "(the default) or scenes");
     caption->add_option("--weights", c.weights,
                         "weights file of each encoder, in order (default: those named in training)");
     caption->add_option("--beam", c.beam, "width of the search (1: greedy)")
