@@ -1,6 +1,4 @@
 // captioner: features, distill, train, eval, caption and export.
-#include <CLI/CLI.hpp>
-
 #include "captioner/caption.hpp"
 #include "captioner/captioner.hpp"
 #include "captioner/distill.hpp"
@@ -8,6 +6,7 @@
 #include "captioner/evaluate.hpp"
 #include "captioner/features.hpp"
 #include "captioner/training.hpp"
+#include "shared/command_line.hpp"
 #include "shared/errors.hpp"
 
 using namespace limn;
@@ -40,23 +39,11 @@ int main(int argc, char** argv) {
         "distill", "Train a small VGG-shaped encoder from nothing to see what the encoder of a features file sees");
     distill->add_option("--data", d.data, "dataset folder")->required();
     distill->add_option("--features", d.features, "features file of the dataset, with grids")->required();
-    distill->add_option("--out", d.run.out, "folder of the run")->required();
-    distill->add_option("--seed", d.run.seed, "of weights, order and cuts")->capture_default_str();
-    distill->add_option("--epochs", d.run.epochs)->capture_default_str()->check(CLI::PositiveNumber);
-    distill->add_option("--batch", d.run.batch, "images a step")->capture_default_str()->check(CLI::PositiveNumber);
     distill->add_option("--limit", d.limit, "at most so many images of each split")->check(CLI::NonNegativeNumber);
-    distill->add_option("--lr", d.run.lr, "Adam's learning rate")->capture_default_str()->check(CLI::PositiveNumber);
-    distill->add_option("--weight-decay", d.run.weight_decay, "AdamW's, where it is not 0")
-        ->capture_default_str()
-        ->check(CLI::NonNegativeNumber);
     distill->add_option("--pooled-weight", d.pooled_weight, "how much the mean over places counts beside the places")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
-    distill->add_option("--save-every", d.run.save_every, "steps between saves of the run's state")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    distill->add_flag("--resume", d.run.resume, "go on with the run in --out");
-    distill->add_flag("--quiet", d.run.quiet, "no progress");
+    app::add_run_options(distill, d.run, "of weights, order and cuts", "a better explained teacher");
     distill->callback([&] { status = captioner::distill(d); });
 
     captioner::TrainOptions t;
@@ -68,7 +55,6 @@ int main(int argc, char** argv) {
         "train", "Train a captioner; --resume goes on exactly where a stopped or killed run was");
     train->add_option("--data", t.data, "dataset folder (Flickr8k's files or Kaggle's captions.txt), or: scenes")
         ->required();
-    train->add_option("--out", t.run.out, "folder of the run")->required();
     train->add_option("--features", t.features, "features file of the dataset");
     train->add_option("--encoder", t.encoder,
                       "checkpoint of 'captioner distill': the captioner reads pictures with it, and trains it too");
@@ -78,11 +64,6 @@ int main(int argc, char** argv) {
         ->check(CLI::IsMember({"merge-add", "merge-concat", "attention"}));
     train->add_option("--split", t.split_ratio, "train/dev/test in percent, where the dataset has no lists")
         ->capture_default_str();
-    train->add_option("--seed", t.run.seed, "of weights, order, dropout and scenes")->capture_default_str();
-    train->add_option("--epochs", t.run.epochs)->capture_default_str()->check(CLI::PositiveNumber);
-    train->add_option("--batch", t.run.batch, "images a step, each with all its captions")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
     train->add_option("--limit", t.limit, "training images an epoch (0: all; scenes: 20000)")
         ->check(CLI::NonNegativeNumber);
     train->add_option("--validation", t.validation, "validation images (0: all; scenes: 500)")
@@ -94,13 +75,8 @@ int main(int argc, char** argv) {
     train->add_option("--min-count", t.min_count, "words seen less often are unknown")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
-    train->add_option("--lr", t.run.lr, "Adam's learning rate")->capture_default_str()->check(CLI::PositiveNumber);
     train->add_option("--dropout", t.dropout)->capture_default_str()->check(CLI::Range(0.0, 0.95));
     train->add_option("--label-smoothing", t.label_smoothing)->capture_default_str()->check(CLI::Range(0.0, 0.9));
-    train->add_option("--clip", t.run.clip, "limit of the gradient's norm (0: none)")
-        ->capture_default_str()
-        ->check(CLI::NonNegativeNumber);
-    train->add_flag("!--constant-lr", t.run.cosine, "keep the learning rate instead of lowering it along a cosine");
     train->add_option("--init", t.init, "checkpoint to start from: model, widths and words are its own");
     train->add_flag("--self-critical", t.self_critical,
                     "train on the reward (CIDEr-D) of sampled captions; start from a trained model with --init");
@@ -110,17 +86,8 @@ int main(int argc, char** argv) {
     train->add_option("--bleu-reward", t.bleu_reward, "self-critical: how much BLEU counts beside CIDEr-D")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
-    train
-        ->add_option("--patience", t.run.patience,
-                     "epochs before stopping that are no better on validation: no lower loss or, self-critical, no "
-                     "higher CIDEr-D")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    train->add_option("--save-every", t.run.save_every, "steps between saves of the run's state")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    train->add_flag("--resume", t.run.resume, "go on with the run in --out");
-    train->add_flag("--quiet", t.run.quiet, "no progress");
+    app::add_run_options(train, t.run, "of weights, order, dropout and scenes",
+                         "a lower validation loss or, self-critical, a higher CIDEr-D");
     train->callback([&] {
       if (t.data == "scenes") {  // what the committed checkpoint was trained with, where nothing else is asked for
         const auto unless_given = [&](const char* option, auto& value, auto usual) {
@@ -221,11 +188,6 @@ int main(int argc, char** argv) {
       model.save(to, model.encoder_weights(), half);
     });
 
-    try {
-      program.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      return program.exit(error) == 0 ? 0 : 2;
-    }
-    return status;
+    return app::parse(program, argc, argv, status);
   });
 }

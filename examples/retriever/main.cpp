@@ -1,9 +1,8 @@
 // retriever: train, eval, index, search and match.
-#include <CLI/CLI.hpp>
-
 #include "retriever/evaluate.hpp"
 #include "retriever/search.hpp"
 #include "retriever/training.hpp"
+#include "shared/command_line.hpp"
 #include "shared/errors.hpp"
 
 using namespace limn;
@@ -34,7 +33,6 @@ int main(int argc, char** argv) {
         "train", "Train a dual encoder; --resume goes on exactly where a stopped or killed run was");
     train->add_option("--data", t.data, "dataset folder (Flickr8k's files or Kaggle's captions.txt)")->required();
     train->add_option("--features", t.features, "features file of the dataset ('captioner features')")->required();
-    train->add_option("--out", t.run.out, "folder of the run")->required();
     train->add_option("--split", t.split_ratio, "train/dev/test in percent, where the dataset has no lists")
         ->capture_default_str();
     train->add_option("--glove", t.glove, "folder of word vectors that the embedding starts from");
@@ -42,9 +40,6 @@ int main(int argc, char** argv) {
         ->capture_default_str()
         ->check(CLI::IsMember({"nce", "margin"}));
     train->add_option("--margin", t.margin, "of the margin loss")->capture_default_str()->check(CLI::Range(0.0, 2.0));
-    train->add_option("--seed", t.run.seed, "of weights, order and dropout")->capture_default_str();
-    train->add_option("--epochs", t.run.epochs)->capture_default_str()->check(CLI::PositiveNumber);
-    train->add_option("--batch", t.run.batch, "images a step")->capture_default_str()->check(CLI::PositiveNumber);
     train->add_option("--captions", t.captions, "captions of each image a step, drawn anew each epoch")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
@@ -61,23 +56,8 @@ int main(int argc, char** argv) {
         ->check(CLI::PositiveNumber);
     train->add_option("--limit", t.limit, "training images (0: all)")->check(CLI::NonNegativeNumber);
     train->add_option("--validation", t.validation, "validation images (0: all)")->check(CLI::NonNegativeNumber);
-    train->add_option("--lr", t.run.lr, "Adam's learning rate")->capture_default_str()->check(CLI::PositiveNumber);
-    train->add_option("--weight-decay", t.run.weight_decay, "AdamW's, where it is not 0")
-        ->capture_default_str()
-        ->check(CLI::NonNegativeNumber);
     train->add_option("--dropout", t.dropout)->capture_default_str()->check(CLI::Range(0.0, 0.95));
-    train->add_option("--clip", t.run.clip, "limit of the gradient's norm (0: none)")
-        ->capture_default_str()
-        ->check(CLI::NonNegativeNumber);
-    train->add_flag("!--constant-lr", t.run.cosine, "keep the learning rate instead of lowering it along a cosine");
-    train->add_option("--patience", t.run.patience, "epochs without better recalls before stopping")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    train->add_option("--save-every", t.run.save_every, "steps between saves of the run's state")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    train->add_flag("--resume", t.run.resume, "go on with the run in --out");
-    train->add_flag("--quiet", t.run.quiet, "no progress");
+    app::add_run_options(train, t.run, "of weights, order and dropout", "better recalls");
     train->callback([&] { status = retriever::train(t); });
 
     retriever::EvaluateOptions e;
@@ -133,11 +113,6 @@ int main(int argc, char** argv) {
     match->add_flag("--json", m.json, "one line of JSON: {\"image\", \"text\", \"similarity\", \"probability\"}");
     match->callback([&] { status = retriever::match(m); });
 
-    try {
-      program.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      return program.exit(error) == 0 ? 0 : 2;
-    }
-    return status;
+    return app::parse(program, argc, argv, status);
   });
 }

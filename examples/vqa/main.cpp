@@ -1,9 +1,8 @@
 // vqa: features, train, eval and ask.
-#include <CLI/CLI.hpp>
-
 #include <limn/data/vqa.hpp>
 
 #include "captioner/features.hpp"
+#include "shared/command_line.hpp"
 #include "shared/errors.hpp"
 #include "vqa/answerer.hpp"
 #include "vqa/ask.hpp"
@@ -48,7 +47,6 @@ int main(int argc, char** argv) {
     CLI::App* train = program.add_subcommand(
         "train", "Train an answerer; --resume goes on exactly where a stopped or killed run was");
     train->add_option("--data", t.data, "folder of easy-VQA, DAQUAR or VQA v2, or: scenes")->required();
-    train->add_option("--out", t.run.out, "folder of the run")->required();
     train->add_option("--features", t.features,
                       "features file with grids ('vqa features'); without it a CNN is trained from pixels");
     train->add_option("--question", t.question, "lstm, bag (of words), or none: the image alone")
@@ -57,10 +55,6 @@ int main(int argc, char** argv) {
     train->add_option("--image", t.image, "attention, pooled (the grid's mean), or none: the question alone")
         ->capture_default_str()
         ->check(CLI::IsMember({"attention", "pooled", "none"}));
-    train->add_option("--seed", t.run.seed, "of weights, order, dropout, scenes and the held-out tenth")
-        ->capture_default_str();
-    train->add_option("--epochs", t.run.epochs)->capture_default_str()->check(CLI::PositiveNumber);
-    train->add_option("--batch", t.run.batch, "images a step")->capture_default_str()->check(CLI::PositiveNumber);
     train->add_option("--questions", t.questions, "at most so many questions of an image a step (0: all)")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
@@ -83,23 +77,9 @@ int main(int argc, char** argv) {
     train->add_option("--answers", t.most_answers, "learn the most frequent answers only")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
-    train->add_option("--lr", t.run.lr, "Adam's learning rate")->capture_default_str()->check(CLI::PositiveNumber);
-    train->add_option("--weight-decay", t.run.weight_decay, "AdamW's, where it is not 0")
-        ->capture_default_str()
-        ->check(CLI::NonNegativeNumber);
     train->add_option("--dropout", t.dropout)->capture_default_str()->check(CLI::Range(0.0, 0.95));
-    train->add_option("--clip", t.run.clip, "limit of the gradient's norm (0: none)")
-        ->capture_default_str()
-        ->check(CLI::NonNegativeNumber);
-    train->add_flag("!--constant-lr", t.run.cosine, "keep the learning rate instead of lowering it along a cosine");
-    train->add_option("--patience", t.run.patience, "epochs without a better accuracy before stopping")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    train->add_option("--save-every", t.run.save_every, "steps between saves of the run's state")
-        ->capture_default_str()
-        ->check(CLI::PositiveNumber);
-    train->add_flag("--resume", t.run.resume, "go on with the run in --out");
-    train->add_flag("--quiet", t.run.quiet, "no progress");
+    app::add_run_options(train, t.run, "of weights, order, dropout, scenes and the held-out tenth",
+                         "a better accuracy");
     train->callback([&] { status = vqa::train(t); });
 
     vqa::EvaluateOptions e;
@@ -150,11 +130,6 @@ int main(int argc, char** argv) {
       model.save(to, model.encoder_weights(), half);
     });
 
-    try {
-      program.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      return program.exit(error) == 0 ? 0 : 2;
-    }
-    return status;
+    return app::parse(program, argc, argv, status);
   });
 }
