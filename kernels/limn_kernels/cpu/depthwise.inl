@@ -10,15 +10,15 @@ LIMN_INLINE Vec<T> depthwise_load(const T* p, index_t n) {
 }
 template <class V, std::size_t... i>
 LIMN_INLINE V depthwise_shifted(V v, std::index_sequence<i...>) {  // lane i becomes lane i + 1, lane 0 zero
-  return __builtin_shufflevector(V{}, v, static_cast<int>(i + sizeof...(i) - 1)...);
+  return shuffled(V{}, v, std::index_sequence<(i + sizeof...(i) - 1)...>());
 }
 template <class V, std::size_t... i>
 LIMN_INLINE V depthwise_even(V a, V b, std::index_sequence<i...>) {
-  return __builtin_shufflevector(a, b, static_cast<int>(2 * i)...);
+  return shuffled(a, b, std::index_sequence<(2 * i)...>());
 }
 template <class V, std::size_t... i>
 LIMN_INLINE V depthwise_odd(V a, V b, std::index_sequence<i...>) {
-  return __builtin_shufflevector(a, b, static_cast<int>(2 * i + 1)...);
+  return shuffled(a, b, std::index_sequence<(2 * i + 1)...>());
 }
 
 /// tap[j] = what the outputs column, column + 1, ... read of a row of `width` elements at tap j = 0..2, padding 1.

@@ -74,11 +74,11 @@ LIMN_INLINE void for_each_tile(index_t rows, const Tile& tile) {
 /// Even and odd places of the result come from a and b: their lower halves, or their upper ones.
 template <class V, std::size_t... i>
 LIMN_INLINE V interleave_low(V a, V b, std::index_sequence<i...>) {
-  return __builtin_shufflevector(a, b, static_cast<int>(i / 2 + i % 2 * sizeof...(i))...);
+  return shuffled(a, b, std::index_sequence<(i / 2 + i % 2 * sizeof...(i))...>());
 }
 template <class V, std::size_t... i>
 LIMN_INLINE V interleave_high(V a, V b, std::index_sequence<i...>) {
-  return __builtin_shufflevector(a, b, static_cast<int>(sizeof...(i) / 2 + i / 2 + i % 2 * sizeof...(i))...);
+  return shuffled(a, b, std::index_sequence<(sizeof...(i) / 2 + i / 2 + i % 2 * sizeof...(i))...>());
 }
 
 /// Row i and column i change places: log2(lanes) perfect shuffles.

@@ -99,10 +99,24 @@ LIMN_INLINE V vmin(V a, V b) {
   return a < b ? a : b;
 }
 
+/// Lanes of a and b (b's are counted on) in the order of `from`. Two spellings, since nvcc's parser of the host's code
+/// takes no pack in __builtin_shufflevector, and Clang has no __builtin_shuffle.
+template <class V, std::size_t... from>
+LIMN_INLINE V shuffled(V a, V b, std::index_sequence<from...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, static_cast<int>(from)...);
+#else
+  using Index = std::conditional_t<sizeof(V) / sizeof...(from) == 8, std::int64_t, std::int32_t>;
+  static_assert(sizeof(V) == sizeof...(from) * sizeof(Index));
+  const Vec<Index> order{static_cast<Index>(from)...};
+  return __builtin_shuffle(a, b, order);
+#endif
+}
+
 /// Lane i becomes lane i ^ distance.
 template <index_t distance, class V, std::size_t... i>
 LIMN_INLINE V exchanged(V v, std::index_sequence<i...>) {
-  return __builtin_shufflevector(v, v, static_cast<int>(i ^ static_cast<std::size_t>(distance))...);
+  return shuffled(v, v, std::index_sequence<(i ^ static_cast<std::size_t>(distance))...>());
 }
 /// join(join(join(lanes, lanes 8 further), 4 further), ...) in lane 0: always in the same (pairwise) order.
 template <class T, index_t distance, class Join>
@@ -145,8 +159,8 @@ LIMN_INLINE Vec<T> in_register(Vec<T> v) {
 /// Element by element from the lower (upper) halves of a and b in turn: a0 b0 a1 b1 ...
 template <bool Upper, class T, std::size_t... I>
 LIMN_INLINE Vec<T> interleave(Vec<T> a, Vec<T> b, std::index_sequence<I...>) {
-  return __builtin_shufflevector(a, b,
-                                 ((Upper ? lanes<T> / 2 : 0) + static_cast<int>(I / 2) + (I % 2 ? lanes<T> : 0))...);
+  constexpr std::size_t count = static_cast<std::size_t>(lanes<T>);
+  return shuffled(a, b, std::index_sequence<((Upper ? count / 2 : 0) + I / 2 + (I % 2 ? count : 0))...>());
 }
 
 /// Turns a square block over in registers: lane j of r[i] becomes lane i of r[j]. log2(lanes) rounds of interleaving.

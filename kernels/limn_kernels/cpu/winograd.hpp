@@ -9,7 +9,6 @@
 
 #include <algorithm>
 
-#include <limn_kernels/conv2d.hpp>
 #include <limn_kernels/gemm.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
