@@ -38,7 +38,8 @@ function(read_plain path result)
   set(${result} "${text}" PARENT_SCOPE)
 endfunction()
 
-file(GLOB_RECURSE pages RELATIVE ${ROOT} ${ROOT}/README.md ${ROOT}/docs/*.md)
+file(GLOB_RECURSE pages RELATIVE ${ROOT} ${ROOT}/docs/*.md)
+list(APPEND pages README.md)  # this one alone: build folders hold others
 foreach(page ${pages})
   read_plain(${ROOT}/${page} text)
   while(TRUE)
