@@ -2,7 +2,7 @@
 # (check_op("name", ...) of tests/support/op_case.hpp; or, where that cannot be, TEST_CASE("name ... gradient ...")); a kernel contract
 # limn_kernels/<k>.hpp has a body cpu/<k>.hpp and a test that includes it (or tests/ops/<k>_test.cpp, or tests/<k>/).
 cmake_minimum_required(VERSION 3.25)
-set(frame block_cache config device dispatch error for_each_isa functors half isa memory parallel simd thread_pool)
+set(frame block_cache config conv2d_shape device dispatch error for_each_isa functors half isa memory parallel simd thread_pool)
 set(wrong "")
 
 file(GLOB ops RELATIVE ${ROOT}/include/limn/ops ${ROOT}/include/limn/ops/*.hpp)

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-#include <limn_kernels/conv2d.hpp>
+#include <limn_kernels/conv2d_shape.hpp>
 #include <limn_kernels/gemm.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
