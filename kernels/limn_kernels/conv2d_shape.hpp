@@ -1,6 +1,6 @@
 #pragma once
-// What a two-dimensional convolution is: the shapes and choices that its contract (conv2d.hpp) and the parts of its body
-// speak of.
+// What a two-dimensional convolution is: the shapes and choices that its contract (conv2d.hpp) and the parts of its
+// body speak of.
 
 #include <cstdint>
 #include <cstdlib>
