@@ -52,7 +52,9 @@ TEST_CASE("retrieval: ranks, recalls and medians are those of a sorted list") {
       }
       to_image.push_back(sorted_rank(column, right));
     }
-    for (const auto& [scores, ranks] : {std::pair{found.image_to_text, to_text}, {found.text_to_image, to_image}}) {
+    for (const auto& direction : {std::pair{found.image_to_text, to_text}, {found.text_to_image, to_image}}) {
+      const auto& scores = direction.first;
+      const auto& ranks = direction.second;
       CHECK(scores.queries == static_cast<index_t>(ranks.size()));
       const auto share = [&](index_t k) {
         double n = 0;
