@@ -102,7 +102,7 @@ namespace detail {
   for (std::string& word : text::split_words(detail::without_punctuation(text::join_words(text::split_words(plain))))) {
     if (word == "a" || word == "an" || word == "the") continue;
     const auto found = detail::answer_words().find(word);
-    words.push_back(found == detail::answer_words().end() ? std::move(word) : found->second);
+    words.push_back(found == detail::answer_words().end() ? word : found->second);
   }
   return text::join_words(words);
 }
