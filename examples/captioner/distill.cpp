@@ -94,7 +94,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
 
   app::Tally step(const Batch& batch, Generator&) override {
     const Tensor<float> difference = student_(batch.pixels) - batch.targets;
-    const Tensor<float> places = mean(square(difference)), pooled = mean(square(mean(difference, {1})));
+    const Tensor<float> places = mean(square(difference)), pooled = mean(square(mean(difference, 1)));
     backward(places + pooled * options_.pooled_weight);
     return {static_cast<double>(places.item()) * static_cast<double>(batch.pixels.size(0)), 0, batch.pixels.size(0)};
   }
@@ -121,8 +121,8 @@ class DistillTrainee final : public app::Trainee<Batch> {
         count[what] += static_cast<double>(wanted.numel()) / static_cast<double>(teacher_.channels());
       };
       add(0, batch.targets, said);
-      const Tensor<float> wanted = mean(batch.targets, {1});
-      add(1, wanted, mean(said, {1}));
+      const Tensor<float> wanted = mean(batch.targets, 1);
+      add(1, wanted, mean(said, 1));
       for (index_t i = 0; i < wanted.numel(); ++i)
         sum[static_cast<std::size_t>(i % teacher_.channels())] += static_cast<double>(wanted.data()[i]);
     }

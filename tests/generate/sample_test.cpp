@@ -86,7 +86,7 @@ TEST_CASE("sample: a low temperature says the likeliest word, and the same seed 
 TEST_CASE("sample: no rows give no sentences; a length of nothing is refused") {
   Generator generator(9);
   CHECK(generate::sample(begin(0), chain, 0, {}, generator).empty());
-  CHECK_THROWS_WITH_AS(generate::sample(begin(1), chain, 1, {.max_length = 0}, generator),
+  CHECK_THROWS_WITH_AS((void)generate::sample(begin(1), chain, 1, {.max_length = 0}, generator),
                        "sample: 1 rows, max_length 0 and temperature 1; rows must not be negative, the others positive",
                        Error);
 }
