@@ -1,8 +1,6 @@
 #include "captioner/captioner.hpp"
 
-#include <limn/image/resize.hpp>
-#include <limn/image/to_tensor.hpp>
-#include <limn/ops/cast.hpp>
+#include "shared/model_file.hpp"
 
 namespace limn::captioner {
 
@@ -54,49 +52,27 @@ Captioner::Captioner(const Architecture& architecture, text::Vocabulary vocabula
 
 namespace {
 
-/// Throws when a checkpoint holds fewer numbers than the largest layers of its architecture need: one that lies about
-/// its sizes is refused before memory is asked for.
-void check_sizes(const Architecture& a, const io::Checkpoint& checkpoint, const std::string& file) {
-  index_t held = 0,
-          needed =
-              4 * a.units * a.units + a.vocabulary * a.units + a.vocabulary * (a.attends() ? a.embedding : a.units),
-          channels = 3;
-  if (a.encoder != "cnn") needed += a.features * a.units;
-  if (a.encoder == "cnn")
-    for (const index_t width : a.own.cnn.widths) {
-      needed += 9 * channels * width;
-      channels = width;
-    }
-  for (const std::string& name : checkpoint.names()) held += checkpoint.info(name).numel();
-  if (held < needed)
-    fail(file, "holds ", held, " numbers but its architecture needs ", needed,
-         " and more; the file is damaged, train or fetch it again");
+/// The numbers in an architecture's largest layers.
+index_t least_numbers(const Architecture& a) {
+  const index_t words = a.vocabulary * (a.units + (a.attends() ? a.embedding : a.units));
+  return 4 * a.units * a.units + words + (a.encoder == "cnn" ? own_encoder_numbers(a.own.cnn) : a.features * a.units);
 }
 
 }  // namespace
 
-Captioner Captioner::load(const std::string& named) {
-  std::error_code ignored;  // a run's folder stands for its best model
-  const std::string file = std::filesystem::is_directory(named, ignored)
-                               ? (std::filesystem::path(named) / "best.safetensors").string()
-                               : named;
-  const io::Checkpoint checkpoint(file);
-  const io::Json& stored = checkpoint.architecture();
-  const Architecture architecture =
-      Architecture::from_json(stored.contains("model") && stored["model"].is_object() ? stored["model"] : stored, file);
-  text::Vocabulary vocabulary =
-      text::Vocabulary::from_text(io::json_value<std::string>(checkpoint.extra(), "vocabulary", file), file);
+Captioner Captioner::load(const std::string& checkpoint) {
+  const app::ModelFile file(checkpoint);
+  const Architecture architecture = Architecture::from_json(file.architecture(), file.path());
+  text::Vocabulary vocabulary = file.vocabulary();
   if (vocabulary.size() != architecture.vocabulary)
-    fail(file, "has ", vocabulary.size(), " words but a model of ", architecture.vocabulary, "; the file is damaged");
-  check_sizes(architecture, checkpoint, file);
+    fail(file.path(), "has ", vocabulary.size(), " words but a model of ", architecture.vocabulary,
+         "; the file is damaged");
+  file.require_numbers(least_numbers(architecture));
   Captioner captioner(architecture, std::move(vocabulary), 0);
-  if (checkpoint.contains("decoder.feature_mean"))
+  if (file.checkpoint().contains("decoder.feature_mean"))
     captioner.set_feature_scaling(zeros({architecture.features}), ones({architecture.features}));
-  io::load_state<float>(
-      checkpoint, captioner.tensors(),
-      {.ignore = [](const std::string& name) { return name.starts_with("optimizer."); }, .reject_nan = true});
-  captioner.encoder_weights_ =
-      io::json_value_or<std::vector<std::string>>(checkpoint.extra(), "encoder_weights", {}, file);
+  file.load(captioner.tensors());
+  captioner.encoder_weights_ = file.encoder_weights();
   captioner.train(false);
   return captioner;
 }
@@ -176,35 +152,8 @@ std::vector<Tensor<float>> Captioner::parameters() { return nn::parameters<float
 io::NamedTensors<float> Captioner::tensors() { return nn::named_tensors<float>(*this); }
 
 void Captioner::save(const std::string& path, const std::vector<std::string>& weights, bool half) {
-  io::TensorMap map;
-  for (const auto& [name, tensor] : tensors()) {
-    if (half)
-      map.insert({name, io::StoredTensor(cast<f16>(tensor.detach()))});
-    else
-      map.insert({name, io::StoredTensor(tensor)});
-  }
-  io::CheckpointInfo info;
-  info.architecture = architecture_.to_json();
-  info.extra = {{"vocabulary", vocabulary_.to_text()}, {"encoder_weights", weights}};
-  io::save_checkpoint(path, map, info);
-}
-
-Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side) {
-  const index_t count = static_cast<index_t>(pictures.size());
-  Tensor<float> x({count, 3, side, side});
-  kernels::parallel_for(count, 8, [&](index_t begin, index_t end) {
-    for (index_t n = begin; n < end; ++n) {
-      const image::Image& given = pictures[static_cast<std::size_t>(n)];
-      const bool fits = given.width == side && given.height == side;
-      const image::Image resized = fits ? image::Image() : image::resize(given, side, side, image::Filter::bilinear);
-      const image::Image& picture = fits ? given : resized;
-      for (index_t p = 0; p < side * side; ++p)
-        for (index_t c = 0; c < 3; ++c)
-          x.data()[(n * 3 + c) * side * side + p] =
-              static_cast<float>(picture.pixels[static_cast<std::size_t>(3 * p + c)]) / 63.75f - 2;
-    }
-  });
-  return x;
+  app::save_model(path, tensors(), architecture_.to_json(),
+                  {{"vocabulary", vocabulary_.to_text()}, {"encoder_weights", weights}}, half);
 }
 
 std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::string& checkpoint,

@@ -94,9 +94,6 @@ class Captioner {
   bool frozen_ = false;
 };
 
-/// Pictures as the captioner's own network reads them: squeezed to a square, values of -2 to 2. -> [N, 3, side, side]
-[[nodiscard]] Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side);
-
 /// The encoder of a captioner that does not read pictures itself: from `given` weights, or those named in training,
 /// looked for as named, beside the checkpoint and in $LIMN_SHARED (default ../shared).
 [[nodiscard]] std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::string& checkpoint,

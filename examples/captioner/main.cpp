@@ -176,18 +176,7 @@ int main(int argc, char** argv) {
                         "HTML sheet to write: images, captions, and where an attention captioner looked");
     caption->callback([&] { status = captioner::caption(c); });
 
-    std::string from, to;
-    bool half = false;
-    CLI::App* exported =
-        program.add_subcommand("export", "Write the model of a checkpoint alone, without what training needs");
-    exported->add_option("--checkpoint", from, "checkpoint or run folder to read")->required();
-    exported->add_option("--out", to, "checkpoint to write (.safetensors)")->required();
-    exported->add_flag("--half", half, "store two-byte floats: half the size");
-    exported->callback([&] {
-      captioner::Captioner model = captioner::Captioner::load(from);
-      model.save(to, model.encoder_weights(), half);
-    });
-
+    app::add_export<captioner::Captioner>(program);
     return app::parse(program, argc, argv, status);
   });
 }

@@ -1,21 +1,16 @@
 #include "captioner/own_encoder.hpp"
 
+#include <limn/image/resize.hpp>
+
+#include "shared/model_file.hpp"
+
 namespace limn::captioner {
 namespace {
 
-std::string file_of(const std::string& named) {
-  std::error_code ignored;
-  return std::filesystem::is_directory(named, ignored) ? (std::filesystem::path(named) / "best.safetensors").string()
-                                                       : named;
-}
-
-/// Its architecture is the shape itself or, in a run's state, stands under "model".
-io::Json shape_of(const io::Checkpoint& checkpoint, const std::string& file) {
-  const io::Json& stored = checkpoint.architecture();
-  const io::Json shape = stored.contains("model") ? stored.at("model") : stored;
-  if (!shape.is_object() || !shape.contains("cnn_widths"))
-    fail(file, "holds no encoder of its own; name a checkpoint that 'captioner distill' has written");
-  return shape;
+const io::Json& shape_of(const app::ModelFile& file) {
+  if (!file.architecture().contains("cnn_widths"))
+    fail(file.path(), "holds no encoder of its own; name a checkpoint that 'captioner distill' has written");
+  return file.architecture();
 }
 
 }  // namespace
@@ -48,26 +43,56 @@ OwnEncoderConfig own_encoder_from_json(const io::Json& json, const std::string& 
   return config;
 }
 
-void save_own_encoder(const std::string& path, const OwnEncoderConfig& config, models::SmallCNN<float>& cnn) {
-  io::TensorMap map;
-  for (const auto& [name, tensor] : nn::named_tensors<float>(cnn))
-    map.insert({"cnn." + name, io::StoredTensor(tensor)});
-  io::CheckpointInfo info;
-  info.architecture = to_json(config);
-  io::save_checkpoint(path, map, info);
+index_t own_encoder_numbers(const models::SmallCNNConfig& cnn) {
+  index_t numbers = 0, channels = 3;
+  for (const index_t width : cnn.widths) {
+    numbers += 9 * channels * width;
+    channels = width;
+  }
+  return numbers;
 }
 
-OwnEncoderConfig own_encoder_config(const std::string& named) {
-  const std::string file = file_of(named);
-  return own_encoder_from_json(shape_of(io::Checkpoint(file), file), file);
+Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side) {
+  const index_t count = static_cast<index_t>(pictures.size());
+  Tensor<float> x({count, 3, side, side});
+  kernels::parallel_for(count, 8, [&](index_t begin, index_t end) {
+    for (index_t n = begin; n < end; ++n) {
+      const image::Image& given = pictures[static_cast<std::size_t>(n)];
+      const bool fits = given.width == side && given.height == side;
+      const image::Image resized = fits ? image::Image() : image::resize(given, side, side, image::Filter::bilinear);
+      const image::Image& picture = fits ? given : resized;
+      for (index_t p = 0; p < side * side; ++p)
+        for (index_t c = 0; c < 3; ++c)
+          x.data()[(n * 3 + c) * side * side + p] =
+              static_cast<float>(picture.pixels[static_cast<std::size_t>(3 * p + c)]) / 63.75f - 2;
+    }
+  });
+  return x;
 }
 
-void load_own_encoder(const std::string& named, models::SmallCNN<float>& cnn) {
-  const io::Checkpoint checkpoint(file_of(named));
+namespace {
+
+io::NamedTensors<float> tensors_of(models::SmallCNN<float>& cnn) {
   io::NamedTensors<float> tensors;
   for (const auto& [name, tensor] : nn::named_tensors<float>(cnn)) tensors.emplace_back("cnn." + name, tensor);
+  return tensors;
+}
+
+}  // namespace
+
+void save_own_encoder(const std::string& path, const OwnEncoderConfig& config, models::SmallCNN<float>& cnn) {
+  app::save_model(path, tensors_of(cnn), to_json(config), io::Json::object());
+}
+
+OwnEncoderConfig own_encoder_config(const std::string& checkpoint) {
+  const app::ModelFile file(checkpoint);
+  return own_encoder_from_json(shape_of(file), file.path());
+}
+
+void load_own_encoder(const std::string& checkpoint, models::SmallCNN<float>& cnn) {
+  const app::ModelFile file(checkpoint);
   io::load_state<float>(
-      checkpoint, tensors,
+      file.checkpoint(), tensors_of(cnn),
       {.ignore = [](const std::string& name) { return !name.starts_with("cnn."); }, .reject_nan = true});
 }
 

@@ -1,8 +1,9 @@
 #pragma once
-// The network that a captioner trains itself: its shape as JSON, and a checkpoint of it alone.
+// The network that a program trains itself: its shape as JSON, what it reads, and a checkpoint of it alone.
 
 #include <string>
 
+#include <limn/image/image.hpp>
 #include <limn/io/checkpoint.hpp>
 #include <limn/models/small_cnn.hpp>
 
@@ -16,6 +17,11 @@ struct OwnEncoderConfig {
 [[nodiscard]] io::Json to_json(const OwnEncoderConfig& config);
 /// Throws naming `where` when the shape is not one that can be built.
 [[nodiscard]] OwnEncoderConfig own_encoder_from_json(const io::Json& json, const std::string& where);
+
+/// The numbers in its convolutions.
+[[nodiscard]] index_t own_encoder_numbers(const models::SmallCNNConfig& cnn);
+/// Pictures as it reads them: squeezed to a square, values of -2 to 2. -> [N, 3, side, side]
+[[nodiscard]] Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side);
 
 void save_own_encoder(const std::string& path, const OwnEncoderConfig& config, models::SmallCNN<float>& cnn);
 /// What `captioner distill` wrote; a run's folder stands for its best checkpoint.

@@ -113,6 +113,7 @@ int main(int argc, char** argv) {
     match->add_flag("--json", m.json, "one line of JSON: {\"image\", \"text\", \"similarity\", \"probability\"}");
     match->callback([&] { status = retriever::match(m); });
 
+    app::add_export<retriever::Matcher>(program);
     return app::parse(program, argc, argv, status);
   });
 }

@@ -5,8 +5,9 @@
 #include <filesystem>
 
 #include <limn/data/lines.hpp>
-#include <limn/ops/cast.hpp>
 #include <limn/text/normalise.hpp>
+
+#include "shared/model_file.hpp"
 
 namespace limn::retriever {
 
@@ -65,48 +66,24 @@ Matcher::Matcher(const Architecture& architecture, text::Vocabulary vocabulary, 
         return models::DualEncoder<float>(architecture_.model, generator);
       }()) {}
 
-namespace {
-
-/// A checkpoint that lies about its sizes is refused before memory is asked for.
-void check_sizes(const Architecture& a, const io::Checkpoint& checkpoint, const std::string& file) {
-  const models::DualEncoderConfig& m = a.model;
-  const index_t needed =
-      m.vocabulary * m.embedding + 4 * m.units * (m.units + m.embedding) + m.shared * (m.features + 2 * m.units);
-  index_t held = 0;
-  for (const std::string& name : checkpoint.names()) held += checkpoint.info(name).numel();
-  if (held < needed)
-    fail(file, "holds ", held, " numbers but its architecture needs ", needed,
-         " and more; the file is damaged, train or fetch it again");
-}
-
-}  // namespace
-
-Matcher Matcher::load(const std::string& named) {
-  std::error_code ignored;  // a run's folder stands for its best model
-  const std::string file = std::filesystem::is_directory(named, ignored)
-                               ? (std::filesystem::path(named) / "best.safetensors").string()
-                               : named;
-  const io::Checkpoint checkpoint(file);
-  const io::Json& stored = checkpoint.architecture();
-  const Architecture architecture = Architecture::from_json(stored.contains("model") ? stored["model"] : stored, file);
-  text::Vocabulary vocabulary =
-      text::Vocabulary::from_text(io::json_value<std::string>(checkpoint.extra(), "vocabulary", file), file);
-  if (vocabulary.size() != architecture.model.vocabulary)
-    fail(file, "has ", vocabulary.size(), " words but a model of ", architecture.model.vocabulary,
-         "; the file is damaged");
-  check_sizes(architecture, checkpoint, file);
+Matcher Matcher::load(const std::string& checkpoint) {
+  const app::ModelFile file(checkpoint);
+  const Architecture architecture = Architecture::from_json(file.architecture(), file.path());
+  const models::DualEncoderConfig& m = architecture.model;
+  text::Vocabulary vocabulary = file.vocabulary();
+  if (vocabulary.size() != m.vocabulary)
+    fail(file.path(), "has ", vocabulary.size(), " words but a model of ", m.vocabulary, "; the file is damaged");
+  file.require_numbers(m.vocabulary * m.embedding + 4 * m.units * (m.units + m.embedding) +
+                       m.shared * (m.features + 2 * m.units));
   Matcher matcher(architecture, std::move(vocabulary), 0);
-  if (checkpoint.contains("feature_mean")) {
-    matcher.model_.feature_mean = zeros({architecture.model.features});
-    matcher.model_.feature_scale = ones({architecture.model.features});
+  if (file.checkpoint().contains("feature_mean")) {
+    matcher.model_.feature_mean = zeros({m.features});
+    matcher.model_.feature_scale = ones({m.features});
   }
-  io::load_state<float>(
-      checkpoint, matcher.tensors(),
-      {.ignore = [](const std::string& name) { return name.starts_with("optimizer."); }, .reject_nan = true});
-  matcher.calibration = {io::json_value<double>(checkpoint.extra(), "slope", file),
-                         io::json_value<double>(checkpoint.extra(), "offset", file)};
-  matcher.encoder_weights_ =
-      io::json_value_or<std::vector<std::string>>(checkpoint.extra(), "encoder_weights", {}, file);
+  file.load(matcher.tensors());
+  matcher.calibration = {io::json_value<double>(file.checkpoint().extra(), "slope", file.path()),
+                         io::json_value<double>(file.checkpoint().extra(), "offset", file.path())};
+  matcher.encoder_weights_ = file.encoder_weights();
   matcher.train(false);
   return matcher;
 }
@@ -150,17 +127,7 @@ io::Json Matcher::extra(const std::vector<std::string>& weights) const {
 }
 
 void Matcher::save(const std::string& path, const std::vector<std::string>& weights, bool half) {
-  io::TensorMap map;
-  for (const auto& [name, tensor] : tensors()) {
-    if (half)
-      map.insert({name, io::StoredTensor(cast<f16>(tensor.detach()))});
-    else
-      map.insert({name, io::StoredTensor(tensor)});
-  }
-  io::CheckpointInfo info;
-  info.architecture = {{"model", architecture_.to_json()}};
-  info.extra = extra(weights);
-  io::save_checkpoint(path, map, info);
+  app::save_model(path, tensors(), {{"model", architecture_.to_json()}}, extra(weights), half);
 }
 
 WordVectors::WordVectors(const std::string& folder) {

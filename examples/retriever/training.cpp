@@ -5,6 +5,7 @@
 #include <limn/data/flickr8k.hpp>
 
 #include "captioner/features.hpp"
+#include "shared/feature_scaling.hpp"
 
 namespace limn::retriever {
 namespace {
@@ -174,27 +175,6 @@ class MatchTrainee final : public app::Trainee<Batch> {
   Matcher& matcher_;
 };
 
-/// Mean and 1 / deviation of each number of the training features, from at most 2000 images.
-void standardise(Matcher& matcher, const captioner::FeatureFile& file, const std::vector<Item>& items) {
-  const index_t size = file.pooled_size(), all = static_cast<index_t>(items.size()),
-                count = std::min<index_t>(2000, all);
-  std::vector<index_t> rows;
-  for (index_t i = 0; i < count; ++i) rows.push_back(items[static_cast<std::size_t>(i * all / count)].row);
-  const Tensor<float> x = file.read(rows, false).pooled, mean({size}), scale({size});
-  for (index_t c = 0; c < size; ++c) {
-    double sum = 0, squares = 0;
-    for (index_t r = 0; r < count; ++r) {
-      const double v = static_cast<double>(x.data()[r * size + c]);
-      sum += v, squares += v * v;
-    }
-    const double m = sum / static_cast<double>(count), variance = squares / static_cast<double>(count) - m * m;
-    mean.data()[c] = static_cast<float>(m);
-    scale.data()[c] = static_cast<float>(1 / std::sqrt(std::max(variance, 1e-6)));
-  }
-  matcher.model().feature_mean = mean;
-  matcher.model().feature_scale = scale;
-}
-
 }  // namespace
 
 Tensor<float> Embedded::similarities() const {
@@ -247,7 +227,14 @@ int train(const TrainOptions& options) {
     return items;
   };
   std::vector<Item> training = take("train", options.limit), validation = take("dev", options.validation);
-  standardise(matcher, file, training);
+  const auto scaling =
+      app::feature_scaling(file.pooled_size(), static_cast<index_t>(training.size()), 2000, [&](const auto& images) {
+        std::vector<index_t> rows;
+        for (const index_t i : images) rows.push_back(training[static_cast<std::size_t>(i)].row);
+        return file.read(rows, false).pooled;
+      });
+  matcher.model().feature_mean = scaling.mean;
+  matcher.model().feature_scale = scaling.scale;
   if (!options.run.quiet)
     std::printf("%zu training images, %zu validation images, %lld words (%lld with vectors), %lld parameters\n",
                 training.size(), validation.size(), static_cast<long long>(matcher.vocabulary().size()),

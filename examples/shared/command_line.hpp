@@ -1,5 +1,8 @@
 #pragma once
-// What the programs' command lines share: the options of a training run, and how parsing ends.
+// What the programs' command lines share: the options of a training run, the command export, and how parsing
+// ends.
+
+#include <memory>
 
 #include <CLI/CLI.hpp>
 
@@ -31,6 +34,25 @@ inline void add_run_options(CLI::App* command, TrainingOptions& run, const std::
       ->check(CLI::PositiveNumber);
   command->add_flag("--resume", run.resume, "go on with the run in --out");
   command->add_flag("--quiet", run.quiet, "no progress");
+}
+
+/// The command `export`: Model::load(checkpoint), then save(path, encoder_weights(), half).
+template <class Model>
+void add_export(CLI::App& program) {
+  struct Options {
+    std::string from, to;
+    bool half = false;
+  };
+  const auto o = std::make_shared<Options>();
+  CLI::App* command =
+      program.add_subcommand("export", "Write the model of a checkpoint alone, without what training needs");
+  command->add_option("--checkpoint", o->from, "checkpoint or run folder to read")->required();
+  command->add_option("--out", o->to, "checkpoint to write (.safetensors)")->required();
+  command->add_flag("--half", o->half, "store two-byte floats: half the size");
+  command->callback([o] {
+    Model model = Model::load(o->from);
+    model.save(o->to, model.encoder_weights(), o->half);
+  });
 }
 
 /// Parses, which runs the chosen command's callback; returns `status`, or 2 for a command line that is wrong.

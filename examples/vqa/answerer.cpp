@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include <limn/data/vqa.hpp>
-#include <limn/image/resize.hpp>
-#include <limn/ops/cast.hpp>
+
+#include "shared/model_file.hpp"
 
 namespace limn::vqa {
 
@@ -14,11 +14,7 @@ io::Json Architecture::to_json() const {
                 {"answers", model.answers},   {"embedding", model.embedding},
                 {"units", model.units},       {"heads", model.heads},
                 {"dropout", model.dropout},   {"encoder", encoder}};
-  if (encoder == "cnn") {
-    json["cnn_widths"] = cnn.widths;
-    json["cnn_strides"] = cnn.strides;
-    json["picture"] = picture;
-  }
+  if (encoder == "cnn") json.update(captioner::to_json(own));
   return json;
 }
 
@@ -37,37 +33,11 @@ Architecture Architecture::from_json(const io::Json& json, const std::string& wh
   if (!known(a.model.question, {"lstm", "bag", "none"}) || !known(a.model.image, {"attention", "pooled", "none"}) ||
       a.model.heads < 1 || a.model.units % a.model.heads != 0)
     fail(where, "its architecture names no model of this program; the file is damaged");
-  if (a.encoder == "cnn") {
-    a.cnn.widths = io::json_value<std::vector<index_t>>(json, "cnn_widths", where);
-    a.cnn.strides = io::json_value<std::vector<index_t>>(json, "cnn_strides", where);
-    a.picture = size("picture");
-    const auto within = [](const std::vector<index_t>& sizes, index_t most) {
-      return std::all_of(sizes.begin(), sizes.end(), [most](index_t s) { return s >= 1 && s <= most; });
-    };
-    if (a.cnn.widths.empty() || a.cnn.widths.size() != a.cnn.strides.size() || !within(a.cnn.widths, 4096) ||
-        !within(a.cnn.strides, 8) || a.picture < 16 || a.picture > 4096)
-      fail(where, "its architecture names no network that reads pictures; the file is damaged");
-  }
+  if (a.encoder == "cnn") a.own = captioner::own_encoder_from_json(json, where);
   for (const index_t s :
        {a.model.features, a.model.vocabulary, a.model.answers, a.model.embedding, a.model.units, a.model.heads})
     if (s < 1 || s > 1000000) fail(where, "its architecture names a size of ", s, "; the file is damaged");
   return a;
-}
-
-Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side) {
-  const index_t count = static_cast<index_t>(pictures.size());
-  const Tensor<float> x({count, 3, side, side});
-  for (index_t n = 0; n < count; ++n) {
-    const image::Image& given = pictures[static_cast<std::size_t>(n)];
-    const bool fits = given.width == side && given.height == side;
-    const image::Image resized = fits ? image::Image() : image::resize(given, side, side, image::Filter::bilinear);
-    const image::Image& picture = fits ? given : resized;
-    for (index_t p = 0; p < side * side; ++p)
-      for (index_t c = 0; c < 3; ++c)
-        x.data()[(n * 3 + c) * side * side + p] =
-            static_cast<float>(picture.pixels[static_cast<std::size_t>(3 * p + c)]) / 63.75f - 2;
-  }
-  return x;
 }
 
 Answerer::Answerer(const Architecture& architecture, text::Vocabulary vocabulary, std::vector<std::string> answers,
@@ -78,59 +48,41 @@ Answerer::Answerer(const Architecture& architecture, text::Vocabulary vocabulary
   architecture_.model.answers = static_cast<index_t>(answers_.size());
   if (architecture_.model.image == "none") architecture_.encoder = "none";
   if (reads_pictures()) {
-    cnn_.emplace(architecture_.cnn, generator);
-    architecture_.model.features = architecture_.cnn.widths.back();
+    cnn_.emplace(architecture_.own.cnn, generator);
+    architecture_.model.features = architecture_.own.cnn.widths.back();
   }
   model_.emplace(architecture_.model, generator);
 }
 
 namespace {
 
-/// Throws when a checkpoint holds fewer numbers than the largest layers of its architecture need: one that lies about
-/// its sizes is refused before memory is asked for.
-void check_sizes(const Architecture& a, const io::Checkpoint& checkpoint, const std::string& file) {
+/// The numbers in an architecture's largest layers.
+index_t least_numbers(const Architecture& a) {
   const models::VqaSmallConfig& m = a.model;
-  index_t held = 0, needed = 2 * m.units * m.answers, channels = 3;
+  index_t needed = 2 * m.units * m.answers;
   if (m.question != "none") needed += m.vocabulary * m.embedding + m.units * m.embedding;
   if (m.question == "lstm") needed += 4 * m.units * m.units;
   if (m.image != "none") needed += m.units * m.features;
-  if (a.encoder == "cnn")
-    for (const index_t width : a.cnn.widths) {
-      needed += 9 * channels * width;
-      channels = width;
-    }
-  for (const std::string& name : checkpoint.names()) held += checkpoint.info(name).numel();
-  if (held < needed)
-    fail(file, "holds ", held, " numbers but its architecture needs ", needed,
-         " and more; the file is damaged, train or fetch it again");
+  return a.encoder == "cnn" ? needed + captioner::own_encoder_numbers(a.own.cnn) : needed;
 }
 
 }  // namespace
 
-Answerer Answerer::load(const std::string& named) {
-  std::error_code ignored;  // a run's folder stands for its best model
-  const std::string file = std::filesystem::is_directory(named, ignored)
-                               ? (std::filesystem::path(named) / "best.safetensors").string()
-                               : named;
-  const io::Checkpoint checkpoint(file);
-  const io::Json& stored = checkpoint.architecture();
-  const Architecture architecture = Architecture::from_json(stored.contains("model") ? stored["model"] : stored, file);
-  text::Vocabulary vocabulary =
-      text::Vocabulary::from_text(io::json_value<std::string>(checkpoint.extra(), "vocabulary", file), file);
-  auto answers = io::json_value<std::vector<std::string>>(checkpoint.extra(), "answers", file);
+Answerer Answerer::load(const std::string& checkpoint) {
+  const app::ModelFile file(checkpoint);
+  const Architecture architecture = Architecture::from_json(file.architecture(), file.path());
+  text::Vocabulary vocabulary = file.vocabulary();
+  auto answers = io::json_value<std::vector<std::string>>(file.checkpoint().extra(), "answers", file.path());
   if (vocabulary.size() != architecture.model.vocabulary ||
       static_cast<index_t>(answers.size()) != architecture.model.answers)
-    fail(file, "has ", vocabulary.size(), " words and ", answers.size(), " answers but a model of ",
+    fail(file.path(), "has ", vocabulary.size(), " words and ", answers.size(), " answers but a model of ",
          architecture.model.vocabulary, " and ", architecture.model.answers, "; the file is damaged");
-  check_sizes(architecture, checkpoint, file);
+  file.require_numbers(least_numbers(architecture));
   Answerer answerer(architecture, std::move(vocabulary), std::move(answers), 0);
-  if (checkpoint.contains("model.feature_mean"))
+  if (file.checkpoint().contains("model.feature_mean"))
     answerer.set_feature_scaling(zeros({architecture.model.features}), ones({architecture.model.features}));
-  io::load_state<float>(
-      checkpoint, answerer.tensors(),
-      {.ignore = [](const std::string& name) { return name.starts_with("optimizer."); }, .reject_nan = true});
-  answerer.encoder_weights_ =
-      io::json_value_or<std::vector<std::string>>(checkpoint.extra(), "encoder_weights", {}, file);
+  file.load(answerer.tensors());
+  answerer.encoder_weights_ = file.encoder_weights();
   answerer.train(false);
   return answerer;
 }
@@ -170,22 +122,12 @@ io::Json Answerer::extra(const std::vector<std::string>& weights) const {
 }
 
 void Answerer::save(const std::string& path, const std::vector<std::string>& weights, bool half) {
-  io::TensorMap map;
-  for (const auto& [name, tensor] : tensors()) {
-    if (half)
-      map.insert({name, io::StoredTensor(cast<f16>(tensor.detach()))});
-    else
-      map.insert({name, io::StoredTensor(tensor)});
-  }
-  io::CheckpointInfo info;
-  info.architecture = {{"model", architecture_.to_json()}};
-  info.extra = extra(weights);
-  io::save_checkpoint(path, map, info);
+  app::save_model(path, tensors(), {{"model", architecture_.to_json()}}, extra(weights), half);
 }
 
 Tensor<float> input_of(const Answerer& answerer, const captioner::Encoder* encoder,
                        const std::vector<image::Image>& pictures) {
-  if (answerer.reads_pictures()) return pixels_of(pictures, answerer.architecture().picture);
+  if (answerer.reads_pictures()) return captioner::pixels_of(pictures, answerer.architecture().own.picture);
   if (!encoder) return {};
   NoGradGuard no_grad;
   return (*encoder)(pictures).grid;

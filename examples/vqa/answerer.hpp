@@ -9,11 +9,11 @@
 
 #include <limn/image/image.hpp>
 #include <limn/io/checkpoint.hpp>
-#include <limn/models/small_cnn.hpp>
 #include <limn/models/vqa_small.hpp>
 #include <limn/text/vocabulary.hpp>
 
 #include "captioner/encoder.hpp"
+#include "captioner/own_encoder.hpp"
 
 namespace limn::vqa {
 
@@ -21,15 +21,11 @@ namespace limn::vqa {
 struct Architecture {
   models::VqaSmallConfig model;
   std::string encoder = "cnn";  ///< "cnn": trained with the answerer; "none"; else as captioner::make_encoder takes it
-  models::SmallCNNConfig cnn = {{32, 32, 64, 96, 96}, {2, 1, 2, 2, 1}};
-  index_t picture = 64;  ///< for "cnn": side of the square it reads
+  captioner::OwnEncoderConfig own = {{{32, 32, 64, 96, 96}, {2, 1, 2, 2, 1}}, 64};  ///< for "cnn"
 
   [[nodiscard]] io::Json to_json() const;
   [[nodiscard]] static Architecture from_json(const io::Json& json, const std::string& where);
 };
-
-/// Pictures as "cnn" reads them: squashed to side x side, [N, 3, side, side], about -2 to 2.
-[[nodiscard]] Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side);
 
 class Answerer {
  public:

@@ -68,7 +68,7 @@ int evaluate(const EvaluateOptions& options) {
                                    .features = options.features,
                                    .seed = options.seed,
                                    .limit = options.limit,
-                                   .picture = answerer.architecture().picture,
+                                   .picture = answerer.architecture().own.picture,
                                    .looks = answerer.architecture().encoder != "none",
                                    .encoder = encoder.get()});
   Score all;

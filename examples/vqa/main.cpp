@@ -118,18 +118,7 @@ int main(int argc, char** argv) {
     ask->add_option("--html", a.html, "HTML sheet to write: answers, and where the model looked with each word");
     ask->callback([&] { status = vqa::ask(a); });
 
-    std::string from, to;
-    bool half = false;
-    CLI::App* exported =
-        program.add_subcommand("export", "Write the model of a checkpoint alone, without what training needs");
-    exported->add_option("--checkpoint", from, "checkpoint or run folder to read")->required();
-    exported->add_option("--out", to, "checkpoint to write (.safetensors)")->required();
-    exported->add_flag("--half", half, "store two-byte floats: half the size");
-    exported->callback([&] {
-      vqa::Answerer model = vqa::Answerer::load(from);
-      model.save(to, model.encoder_weights(), half);
-    });
-
+    app::add_export<vqa::Answerer>(program);
     return app::parse(program, argc, argv, status);
   });
 }

@@ -64,7 +64,7 @@ class FileSource final : public Source {
                     dy = draw.below(2 * options_.shift + 1) - options_.shift;
       pictures.back() = shifted(pictures.back(), dx, dy);
     }
-    if (!options_.encoder) return pixels_of(pictures, options_.picture);
+    if (!options_.encoder) return captioner::pixels_of(pictures, options_.picture);
     NoGradGuard no_grad;
     return (*options_.encoder)(pictures).grid;
   }
@@ -121,7 +121,7 @@ class SceneSource final : public Source {
     std::vector<image::Image> pictures;
     for (const index_t i : images)
       pictures.push_back(scenes::draw(scene(epoch, i), {.size = static_cast<int>(options_.picture)}));
-    if (!options_.encoder) return pixels_of(pictures, options_.picture);
+    if (!options_.encoder) return captioner::pixels_of(pictures, options_.picture);
     NoGradGuard no_grad;
     return (*options_.encoder)(pictures).grid;
   }

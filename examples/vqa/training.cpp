@@ -8,6 +8,7 @@
 #include <limn/ops/cross_entropy.hpp>
 
 #include "captioner/features.hpp"
+#include "shared/feature_scaling.hpp"
 #include "vqa/source.hpp"
 
 namespace limn::vqa {
@@ -167,30 +168,6 @@ std::vector<std::string> choose_answers(const std::vector<Question>& questions, 
   return answers;
 }
 
-/// Mean and 1 / deviation of each number of a place, from at most 500 training images.
-void standardise(Answerer& answerer, const Source& source) {
-  const index_t size = answerer.architecture().model.features, count = std::min<index_t>(500, source.images());
-  std::vector<double> sum(static_cast<std::size_t>(size)), squares(static_cast<std::size_t>(size));
-  index_t rows = 0;
-  for (index_t i = 0; i < count; ++i) {
-    const Tensor<float> grid = reshape(source.input(0, {i * source.images() / count}), {-1, size});
-    for (index_t r = 0; r < grid.size(0); ++r, ++rows)
-      for (index_t c = 0; c < size; ++c) {
-        const double v = static_cast<double>(grid.data()[r * size + c]);
-        sum[static_cast<std::size_t>(c)] += v;
-        squares[static_cast<std::size_t>(c)] += v * v;
-      }
-  }
-  const Tensor<float> mean({size}), scale({size});
-  for (index_t c = 0; c < size; ++c) {
-    const double m = sum[static_cast<std::size_t>(c)] / static_cast<double>(rows),
-                 variance = squares[static_cast<std::size_t>(c)] / static_cast<double>(rows) - m * m;
-    mean.data()[c] = static_cast<float>(m);
-    scale.data()[c] = static_cast<float>(1 / std::sqrt(std::max(variance, 1e-6)));
-  }
-  answerer.set_feature_scaling(mean, scale);
-}
-
 }  // namespace
 
 int train(const TrainOptions& options) {
@@ -202,7 +179,7 @@ int train(const TrainOptions& options) {
   architecture.model.embedding = options.embedding;
   architecture.model.heads = options.heads;
   architecture.model.dropout = options.dropout;
-  architecture.picture = options.picture;
+  architecture.own.picture = options.picture;
   std::vector<std::string> weights;
   if (!options.features.empty()) {
     const captioner::FeatureFile file(options.features);
@@ -233,7 +210,11 @@ int train(const TrainOptions& options) {
   for (const Question& q : questions) sentences.push_back(data::question_words(q.text));
   Answerer answerer(architecture, text::Vocabulary::build(sentences, options.min_count),
                     choose_answers(questions, options.most_answers, options.run.quiet), options.run.seed);
-  if (!options.features.empty() && options.image != "none") standardise(answerer, *training);
+  if (!options.features.empty() && options.image != "none") {
+    const auto scaling = app::feature_scaling(answerer.architecture().model.features, training->images(), 500,
+                                              [&](const auto& images) { return training->input(0, images); });
+    answerer.set_feature_scaling(scaling.mean, scaling.scale);
+  }
   if (!options.run.quiet)
     std::printf("%lld training images, %lld validation images, %lld words, %lld answers, %lld parameters\n",
                 static_cast<long long>(training->images()), static_cast<long long>(validation->images()),
