@@ -42,16 +42,10 @@ inline constexpr index_t direct_slack = 64;  // elements behind the last plane t
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
 
-#if defined(__clang__)
-#define LIMN_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define LIMN_UNROLL _Pragma("GCC unroll 16")
-#endif
 #define LIMN_ISA_BODY <limn_kernels/cpu/conv2d.inl>
 #include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/conv2d_direct.inl>
 #include <limn_kernels/for_each_isa.hpp>
-#undef LIMN_UNROLL
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 

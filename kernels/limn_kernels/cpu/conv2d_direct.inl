@@ -38,20 +38,20 @@ template <class T, index_t Rows>
 void conv2d_direct_tile(index_t field, const T* w, index_t w_row, const index_t* offset, const T* x, const T* bias,
                         T floor, T* to, index_t to_row) {
   Vec<T> sum[Rows][2];
-  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = broadcast<T>(bias ? bias[i] : T(0));
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = broadcast<T>(bias ? bias[i] : T(0));
   const T* base[4] = {w, w + 4 * w_row, w + 8 * w_row, w + 12 * w_row};  // four rows each: few enough addresses
   for (index_t k = 0; k < field; ++k) {
     const T* from = x + offset[k];
     const Vec<T> x0 = load<T>(from), x1 = load<T>(from + lanes<T>);
-    LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
+    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
       const Vec<T> weight = broadcast<T>(base[i / 4][i % 4 * w_row]);
       sum[i][0] += weight * x0;
       sum[i][1] += weight * x1;
     }
-    LIMN_UNROLL for (index_t b = 0; b < (Rows + 3) / 4; ++b)++ base[b];
+    LIMN_UNROLLED for (index_t b = 0; b < (Rows + 3) / 4; ++b)++ base[b];
   }
   const Vec<T> least = broadcast<T>(floor);
-  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
     store<T>(to + i * to_row, vmax(least, sum[i][0]));  // a NaN stays
     store<T>(to + i * to_row + lanes<T>, vmax(least, sum[i][1]));
   }

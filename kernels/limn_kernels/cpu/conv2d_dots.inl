@@ -15,14 +15,14 @@ void conv2d_dots_tile(index_t count, const T* dy, index_t dy_row, const T* x, co
   Vec<T> sum[Outputs][Taps] = {};
   for (index_t f = 0; f < count; f += lanes<T>) {
     Vec<T> g[Outputs];
-    LIMN_UNROLL for (index_t i = 0; i < Outputs; ++i) g[i] = load<T>(dy + i * dy_row + f);
-    LIMN_UNROLL for (index_t j = 0; j < Taps; ++j) {
+    LIMN_UNROLLED for (index_t i = 0; i < Outputs; ++i) g[i] = load<T>(dy + i * dy_row + f);
+    LIMN_UNROLLED for (index_t j = 0; j < Taps; ++j) {
       const Vec<T> v = load<T>(x + offset[j] + f);
-      LIMN_UNROLL for (index_t i = 0; i < Outputs; ++i) sum[i][j] += g[i] * v;
+      LIMN_UNROLLED for (index_t i = 0; i < Outputs; ++i) sum[i][j] += g[i] * v;
     }
   }
-  LIMN_UNROLL for (index_t i = 0; i < Outputs; ++i) LIMN_UNROLL for (index_t j = 0; j < Taps; ++j) dw[i * dw_row + j] +=
-      reduce_add<T>(sum[i][j]);
+  LIMN_UNROLLED for (index_t i = 0; i < Outputs; ++i) LIMN_UNROLLED for (index_t j = 0; j < Taps; ++j)
+      dw[i * dw_row + j] += reduce_add<T>(sum[i][j]);
 }
 template <class T, index_t Outputs>
 void conv2d_dots_row(index_t count, index_t field, const T* dy, index_t dy_row, const T* x, const index_t* offset,

@@ -6,14 +6,8 @@
 
 #include <limn_kernels/cpu/conv2d_direct.hpp>
 
-#if defined(__clang__)
-#define LIMN_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define LIMN_UNROLL _Pragma("GCC unroll 16")
-#endif
 #define LIMN_ISA_BODY <limn_kernels/cpu/depthwise.inl>
 #include <limn_kernels/for_each_isa.hpp>
-#undef LIMN_UNROLL
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 

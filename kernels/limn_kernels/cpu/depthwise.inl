@@ -46,13 +46,13 @@ template <class T, index_t Stride, index_t Rows>
 LIMN_INLINE void depthwise_rows(const Conv2dShape& s, index_t first, const T* x, const Vec<T>* w, Vec<T> bias, T* y) {
   for (index_t column = 0; column < s.ow; column += lanes<T>) {
     Vec<T> sum[Rows];
-    LIMN_UNROLL for (index_t r = 0; r < Rows; ++r) sum[r] = bias;
-    LIMN_UNROLL for (index_t i = 0; i < (Rows - 1) * Stride + 3; ++i) {
+    LIMN_UNROLLED for (index_t r = 0; r < Rows; ++r) sum[r] = bias;
+    LIMN_UNROLLED for (index_t i = 0; i < (Rows - 1) * Stride + 3; ++i) {
       const index_t iy = first * Stride - 1 + i;
       if (iy < 0 || iy >= s.h) continue;
       Vec<T> tap[3];
       depthwise_taps<T, Stride>(x + iy * s.w, s.w, column, tap);
-      LIMN_UNROLL for (index_t r = 0; r < Rows; ++r) {
+      LIMN_UNROLLED for (index_t r = 0; r < Rows; ++r) {
         const index_t k = i - r * Stride;
         if (k < 0 || k > 2) continue;
         sum[r] += w[3 * k] * tap[0];
@@ -61,7 +61,7 @@ LIMN_INLINE void depthwise_rows(const Conv2dShape& s, index_t first, const T* x,
       }
     }
     const index_t count = s.ow - column;
-    LIMN_UNROLL for (index_t r = 0; r < Rows; ++r) {
+    LIMN_UNROLLED for (index_t r = 0; r < Rows; ++r) {
       T* to = y + (first + r) * s.ow + column;
       if (count >= lanes<T>)
         store<T>(to, sum[r]);
@@ -75,7 +75,7 @@ LIMN_INLINE void depthwise_rows(const Conv2dShape& s, index_t first, const T* x,
 template <class T, index_t Stride>
 void depthwise_plane_strided(const Conv2dShape& s, const T* x, const T* weight, bool turned, T bias, T* y) {
   Vec<T> w[9];
-  LIMN_UNROLL for (index_t t = 0; t < 9; ++t) w[t] = broadcast<T>(weight[turned ? 8 - t : t]);
+  LIMN_UNROLLED for (index_t t = 0; t < 9; ++t) w[t] = broadcast<T>(weight[turned ? 8 - t : t]);
   constexpr index_t rows = Stride == 1 ? 4 : 2;
   index_t oy = 0;
   for (; oy + rows <= s.oh; oy += rows) depthwise_rows<T, Stride, rows>(s, oy, x, w, broadcast<T>(bias), y);
@@ -96,15 +96,15 @@ void depthwise_weights_strided(const Conv2dShape& s, const T* x, index_t x_image
     for (index_t oy = 0; oy < s.oh; ++oy)
       for (index_t column = 0; column < s.ow; column += lanes<T>) {
         const Vec<T> g = depthwise_load<T>(dy + oy * s.ow + column, s.ow - column);
-        LIMN_UNROLL for (index_t k = 0; k < 3; ++k) {
+        LIMN_UNROLLED for (index_t k = 0; k < 3; ++k) {
           const index_t iy = oy * Stride - 1 + k;
           if (iy < 0 || iy >= s.h) continue;
           Vec<T> tap[3];
           depthwise_taps<T, Stride>(x + iy * s.w, s.w, column, tap);
-          LIMN_UNROLL for (index_t j = 0; j < 3; ++j) sum[3 * k + j] += g * tap[j];
+          LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) sum[3 * k + j] += g * tap[j];
         }
       }
-  LIMN_UNROLL for (index_t t = 0; t < 9; ++t) dw[t] = reduce_add<T>(sum[t]);
+  LIMN_UNROLLED for (index_t t = 0; t < 9; ++t) dw[t] = reduce_add<T>(sum[t]);
 }
 
 template <class T>

@@ -120,10 +120,10 @@ void winograd_input_tiles(const float* strip, index_t pitch, const index_t* offs
                           index_t stride) {
   constexpr index_t a = F::tile + 2;
   Vec<float> w[a][a];
-  LIMN_UNROLL for (index_t i = 0; i < a; ++i) {
+  LIMN_UNROLLED for (index_t i = 0; i < a; ++i) {
     Vec<float> d[8];
     const float* row = strip + i * pitch;
-    LIMN_UNROLL for (index_t r = 0; r < 4; ++r) {
+    LIMN_UNROLLED for (index_t r = 0; r < 4; ++r) {
       d[r] = winograd_load(row, offset + r, contiguous[r]);
       d[4 + r] = winograd_load(row + 4, offset + r, contiguous[r]);
     }
@@ -131,11 +131,11 @@ void winograd_input_tiles(const float* strip, index_t pitch, const index_t* offs
     winograd_transpose(d + 4);
     winograd_input(F{}, d, w[i]);
   }
-  LIMN_UNROLL for (index_t j = 0; j < a; ++j) {
+  LIMN_UNROLLED for (index_t j = 0; j < a; ++j) {
     Vec<float> d[a], o[a];
-    LIMN_UNROLL for (index_t i = 0; i < a; ++i) d[i] = w[i][j];
+    LIMN_UNROLLED for (index_t i = 0; i < a; ++i) d[i] = w[i][j];
     winograd_input(F{}, d, o);
-    LIMN_UNROLL for (index_t i = 0; i < a; ++i) store<float>(v + (i * a + j) * stride, o[i]);
+    LIMN_UNROLLED for (index_t i = 0; i < a; ++i) store<float>(v + (i * a + j) * stride, o[i]);
   }
 }
 
@@ -170,7 +170,7 @@ LIMN_INLINE void winograd_store_few(float* to, WinogradQuad v, index_t count) {
 LIMN_INLINE void winograd_store_row(const WinogradBlock& b, index_t position, index_t i, index_t first, Vec<float>* y,
                                     float* to) {
   winograd_transpose(y);
-  LIMN_UNROLL for (index_t r = 0; r < 4; ++r) {
+  LIMN_UNROLLED for (index_t r = 0; r < 4; ++r) {
     const index_t at = position + r;
     if (b.target_contiguous[position / lanes<float> * 4 + r]) {
       float* row = to + b.target[at] + i * b.y_width;
@@ -201,11 +201,11 @@ void winograd_output_tiles(const WinogradBlock& b, index_t position, const float
                            float floor, float* to) {
   constexpr index_t t = F::tile, a = t + 2;
   Vec<float> w[t][a];
-  LIMN_UNROLL for (index_t j = 0; j < a; ++j) {
+  LIMN_UNROLLED for (index_t j = 0; j < a; ++j) {
     Vec<float> d[a], o[t];
-    LIMN_UNROLL for (index_t i = 0; i < a; ++i) d[i] = load<float>(m + (i * a + j) * stride);
+    LIMN_UNROLLED for (index_t i = 0; i < a; ++i) d[i] = load<float>(m + (i * a + j) * stride);
     winograd_output(F{}, d, o);
-    LIMN_UNROLL for (index_t i = 0; i < t; ++i) w[i][j] = o[i];
+    LIMN_UNROLLED for (index_t i = 0; i < t; ++i) w[i][j] = o[i];
   }
   const Vec<float> add = broadcast<float>(bias), least = broadcast<float>(floor);
   if constexpr (Pooled) {
@@ -213,7 +213,7 @@ void winograd_output_tiles(const WinogradBlock& b, index_t position, const float
       Vec<float> above[8] = {}, below[8] = {}, y[8] = {};
       winograd_output(F{}, w[i], above);
       winograd_output(F{}, w[i + 1], below);
-      LIMN_UNROLL for (index_t j = 0; j < t; j += 2) {
+      LIMN_UNROLLED for (index_t j = 0; j < t; j += 2) {
         const Vec<float> left = winograd_larger(above[j], below[j]),
                          right = winograd_larger(above[j + 1], below[j + 1]);
         y[j / 2] = vmax(least, winograd_larger(left, right) + add);
@@ -225,7 +225,7 @@ void winograd_output_tiles(const WinogradBlock& b, index_t position, const float
   for (index_t i = 0; i < t; ++i) {
     Vec<float> y[8] = {};
     winograd_output(F{}, w[i], y);
-    LIMN_UNROLL for (index_t j = 0; j < t; ++j) y[j] = vmax(least, y[j] + add);  // a NaN stays
+    LIMN_UNROLLED for (index_t j = 0; j < t; ++j) y[j] = vmax(least, y[j] + add);  // a NaN stays
     winograd_store_row(b, position, i, 0, y, to);
     if constexpr (t > 4) winograd_store_row(b, position, i, 4, y + 4, to);
   }
@@ -258,12 +258,12 @@ template <index_t Rows>
 void winograd_tile(index_t k, const float* a, const float* b, float* c, index_t ldc, bool add) {
   constexpr index_t step = lanes<float>, ahead = 12 * winograd_panel;
   Vec<float> sum[Rows][2];
-  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = Vec<float>{};
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = Vec<float>{};
   for (index_t p = 0; p < k; ++p) {
     const Vec<float> b0 = load<float>(b), b1 = load<float>(b + step);
     __builtin_prefetch(b + ahead);
     __builtin_prefetch(b + ahead + step);
-    LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
+    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
       const Vec<float> x = broadcast<float>(a[i]);
       sum[i][0] += x * b0;
       sum[i][1] += x * b1;
@@ -271,7 +271,7 @@ void winograd_tile(index_t k, const float* a, const float* b, float* c, index_t 
     a += winograd_panel;
     b += winograd_panel;
   }
-  LIMN_UNROLL for (index_t i = 0; i < Rows; ++i) {
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
     float* to = c + i * ldc;
     if (add) {
       sum[i][0] += load<float>(to);
@@ -339,10 +339,10 @@ LIMN_INLINE void winograd_turn(index_t rows, index_t columns, const float* from,
   for (; i + 4 <= rows; i += 4)
     for (index_t j = 0; j < columns; j += 4) {
       WinogradQuad q[4];
-      LIMN_UNROLL for (index_t r = 0; r < 4; ++r) q[r] = winograd_quad(from + (i + r) * winograd_panel + j);
+      LIMN_UNROLLED for (index_t r = 0; r < 4; ++r) q[r] = winograd_quad(from + (i + r) * winograd_panel + j);
       winograd_transpose_quads(q);
       float* out = to + j * winograd_panel + i;
-      LIMN_UNROLL for (index_t r = 0; r < 4; ++r) if (j + r < columns)
+      LIMN_UNROLLED for (index_t r = 0; r < 4; ++r) if (j + r < columns)
           std::memcpy(out + r * winograd_panel, &q[r], sizeof q[r]);
     }
   for (; i < rows; ++i)
@@ -379,11 +379,11 @@ void winograd_weight_panel(index_t count, const float* w, index_t output_stride,
   index_t at = 0;
   for (; at + 4 <= count; at += 4) {
     const float* from = w + at * output_stride;
-    LIMN_UNROLL for (index_t t = 0; t < 8; t += 4) {
+    LIMN_UNROLLED for (index_t t = 0; t < 8; t += 4) {
       WinogradQuad q[4];
-      LIMN_UNROLL for (index_t i = 0; i < 4; ++i) q[i] = winograd_quad(from + i * output_stride + t);
+      LIMN_UNROLLED for (index_t i = 0; i < 4; ++i) q[i] = winograd_quad(from + i * output_stride + t);
       winograd_transpose_quads(q);
-      LIMN_UNROLL for (index_t i = 0; i < 4; ++i) std::memcpy(g[turned ? 8 - t - i : t + i] + at, &q[i], sizeof q[i]);
+      LIMN_UNROLLED for (index_t i = 0; i < 4; ++i) std::memcpy(g[turned ? 8 - t - i : t + i] + at, &q[i], sizeof q[i]);
     }
     for (index_t i = 0; i < 4; ++i) g[turned ? 0 : 8][at + i] = from[i * output_stride + 8];
   }
@@ -391,16 +391,16 @@ void winograd_weight_panel(index_t count, const float* w, index_t output_stride,
     for (index_t t = 0; t < 9; ++t) g[t][at] = w[at * output_stride + (turned ? 8 - t : t)];
   for (index_t half = 0; half < 2; ++half) {
     Vec<float> s[a][3];
-    LIMN_UNROLL for (index_t j = 0; j < 3; ++j) {
+    LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) {
       Vec<float> column[3], o[a];
-      LIMN_UNROLL for (index_t i = 0; i < 3; ++i) column[i] = load<float>(g[3 * i + j] + half * step);
+      LIMN_UNROLLED for (index_t i = 0; i < 3; ++i) column[i] = load<float>(g[3 * i + j] + half * step);
       winograd_weight(F{}, column, o);
-      LIMN_UNROLL for (index_t i = 0; i < a; ++i) s[i][j] = o[i];
+      LIMN_UNROLLED for (index_t i = 0; i < a; ++i) s[i][j] = o[i];
     }
-    LIMN_UNROLL for (index_t i = 0; i < a; ++i) {
+    LIMN_UNROLLED for (index_t i = 0; i < a; ++i) {
       Vec<float> o[a];
       winograd_weight(F{}, s[i], o);
-      LIMN_UNROLL for (index_t j = 0; j < a; ++j) store<float>(u + (i * a + j) * stride + half * step, o[j]);
+      LIMN_UNROLLED for (index_t j = 0; j < a; ++j) store<float>(u + (i * a + j) * stride + half * step, o[j]);
     }
   }
 }

@@ -21,9 +21,9 @@ LIMN_INLINE void winograd_turn_row(const float* x, index_t plane, index_t channe
   for (index_t i = 0; i < count; i += 4)  // count is a multiple of 4
     for (index_t c = 0; c < step; c += 4) {
       WinogradQuad q[4];
-      LIMN_UNROLL for (index_t k = 0; k < 4; ++k) q[k] = winograd_quad(rows + (c + k) * count + i);
+      LIMN_UNROLLED for (index_t k = 0; k < 4; ++k) q[k] = winograd_quad(rows + (c + k) * count + i);
       winograd_transpose_quads(q);
-      LIMN_UNROLL for (index_t k = 0; k < 4; ++k) std::memcpy(to + (i + k) * step + c, &q[k], sizeof q[k]);
+      LIMN_UNROLLED for (index_t k = 0; k < 4; ++k) std::memcpy(to + (i + k) * step + c, &q[k], sizeof q[k]);
     }
 }
 
@@ -44,16 +44,16 @@ template <class F, class Of>
 void winograd_channel_tile(const float* x, index_t pitch, float* v, index_t stride) {
   constexpr index_t from = Of::size, a = F::tile + 2, step = lanes<float>;
   Vec<float> w[a][from];
-  LIMN_UNROLL for (index_t j = 0; j < from; ++j) {
+  LIMN_UNROLLED for (index_t j = 0; j < from; ++j) {
     Vec<float> d[from], o[a];
-    LIMN_UNROLL for (index_t i = 0; i < from; ++i) d[i] = load<float>(x + (i * pitch + j) * step);
+    LIMN_UNROLLED for (index_t i = 0; i < from; ++i) d[i] = load<float>(x + (i * pitch + j) * step);
     Of::transform(d, o);
-    LIMN_UNROLL for (index_t i = 0; i < a; ++i) w[i][j] = o[i];
+    LIMN_UNROLLED for (index_t i = 0; i < a; ++i) w[i][j] = o[i];
   }
-  LIMN_UNROLL for (index_t i = 0; i < a; ++i) {
+  LIMN_UNROLLED for (index_t i = 0; i < a; ++i) {
     Vec<float> o[a];
     Of::transform(w[i], o);
-    LIMN_UNROLL for (index_t j = 0; j < a; ++j) store<float>(v + (i * a + j) * stride, o[j]);
+    LIMN_UNROLLED for (index_t j = 0; j < a; ++j) store<float>(v + (i * a + j) * stride, o[j]);
   }
 }
 
@@ -110,18 +110,18 @@ void winograd_collect_block(index_t outputs, index_t channels, const float* c, f
   for (index_t o = 0; o < outputs; ++o)
     for (index_t half = 0; half * step < channels; ++half) {
       Vec<float> s[3][a];
-      LIMN_UNROLL for (index_t j = 0; j < a; ++j) {
+      LIMN_UNROLLED for (index_t j = 0; j < a; ++j) {
         Vec<float> u[a], g[3];
-        LIMN_UNROLL for (index_t i = 0; i < a; ++i) u[i] =
+        LIMN_UNROLLED for (index_t i = 0; i < a; ++i) u[i] =
             load<float>(c + ((i * a + j) * outputs + o) * 2 * winograd_panel + half * step);
         winograd_collect(F{}, u, g);
-        LIMN_UNROLL for (index_t i = 0; i < 3; ++i) s[i][j] = g[i];
+        LIMN_UNROLLED for (index_t i = 0; i < 3; ++i) s[i][j] = g[i];
       }
       alignas(LIMN_VECTOR_BYTES) float lane[9][lanes<float>];
-      LIMN_UNROLL for (index_t i = 0; i < 3; ++i) {
+      LIMN_UNROLLED for (index_t i = 0; i < 3; ++i) {
         Vec<float> g[3];
         winograd_collect(F{}, s[i], g);
-        LIMN_UNROLL for (index_t j = 0; j < 3; ++j) store<float>(lane[3 * i + j], g[j]);
+        LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) store<float>(lane[3 * i + j], g[j]);
       }
       const index_t left = channels - half * step;
       float* to = dw + o * output_stride + half * step * 9;
