@@ -9,9 +9,9 @@
 #include <limn/metrics/retrieval.hpp>
 
 #include "captioner/features.hpp"
+#include "retriever/default_checkpoint.hpp"
 #include "retriever/gallery.hpp"
 #include "retriever/matcher.hpp"
-#include "shared/default_checkpoint.hpp"
 #include "shared/errors.hpp"
 #include "shared/progress.hpp"
 
@@ -39,16 +39,12 @@ double graph_recall(Matcher& matcher, const Tensor<float>& items, const Tensor<f
 
 int evaluate(const EvaluateOptions& options) {
   NoGradGuard no_grad;
-  const std::string checkpoint = !options.checkpoint.empty()
-                                     ? options.checkpoint
-                                     : app::find_checkpoint({"LIMN_RETRIEVER_CHECKPOINT", "retriever.safetensors",
-                                                             nullptr, "name one, or train it with 'retriever train'"});
+  const std::string checkpoint = options.checkpoint.empty() ? default_checkpoint() : options.checkpoint;
   Matcher matcher = Matcher::load(checkpoint);
   std::optional<captioner::FeatureFile> file;
   std::unique_ptr<captioner::Encoder> encoder;
   if (options.features.empty()) {
-    encoder =
-        captioner::find_encoder(matcher.architecture().encoder, matcher.encoder_weights(), checkpoint, options.weights);
+    encoder = matcher.encoder(checkpoint, options.weights);
   } else {
     file.emplace(options.features);
     if (file->encoder() != matcher.architecture().encoder ||

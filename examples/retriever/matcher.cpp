@@ -12,9 +12,11 @@
 namespace limn::retriever {
 
 io::Json Architecture::to_json() const {
-  return {{"features", model.features}, {"vocabulary", model.vocabulary}, {"embedding", model.embedding},
-          {"units", model.units},       {"shared", model.shared},         {"dropout", model.dropout},
-          {"encoder", encoder}};
+  io::Json json{{"features", model.features}, {"vocabulary", model.vocabulary}, {"embedding", model.embedding},
+                {"units", model.units},       {"shared", model.shared},         {"dropout", model.dropout},
+                {"encoder", encoder}};
+  if (own) json.update(captioner::to_json(*own));
+  return json;
 }
 
 Architecture Architecture::from_json(const io::Json& json, const std::string& where) {
@@ -27,6 +29,12 @@ Architecture Architecture::from_json(const io::Json& json, const std::string& wh
   a.model = {size("features"), size("vocabulary"), size("embedding"),
              size("units"),    size("shared"),     io::json_value<double>(json, "dropout", where)};
   a.encoder = io::json_value<std::string>(json, "encoder", where);
+  if (json.contains("cnn_widths")) {
+    a.own = captioner::own_encoder_from_json(json, where);
+    if (a.own->cnn.widths.back() != a.model.features)
+      fail(where, "its encoder gives ", a.own->cnn.widths.back(), " numbers but its model reads ", a.model.features,
+           "; the file is damaged");
+  }
   return a;
 }
 
@@ -64,7 +72,12 @@ Matcher::Matcher(const Architecture& architecture, text::Vocabulary vocabulary, 
       model_([&] {
         Generator generator(seed);
         return models::DualEncoder<float>(architecture_.model, generator);
-      }()) {}
+      }()) {
+  if (!architecture_.own) return;
+  Generator generator(0);
+  cnn_.emplace(architecture_.own->cnn, generator);
+  nn::eval(*cnn_);
+}
 
 Matcher Matcher::load(const std::string& checkpoint) {
   const app::ModelFile file(checkpoint);
@@ -74,7 +87,8 @@ Matcher Matcher::load(const std::string& checkpoint) {
   if (vocabulary.size() != m.vocabulary)
     fail(file.path(), "has ", vocabulary.size(), " words but a model of ", m.vocabulary, "; the file is damaged");
   file.require_numbers(m.vocabulary * m.embedding + 4 * m.units * (m.units + m.embedding) +
-                       m.shared * (m.features + 2 * m.units));
+                       m.shared * (m.features + 2 * m.units) +
+                       (architecture.own ? captioner::own_encoder_numbers(architecture.own->cnn) : 0));
   Matcher matcher(architecture, std::move(vocabulary), 0);
   if (file.checkpoint().contains("feature_mean")) {
     matcher.model_.feature_mean = zeros({m.features});
@@ -105,6 +119,19 @@ Tensor<float> Matcher::image_vectors(const Tensor<float>& features) const {
 Tensor<float> Matcher::text_vectors(const std::vector<std::vector<index_t>>& texts) const {
   NoGradGuard no_grad;
   return model_.texts(models::TextBatch::of(texts, text::Vocabulary::pad, longest));
+}
+
+io::NamedTensors<float> Matcher::tensors() {
+  io::NamedTensors<float> all = nn::named_tensors<float>(model_);
+  if (cnn_)
+    for (auto& each : captioner::own_encoder_tensors(*cnn_)) all.push_back(std::move(each));
+  return all;
+}
+
+std::unique_ptr<captioner::Encoder> Matcher::encoder(const std::string& checkpoint,
+                                                     const std::vector<std::string>& given) const {
+  if (cnn_ && given.empty()) return captioner::own_encoder(*architecture_.own, *cnn_);
+  return captioner::find_encoder(architecture_.encoder, encoder_weights_, checkpoint, given);
 }
 
 std::string Matcher::fingerprint() {

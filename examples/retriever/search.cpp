@@ -12,9 +12,9 @@
 #include <limn/image/encode.hpp>
 #include <limn/image/resize.hpp>
 
+#include "retriever/default_checkpoint.hpp"
 #include "retriever/gallery.hpp"
 #include "retriever/matcher.hpp"
-#include "shared/default_checkpoint.hpp"
 #include "shared/errors.hpp"
 #include "shared/html_sheet.hpp"
 #include "shared/progress.hpp"
@@ -23,14 +23,11 @@ namespace limn::retriever {
 namespace {
 
 std::string checkpoint_of(const ModelOptions& options) {
-  if (!options.checkpoint.empty()) return options.checkpoint;
-  return app::find_checkpoint(
-      {"LIMN_RETRIEVER_CHECKPOINT", "retriever.safetensors", nullptr, "name one, or train it with 'retriever train'"});
+  return options.checkpoint.empty() ? default_checkpoint() : options.checkpoint;
 }
 
 std::unique_ptr<captioner::Encoder> encoder_of(const Matcher& matcher, const ModelOptions& options) {
-  return captioner::find_encoder(matcher.architecture().encoder, matcher.encoder_weights(), checkpoint_of(options),
-                                 options.weights);
+  return matcher.encoder(checkpoint_of(options), options.weights);
 }
 
 bool is_file(const std::string& path) {

@@ -202,7 +202,13 @@ int train(const TrainOptions& options) {
   Architecture architecture;
   architecture.encoder = file.encoder();
   architecture.model = {file.pooled_size(), 0, options.embedding, options.units, options.shared, options.dropout};
+  if (architecture.encoder == "distilled") {
+    if (weights.size() != 1)
+      fail(options.features, "does not say which checkpoint its encoder is; make it again with 'captioner features'");
+    architecture.own = captioner::own_encoder_config(weights[0]);
+  }
   Matcher matcher(architecture, text::Vocabulary::build(sentences, options.min_count), options.run.seed);
+  if (architecture.own) matcher.load_encoder(weights[0]);
   index_t known = 0;
   if (!options.glove.empty())
     known = WordVectors(options.glove).fill(matcher.vocabulary(), matcher.model().embedding.weight);
