@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
     train->add_option("--chunk", t.chunk, "images in memory at once (gradient caching; 0: the whole batch)")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
+    train->add_flag("--grid", t.grid, "read the places of the encoder's grid, not the pooled vector alone");
     train->add_option("--units", t.units, "width of the LSTM")->capture_default_str()->check(CLI::PositiveNumber);
     train->add_option("--embedding", t.embedding, "width of a word")->capture_default_str()->check(CLI::PositiveNumber);
     train->add_option("--shared", t.shared, "width of the space where images and texts meet")

@@ -12,9 +12,10 @@
 namespace limn::retriever {
 
 io::Json Architecture::to_json() const {
-  io::Json json{{"features", model.features}, {"vocabulary", model.vocabulary}, {"embedding", model.embedding},
-                {"units", model.units},       {"shared", model.shared},         {"dropout", model.dropout},
-                {"encoder", encoder}};
+  io::Json json{{"features", model.features},   {"vocabulary", model.vocabulary},
+                {"embedding", model.embedding}, {"units", model.units},
+                {"shared", model.shared},       {"dropout", model.dropout},
+                {"encoder", encoder},           {"grid", model.grid}};
   if (own) json.update(captioner::to_json(*own));
   return json;
 }
@@ -26,8 +27,13 @@ Architecture Architecture::from_json(const io::Json& json, const std::string& wh
     if (value < 1 || value > 1000000) fail(where, "its architecture names a size of ", value, "; the file is damaged");
     return value;
   };
-  a.model = {size("features"), size("vocabulary"), size("embedding"),
-             size("units"),    size("shared"),     io::json_value<double>(json, "dropout", where)};
+  a.model = {size("features"),
+             size("vocabulary"),
+             size("embedding"),
+             size("units"),
+             size("shared"),
+             io::json_value<double>(json, "dropout", where),
+             io::json_value_or<bool>(json, "grid", false, where)};
   a.encoder = io::json_value<std::string>(json, "encoder", where);
   if (json.contains("cnn_widths")) {
     a.own = captioner::own_encoder_from_json(json, where);
@@ -112,9 +118,9 @@ Matcher::Encoded Matcher::encode(const std::string& text) const {
   return encoded;
 }
 
-Tensor<float> Matcher::image_vectors(const Tensor<float>& features) const {
+Tensor<float> Matcher::image_vectors(const Tensor<float>& input) const {
   NoGradGuard no_grad;
-  return model_.images(features);
+  return model_.images(input);
 }
 Tensor<float> Matcher::text_vectors(const std::vector<std::vector<index_t>>& texts) const {
   NoGradGuard no_grad;

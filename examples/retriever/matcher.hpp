@@ -55,8 +55,13 @@ class Matcher {
     index_t known = 0;
   };
   [[nodiscard]] Encoded encode(const std::string& text) const;
-  /// Unit vectors [N, shared] of pooled features [N, features], and of encoded texts.
-  [[nodiscard]] Tensor<float> image_vectors(const Tensor<float>& features) const;
+  /// What the model reads of an image's features: the places of the grid or the pooled vector.
+  template <class Features>
+  [[nodiscard]] const Tensor<float>& input(const Features& features) const {
+    return architecture_.model.grid ? features.grid : features.pooled;
+  }
+  /// Unit vectors [N, shared] of input(features), and of encoded texts.
+  [[nodiscard]] Tensor<float> image_vectors(const Tensor<float>& input) const;
   [[nodiscard]] Tensor<float> text_vectors(const std::vector<std::vector<index_t>>& texts) const;
   /// 16 hexadecimal digits that differ between models: an index is of one model alone.
   [[nodiscard]] std::string fingerprint();

@@ -87,7 +87,7 @@ Tensor<float> embed_images(const Matcher& matcher, const captioner::Encoder& enc
   const auto embed = [&](const std::vector<std::size_t>& which) {
     std::vector<image::Image> batch;
     for (const std::size_t k : which) batch.push_back(pictures[k]);
-    return matcher.image_vectors(encoder(batch).pooled);
+    return matcher.image_vectors(matcher.input(encoder(batch)));
   };
   std::vector<std::size_t> which;
   for (std::size_t k = 0; k < names.size(); ++k)
@@ -123,7 +123,7 @@ Tensor<float> embed_text(const Matcher& matcher, const std::string& text) {
 Tensor<float> embed_image(const Matcher& matcher, const ModelOptions& options, const std::string& path) {
   const image::Image picture = image::decode_file(path);
   NoGradGuard no_grad;
-  return matcher.image_vectors((*encoder_of(matcher, options))({picture}).pooled);
+  return matcher.image_vectors(matcher.input((*encoder_of(matcher, options))({picture})));
 }
 
 /// The file as a picture for the sheet, at most 320 pixels a side; "" when it cannot be read any more.

@@ -56,7 +56,7 @@ class MatchTrainee final : public app::Trainee<Batch> {
         batch.pairs.text.push_back(item.text[chosen[i]]);
       }
     }
-    batch.features = file_.read(rows, false).pooled;
+    batch.features = matcher_.input(file_.read(rows, options_.grid));
     return batch;
   }
 
@@ -149,7 +149,7 @@ class MatchTrainee final : public app::Trainee<Batch> {
           embedded.owner.push_back(static_cast<index_t>(i));
         }
       }
-      images.push_back(matcher_.image_vectors(file_.read(rows, false).pooled));
+      images.push_back(matcher_.image_vectors(matcher_.input(file_.read(rows, options_.grid))));
       texts.push_back(matcher_.text_vectors(captions));
     }
     embedded.images = concat<float>(images, 0);
@@ -201,7 +201,10 @@ int train(const TrainOptions& options) {
       sentences.push_back(text::caption_words(caption));
   Architecture architecture;
   architecture.encoder = file.encoder();
-  architecture.model = {file.pooled_size(), 0, options.embedding, options.units, options.shared, options.dropout};
+  if (options.grid && !file.has_grid())
+    fail(options.features, "has no grid for --grid to read; make it again with 'captioner features --grid'");
+  const index_t numbers = options.grid ? file.channels() : file.pooled_size();
+  architecture.model = {numbers, 0, options.embedding, options.units, options.shared, options.dropout, options.grid};
   if (architecture.encoder == "distilled") {
     if (weights.size() != 1)
       fail(options.features, "does not say which checkpoint its encoder is; make it again with 'captioner features'");
@@ -233,12 +236,13 @@ int train(const TrainOptions& options) {
     return items;
   };
   std::vector<Item> training = take("train", options.limit), validation = take("dev", options.validation);
-  const auto scaling =
-      app::feature_scaling(file.pooled_size(), static_cast<index_t>(training.size()), 2000, [&](const auto& images) {
-        std::vector<index_t> rows;
-        for (const index_t i : images) rows.push_back(training[static_cast<std::size_t>(i)].row);
-        return file.read(rows, false).pooled;
-      });
+  const auto scaling = app::feature_scaling(numbers, static_cast<index_t>(training.size()), options.grid ? 500 : 2000,
+                                            [&](const auto& images) {
+                                              std::vector<index_t> rows;
+                                              for (const index_t i : images)
+                                                rows.push_back(training[static_cast<std::size_t>(i)].row);
+                                              return matcher.input(file.read(rows, options.grid));
+                                            });
   matcher.model().feature_mean = scaling.mean;
   matcher.model().feature_scale = scaling.scale;
   if (!options.run.quiet)

@@ -15,6 +15,7 @@ struct TrainOptions {
   app::TrainingOptions run;
   std::string data, features;  ///< the dataset's folder and features file
   std::string split_ratio = "80/10/10";
+  bool grid = false;         ///< read the features' places, not their pooled vector
   std::string glove;         ///< folder of word vectors that the embedding starts from; empty: random
   std::string loss = "nce";  ///< nce or margin
   double margin = 0.2;
