@@ -47,11 +47,7 @@ int evaluate(const EvaluateOptions& options) {
     encoder = matcher.encoder(checkpoint, options.weights);
   } else {
     file.emplace(options.features);
-    const index_t numbers = matcher.architecture().model.grid ? file->channels() : file->pooled_size();
-    if (file->encoder() != matcher.architecture().encoder || numbers != matcher.architecture().model.features)
-      fail(options.features, "holds ", numbers, " numbers an image of the encoder ", io::in_quotes(file->encoder()),
-           " but the matcher was trained on ", matcher.architecture().model.features, " of ",
-           io::in_quotes(matcher.architecture().encoder), "; compute them with 'captioner features'");
+    matcher.require_features(*file, options.features);
   }
   data::CaptionDataOptions wanted;
   wanted.splits = {options.split == "val" ? "dev" : options.split};
@@ -90,7 +86,7 @@ int evaluate(const EvaluateOptions& options) {
         owner.push_back(static_cast<index_t>(i));
       }
     }
-    images.push_back(matcher.image_vectors(file ? matcher.input(file->read(rows, matcher.architecture().model.grid))
+    images.push_back(matcher.image_vectors(file ? matcher.input(file->read(rows, matcher.reads_grid()))
                                                 : matcher.input((*encoder)(pictures))));
     texts.push_back(matcher.text_vectors(captions));
     progress.update(static_cast<index_t>(last));

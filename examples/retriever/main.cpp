@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
     train->add_option("--split", t.split_ratio, "train/dev/test in percent, where the dataset has no lists")
         ->capture_default_str();
     train->add_option("--glove", t.glove, "folder of word vectors that the embedding starts from");
+    train->add_option("--init", t.init, "checkpoint to start from: model, widths and words are its own");
     train->add_option("--loss", t.loss, "nce (InfoNCE) or margin (hardest negatives)")
         ->capture_default_str()
         ->check(CLI::IsMember({"nce", "margin"}));

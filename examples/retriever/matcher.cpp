@@ -140,6 +140,16 @@ std::unique_ptr<captioner::Encoder> Matcher::encoder(const std::string& checkpoi
   return captioner::find_encoder(architecture_.encoder, encoder_weights_, checkpoint, given);
 }
 
+void Matcher::require_features(const captioner::FeatureFile& file, const std::string& path) const {
+  if (reads_grid() && !file.has_grid())
+    fail(path, "has no grid, which the matcher reads; make it again with 'captioner features --grid'");
+  const index_t numbers = reads_grid() ? file.channels() : file.pooled_size();
+  if (file.encoder() != architecture_.encoder || numbers != architecture_.model.features)
+    fail(path, "holds ", numbers, " numbers an image of the encoder ", io::in_quotes(file.encoder()),
+         " but the matcher was trained on ", architecture_.model.features, " of ", io::in_quotes(architecture_.encoder),
+         "; compute them with 'captioner features'");
+}
+
 std::string Matcher::fingerprint() {
   std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a over the bytes of every tensor
   for (const auto& [name, tensor] : tensors()) {

@@ -12,6 +12,7 @@
 #include <limn/models/dual_encoder.hpp>
 #include <limn/text/vocabulary.hpp>
 
+#include "captioner/features.hpp"
 #include "captioner/own_encoder.hpp"
 
 namespace limn::retriever {
@@ -55,10 +56,15 @@ class Matcher {
     index_t known = 0;
   };
   [[nodiscard]] Encoded encode(const std::string& text) const;
+  [[nodiscard]] bool reads_grid() const { return architecture_.model.grid; }
+  /// Throws, naming `path`, when these are not the features that the model reads.
+  void require_features(const captioner::FeatureFile& file, const std::string& path) const;
+  /// The share of each layer's inputs that training drops.
+  void set_dropout(double dropout) { architecture_.model.dropout = model_.config.dropout = dropout; }
   /// What the model reads of an image's features: the places of the grid or the pooled vector.
   template <class Features>
   [[nodiscard]] const Tensor<float>& input(const Features& features) const {
-    return architecture_.model.grid ? features.grid : features.pooled;
+    return reads_grid() ? features.grid : features.pooled;
   }
   /// Unit vectors [N, shared] of input(features), and of encoded texts.
   [[nodiscard]] Tensor<float> image_vectors(const Tensor<float>& input) const;

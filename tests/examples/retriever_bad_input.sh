@@ -22,6 +22,9 @@ works "training" "$retriever" train --data data --features alpha.features --out 
 works "training with another seed" "$retriever" train --data data --features alpha.features --out other --shared 16 $small --seed 2
 works "training with another width" "$retriever" train --data data --features alpha.features --out wide --shared 32 $small
 works "training by margin, in chunks" "$retriever" train --data data --features alpha.features --out margin --loss margin --chunk 2 $small
+works "going on from a trained one" "$retriever" train --data data --features alpha.features --out further --init run --loss margin $small
+refuses "going on with features of another encoder" beta.features "$retriever" train --data data --features beta.features --out new --init run --quiet
+refuses "places of features without a grid" alpha.features "$retriever" train --data data --features alpha.features --out new --grid --quiet
 cp run/best.safetensors model.safetensors
 model="--checkpoint model.safetensors"
 
