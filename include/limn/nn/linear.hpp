@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include <limn/core/stamp.hpp>
 #include <limn/nn/init.hpp>
 #include <limn/nn/module.hpp>
 #include <limn/ops/matmul.hpp>
@@ -26,22 +27,23 @@ struct Linear {
   }
   /// x [..., in] -> [..., out]
   [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const {
-    if (packed_ && !grad_enabled() && packed_from_ == weight.data()) return linear(x, *packed_, bias);
+    if (packed_ && !grad_enabled() && stamp_.holds(weight)) return linear(x, *packed_, bias);
     return linear(x, weight, bias);
   }
 
   /// Copies the weight into the order in which the kernel reads it, for calls under NoGradGuard
-  /// (docs/kernels/gemm.md says what that gains). The copy does not follow later writes to the weight: call prepack()
-  /// again after them (docs/decisions/0009-packed-weights.md).
-  void prepack() {
-    packed_ = std::make_shared<const kernels::PackedMatrix<T>>(weight.size(1), weight.size(0), true,
-                                                               limn::detail::packed(weight).data());
-    packed_from_ = weight.data();
+  /// (docs/kernels/gemm.md says what that gains). After a write to the weight the copy is no longer used: call
+  /// prepack() again (docs/decisions/0009-packed-weights.md).
+  void prepack(const PrepackOptions& wanted = {}) {
+    packed_ = nullptr;
+    stamp_ = Stamp<T>(weight);
+    if (!wanted.linear || !stamp_.holds(weight)) return;
+    packed_ = std::make_shared<const kernels::PackedMatrix<T>>(weight.size(1), weight.size(0), true, weight.data());
   }
 
  private:
   std::shared_ptr<const kernels::PackedMatrix<T>> packed_;
-  const T* packed_from_ = nullptr;
+  Stamp<T> stamp_;
 };
 
 }  // namespace limn::inline LIMN_ABI::nn
