@@ -7,6 +7,7 @@
 #include <limn/ops/view.hpp>
 #include <limn_kernels/linear.hpp>
 #include <limn_kernels/matmul.hpp>
+#include <limn_kernels/reduced_precision.hpp>
 
 namespace limn::inline LIMN_ABI {
 
@@ -152,18 +153,34 @@ template <class T>
   }
 }
 
-/// The same with w^T packed once for many calls. For inference: nothing is recorded.
-template <class T>
-[[nodiscard]] Tensor<T> linear(const Tensor<T>& x, const kernels::PackedMatrix<T>& w, const Tensor<T>& b = {}) {
+namespace detail {
+
+template <class T, class E>
+[[nodiscard]] Tensor<T> linear_packed(const Tensor<T>& x, const kernels::PackedMatrix<E>& w, const Tensor<T>& b) {
   if (x.rank() == 0 || x.size(-1) != w.k())
     fail("linear", "x of shape ", x.shape(), " does not end in the ", w.k(), " inputs of the packed weight");
   if (b.defined()) check_shape("linear", "b", b.shape(), {w.n()});
   Shape shape = x.shape();
   shape[x.rank() - 1] = w.n();
   Tensor<T> y(shape, x.device());
-  kernels::linear<T>(x.device(), y.numel() / std::max<index_t>(w.n(), 1), detail::packed(x).data(), w,
-                     {b.defined() ? detail::packed(b).data() : nullptr, kernels::Activation::none}, y.data());
+  kernels::linear(x.device(), y.numel() / std::max<index_t>(w.n(), 1), detail::packed(x).data(), w,
+                  {b.defined() ? detail::packed(b).data() : nullptr, kernels::Activation::none}, y.data());
   return y;
+}
+
+}  // namespace detail
+
+/// The same with w^T packed once for many calls. For inference: nothing is recorded.
+template <class T>
+[[nodiscard]] Tensor<T> linear(const Tensor<T>& x, const kernels::PackedMatrix<T>& w, const Tensor<T>& b = {}) {
+  return detail::linear_packed(x, w, b);
+}
+/// With w^T kept in bf16 or int8 and x rounded accordingly; float in and out (docs/kernels/reduced_precision.md).
+template <class E>
+requires kernels::is_reduced<E>
+[[nodiscard]] Tensor<float> linear(const Tensor<float>& x, const kernels::PackedMatrix<E>& w,
+                                   const Tensor<float>& b = {}) {
+  return detail::linear_packed(x, w, b);
 }
 
 }  // namespace limn::inline LIMN_ABI
