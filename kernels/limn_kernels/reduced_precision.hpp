@@ -49,7 +49,7 @@ namespace cpu {
 template <class E>
 void linear_reduced(index_t rows, const float* x, const PackedMatrix<E>& w, const Epilogue<float>& epilogue, float* y);
 template <class T>
-void gemm_bf16(GemmShape s, const T* a, const T* b, T* c);
+void gemm_bf16(GemmShape s, const T* a, const T* b, const Epilogue<T>& epilogue, T* c);
 }  // namespace cpu
 
 /// y [rows, outputs] = epilogue(x w^T) with w^T packed, x and y float.
@@ -66,11 +66,11 @@ void linear(Device device, index_t rows, const float* x, const PackedMatrix<E>& 
   dispatch_cpu("linear", device, [&] { cpu::linear_reduced<E>(rows, x, w, epilogue, y); });
 }
 
-/// C = op(A) op(B), both rounded to bf16 first as above: for training, where weights change with every call. T is
-/// float.
+/// C = epilogue(op(A) op(B)), both rounded to bf16 first as above: for training, where weights change with every call.
+/// T is float.
 template <class T>
-void gemm_bf16(Device device, const GemmShape& s, const T* a, const T* b, T* c) {
-  dispatch_cpu("gemm_bf16", device, [&] { cpu::gemm_bf16(s, a, b, c); });
+void gemm_bf16(Device device, const GemmShape& s, const T* a, const T* b, T* c, const Epilogue<T>& epilogue = {}) {
+  dispatch_cpu("gemm_bf16", device, [&] { cpu::gemm_bf16(s, a, b, epilogue, c); });
 }
 
 /// A batch of them, as in matmul.hpp.
@@ -82,7 +82,7 @@ void matmul_bf16(Device device, const MatmulShape& s, const T* a, const index_t*
     const index_t grain = work >= 96 * 96 * 96 ? s.count : 1 + 65536 / (work + 1);
     parallel_for(s.count, grain, [&](index_t begin, index_t end) {
       for (index_t i = begin; i < end; ++i)
-        cpu::gemm_bf16(s.matrix, a + a_offsets[i], b + b_offsets[i], c + i * s.matrix.m * s.matrix.n);
+        cpu::gemm_bf16(s.matrix, a + a_offsets[i], b + b_offsets[i], {}, c + i * s.matrix.m * s.matrix.n);
     });
   });
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <limn/autograd/autocast.hpp>
 #include <limn/ops/arithmetic.hpp>
 #include <limn/ops/view.hpp>
 #include <limn_kernels/linear.hpp>
@@ -49,6 +50,12 @@ template <class T>
   return offsets;
 }
 
+/// Whether a product of these types is one of bf16 now (AutocastGuard).
+template <class T>
+[[nodiscard]] bool in_bf16(const Tensor<T>& x) {
+  return std::is_same_v<T, float> && autocast_enabled() && x.device() == cpu_device;
+}
+
 /// Both operands of rank >= 2.
 template <class T>
 [[nodiscard]] Tensor<T> matmul_batched(const Tensor<T>& a, const Tensor<T>& b) {
@@ -72,10 +79,17 @@ template <class T>
   const kernels::MatmulShape s{
       {a.size(-2), b.size(-1), a.size(-1), va.transposed, vb.transposed, va.leading, vb.leading, b.size(-1)},
       batch.numel()};
-  kernels::matmul(a.device(), s, va.tensor.data(), batch_offsets(va.tensor, batch).data(), vb.tensor.data(),
-                  batch_offsets(vb.tensor, batch).data(), y.data());
+  const auto a_offsets = batch_offsets(va.tensor, batch), b_offsets = batch_offsets(vb.tensor, batch);
+  const bool reduced = in_bf16(a);
+  if constexpr (std::is_same_v<T, float>)
+    if (reduced)
+      kernels::matmul_bf16(a.device(), s, va.tensor.data(), a_offsets.data(), vb.tensor.data(), b_offsets.data(),
+                           y.data());
+  if (!reduced)
+    kernels::matmul(a.device(), s, va.tensor.data(), a_offsets.data(), vb.tensor.data(), b_offsets.data(), y.data());
 
-  return record("matmul", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> {
+  return record("matmul", y, {a, b}, [a, b, reduced](const Tensor<T>& dy) -> Grads<T> {
+    const AutocastGuard as_forward(reduced);
     Grads<T> d(2);
     if (a.requires_grad()) d[0] = matmul_batched(dy, transpose(b));
     if (b.requires_grad()) {
@@ -119,20 +133,31 @@ template <class T>
     }
     Shape shape = x.shape();
     shape[x.rank() - 1] = out;
-    const auto product = [device = x.device()](const kernels::GemmShape& s, const Tensor<T>& p, const Tensor<T>& q,
-                                               T beta, const Tensor<T>& to) {
-      kernels::gemm<T>(device, s, T(1), detail::packed(p).data(), detail::packed(q).data(), beta, to.data());
+    const bool reduced = detail::in_bf16(x);
+    const auto product = [device = x.device(), reduced](const kernels::GemmShape& s, const Tensor<T>& p,
+                                                        const Tensor<T>& q, const Tensor<T>& to,
+                                                        const T* bias = nullptr) {
+      if constexpr (std::is_same_v<T, float>)
+        if (reduced)
+          return kernels::gemm_bf16(device, s, detail::packed(p).data(), detail::packed(q).data(), to.data(),
+                                    {bias, kernels::Activation::none});
+      kernels::gemm<T>(device, s, T(1), detail::packed(p).data(), detail::packed(q).data(), T(0), to.data());
     };
+    const Tensor<T> contiguous_bias = b.defined() ? detail::packed(b) : b;
+    const T* bias = b.defined() ? contiguous_bias.data() : nullptr;
     Tensor<T> y(shape, x.device());
-    if (x.device() == cpu_device) {
+    if (reduced) {
+      product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, y, bias);
+    } else if (x.device() == cpu_device) {
       kernels::linear<T>(x.device(), {rows, out, in}, detail::packed(x).data(), detail::packed(w).data(),
-                         {b.defined() ? detail::packed(b).data() : nullptr, kernels::Activation::none}, y.data());
+                         {bias, kernels::Activation::none}, y.data());
     } else {  // GPUs have no kernel that repeats the bias's row
-      product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, T(0), y);
+      product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, y);
       if (b.defined()) y = y + b.detach();
     }
 
-    return record("linear", y, {x, w, b}, [x, w, b, rows, in, out, product](const Tensor<T>& dy) -> Grads<T> {
+    return record("linear", y, {x, w, b}, [x, w, b, rows, in, out, reduced, product](const Tensor<T>& dy) -> Grads<T> {
+      const AutocastGuard as_forward(reduced);
       Grads<T> d(3);
       if (b.requires_grad()) d[2] = sum_to(reshape(dy, {rows, out}), {out});
       if (grad_enabled()) {
@@ -142,11 +167,11 @@ template <class T>
       }
       if (x.requires_grad()) {
         d[0] = Tensor<T>(x.shape(), x.device());
-        product({.m = rows, .n = in, .k = out}, dy, w, T(0), d[0]);
+        product({.m = rows, .n = in, .k = out}, dy, w, d[0]);
       }
       if (w.requires_grad()) {
         d[1] = Tensor<T>(w.shape(), x.device());
-        product({.m = out, .n = in, .k = rows, .transpose_a = true}, dy, x, T(0), d[1]);
+        product({.m = out, .n = in, .k = rows, .transpose_a = true}, dy, x, d[1]);
       }
       return d;
     });

@@ -9,7 +9,8 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-/// C [rows, columns] (+)= A B in words: A's rows a_row apart, B's panels b_panel apart.
+/// C [rows, columns] (+)= A B in words: A's rows a_row apart, B's panels b_panel apart. Of bytes, with w_scale: then C
+/// is finished, c(i, j) = (c(i, j) - correction[j]) * (x_scale[i] * w_scale[j]).
 struct ReducedBlock {
   index_t rows, columns, steps;
   const std::int32_t* a;
@@ -19,10 +20,15 @@ struct ReducedBlock {
   bool add;
   float* c;
   index_t ldc;
+  const float* x_scale = nullptr;
+  const float* w_scale = nullptr;
+  const std::int32_t* correction = nullptr;
 };
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
 
+#define LIMN_ISA_BODY <limn_kernels/cpu/reduced_words.inl>
+#include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/reduced_precision.inl>
 #include <limn_kernels/for_each_isa.hpp>
 
@@ -137,11 +143,18 @@ void reduced_pack(index_t k, index_t n, bool transposed, const float* b, index_t
   });
 }
 
+/// op(B) as words, and, of bytes, what its columns' sums are corrected and multiplied by.
+struct ReducedPanels {
+  const std::int32_t* words;
+  const float* scales = nullptr;
+  const std::int32_t* corrections = nullptr;
+};
+
 /// C [m, n] = A B from words: blocks of a few rows that stay in the second-level cache while the panels of B pass by,
 /// as gemm_task. finish(row, rows, column, columns) is called for each part of C when its sums are complete. A sum that
 /// goes on in a further block of k begins with what is in C: its bits do not depend on the blocks.
 template <class E, class Finish>
-void reduced_multiply(index_t m, index_t n, index_t k, const ReducedRows<E>& a, const std::int32_t* panels, float* c,
+void reduced_multiply(index_t m, index_t n, index_t k, const ReducedRows<E>& a, const ReducedPanels& b, float* c,
                       index_t ldc, const Finish& finish) {
   const index_t width = LIMN_CALL_ISA(reduced_panel_columns<float>, ), steps = reduced_steps<E>(k),
                 threads = thread_count();
@@ -160,10 +173,24 @@ void reduced_multiply(index_t m, index_t n, index_t k, const ReducedRows<E>& a, 
                     right = std::min(n, left + columns);
       for (index_t j = left; j < right; j += gemm_chunk) {
         const index_t wide = std::min(gemm_chunk, right - j);
-        for (index_t s = 0; s < steps; s += depth)
-          LIMN_CALL_ISA(reduced_block<E>, dots,
-                        {high, wide, std::min(depth, steps - s), a.data() + row * a.row() + s * a.parts(), a.row(),
-                         panels + (j / width * steps + s) * width, steps * width, s > 0, c + row * ldc + j, ldc});
+        for (index_t s = 0; s < steps; s += depth) {
+          ReducedBlock block{high,
+                             wide,
+                             std::min(depth, steps - s),
+                             a.data() + row * a.row() + s * a.parts(),
+                             a.row(),
+                             b.words + (j / width * steps + s) * width,
+                             steps * width,
+                             s > 0,
+                             c + row * ldc + j,
+                             ldc};
+          if (b.scales && s + depth >= steps) {
+            block.x_scale = a.scales() + row;
+            block.w_scale = b.scales + j;
+            block.correction = b.corrections + j;
+          }
+          LIMN_CALL_ISA(reduced_block<E>, dots, block);
+        }
         finish(row, high, j, wide);
       }
     }
@@ -183,27 +210,29 @@ void linear_reduced(index_t m, const float* x, const PackedMatrix<E>& w, const E
     return finish(0, m, 0, n);
   }
   const ReducedRows<E> a(m, k, x, k, 1);
-  reduced_multiply<E>(m, n, k, a, w.data(), y, n, [&](index_t row, index_t rows, index_t column, index_t columns) {
-    if constexpr (std::is_same_v<E, std::int8_t>)
-      for (index_t i = row; i < row + rows; ++i)
-        LIMN_CALL_ISA(reduced_scale_row<float>, columns, w.corrections() + column, a.scales()[i], w.scales() + column,
-                      y + i * n + column);
-    finish(row, rows, column, columns);
-  });
+  const bool scaled = std::is_same_v<E, std::int8_t>;
+  reduced_multiply<E>(m, n, k, a, {w.data(), scaled ? w.scales() : nullptr, w.corrections()}, y, n, finish);
 }
 
 template <class T>
-void gemm_bf16(GemmShape s, const T* a, const T* b, T* c) {
+void gemm_bf16(GemmShape s, const T* a, const T* b, const Epilogue<T>& epilogue, T* c) {
   if (s.lda == 0) s.lda = s.transpose_a ? s.m : s.k;
   if (s.ldb == 0) s.ldb = s.transpose_b ? s.k : s.n;
   if (s.ldc == 0) s.ldc = s.n;
   if (s.m == 0 || s.n == 0) return;
-  if (s.k == 0) return gemm_scale(s, 0.F, c);
+  const auto finish = [&](index_t row, index_t rows, index_t column, index_t columns) {
+    finish_rows(rows, columns, epilogue.bias ? epilogue.bias + column : nullptr, epilogue.activation,
+                c + row * s.ldc + column, s.ldc);
+  };
+  if (s.k == 0) {
+    gemm_scale(s, T(0), c);
+    return finish(0, s.m, 0, s.n);
+  }
   const index_t width = LIMN_CALL_ISA(reduced_panel_columns<float>, );
   const Scratch<std::int32_t> panels(round_up(s.n, width) * reduced_steps<bf16>(s.k));
   reduced_pack<bf16>(s.k, s.n, s.transpose_b, b, s.ldb, panels.data(), nullptr, nullptr);
   const ReducedRows<bf16> rows(s.m, s.k, a, s.transpose_a ? 1 : s.lda, s.transpose_a ? s.lda : 1);
-  reduced_multiply<bf16>(s.m, s.n, s.k, rows, panels.data(), c, s.ldc, GemmNoFinish());
+  reduced_multiply<bf16>(s.m, s.n, s.k, rows, {panels.data()}, c, s.ldc, finish);
 }
 
 }  // namespace cpu

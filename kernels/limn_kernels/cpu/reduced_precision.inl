@@ -1,213 +1,66 @@
-// The inner loops of reduced_precision.hpp for one instruction set: numbers packed into words of 32 bits, and a
-// register tile of products of words.
+// The register tile of reduced_precision.hpp for one instruction set: sums of products of words (reduced_words.inl).
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-/// Words: what one step of the sum takes of one row or column. Two bf16 or four bytes, the first in the lowest bits.
-using Words = Vec<std::int32_t>;
-inline constexpr index_t reduced_columns = 2 * lanes<std::int32_t>;
-
-// What a step does with a word of A (x) and a vector of words of B (w). Where the processor has no such instruction,
-// the numbers are taken apart and the step has two parts; A is then stored apart, so that a part is one word again.
-struct Bf16Widened {
-  using Sum = float;
-  static constexpr index_t parts = 2;
-  LIMN_INLINE static Words of_x(index_t part, Words w) { return part == 0 ? w << 16 : w & -65536; }
-  LIMN_INLINE static Words of_w(index_t part, Words w) { return of_x(part, w); }
-  LIMN_INLINE static Vec<Sum> add(Vec<Sum> sum, Words x, Words w) {
-    return sum + bits_as<Vec<float>>(x) * bits_as<Vec<float>>(w);
-  }
-};
-struct BytesWidened {
-  using Sum = std::int32_t;
-  static constexpr index_t parts = 2;
-  LIMN_INLINE static Words of_x(index_t part, Words w) { return (part == 0 ? w : w >> 8) & 0x00ff00ff; }
-  LIMN_INLINE static Words of_w(index_t part, Words w) {
-    const auto halves = bits_as<Vec<std::int16_t>>(w);
-    return bits_as<Words>((part == 0 ? halves << 8 : halves) >> 8);
-  }
-  LIMN_INLINE static Vec<Sum> add(Vec<Sum> sum, Words x, Words w) { return sum + dot_pairs(x, w); }
-};
-#if defined(__x86_64__) && LIMN_VECTOR_BYTES >= 32
-struct BytesDots {
-  using Sum = std::int32_t;
-  static constexpr index_t parts = 1;
-  LIMN_INLINE static Words of_x(index_t, Words w) { return w; }
-  LIMN_INLINE static Words of_w(index_t, Words w) { return w; }
-  LIMN_INLINE static Vec<Sum> add(Vec<Sum> sum, Words x, Words w) { return dot_bytes(sum, x, w); }
-};
-#endif
-#if LIMN_VECTOR_BYTES == 64
-struct Bf16Dots : BytesDots {
-  using Sum = float;
-  LIMN_INLINE static Vec<Sum> add(Vec<Sum> sum, Words x, Words w) { return dot_bf16(sum, x, w); }
-};
-#endif
-
-/// The ways of E: Dots where the processor has the instruction.
-template <class E>
-struct ArithmeticOf {
-  using Widened = Bf16Widened;
-#if LIMN_VECTOR_BYTES == 64
-  using Dots = Bf16Dots;
-#else
-  using Dots = Bf16Widened;
-#endif
-};
-template <>
-struct ArithmeticOf<std::int8_t> {
-  using Widened = BytesWidened;
-#if defined(__x86_64__) && LIMN_VECTOR_BYTES >= 32
-  using Dots = BytesDots;
-#else
-  using Dots = BytesWidened;
-#endif
-};
-
-/// The lanes 0, 2, 4, ... of a, then of b.
-template <std::size_t... I>
-LIMN_INLINE Words even_words(Words a, Words b, std::index_sequence<I...>) {
-  return shuffled(a, b, std::index_sequence<2 * I...>());
-}
-/// x as bf16 in the upper half of each lane, rounded as detail::bf16_bits does; the lower half is anything.
-LIMN_INLINE Vec<std::uint32_t> rounded_bf16(Vec<float> x) {
-  const auto bits = bits_as<Vec<std::uint32_t>>(x);
-  const Vec<std::uint32_t> rounded = bits + 0x7fffu + ((bits >> 16) & 1u), quiet = bits | 0x400000u;
-  return x == x ? rounded : quiet;
-}
-/// x * inverse, rounded to the nearest whole number (ties to even), + offset, in the lowest byte of each lane.
-LIMN_INLINE Words rounded_byte(Vec<float> x, float inverse, std::int32_t offset) {
-  // The product is rounded before the sum, which has no bits behind the point (1.5 * 2^23): no FMA, so that all
-  // instruction sets agree.
-  const Vec<float> shifted = in_register<float>(x * inverse) + 12582912.f;
-  return (bits_as<Words>(shifted) + (offset - 0x4b400000)) & 0xff;
-}
-
-/// The next lanes words of a row.
-LIMN_INLINE Words pack_words(const float* x, float, std::int32_t, bf16) {
-  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<float>)>{};
-  using Wide = Vec<std::uint64_t>;
-  Words half[2];
-  LIMN_UNROLLED for (index_t i = 0; i < 2; ++i) {
-    const Wide pair = bits_as<Wide>(rounded_bf16(load<float>(x + i * lanes<float>)));
-    half[i] = bits_as<Words>(((pair >> 16) & 0xffffu) | ((pair >> 32) & 0xffff0000u));
-  }
-  return even_words(half[0], half[1], all);
-}
-LIMN_INLINE Words pack_words(const float* x, float inverse, std::int32_t offset, std::int8_t) {
-  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<float>)>{};
-  using Wide = Vec<std::uint64_t>;
-  Words half[2];
-  LIMN_UNROLLED for (index_t i = 0; i < 2; ++i) {
-    Words quarter[2];
-    LIMN_UNROLLED for (index_t q = 0; q < 2; ++q) {
-      const Wide pair = bits_as<Wide>(rounded_byte(load<float>(x + (2 * i + q) * lanes<float>), inverse, offset));
-      quarter[q] = bits_as<Words>(pair | (pair >> 24));  // above the lowest 16 bits of an even lane: anything
-    }
-    const Wide pair = bits_as<Wide>(even_words(quarter[0], quarter[1], all) & 0xffff);
-    half[i] = bits_as<Words>(pair | (pair >> 16));
-  }
-  return even_words(half[0], half[1], all);
-}
-
-/// y = the words of k numbers; those of the last word that are missing count as 0. Up to lanes - 1 words behind are
-/// written. inverse, offset: as in rounded_byte.
-template <class E>
-void reduced_pack_row(index_t k, const float* x, float inverse, std::int32_t offset, std::int32_t* y) {
-  constexpr index_t block = lanes<float> * 4 / static_cast<index_t>(sizeof(E));
-  index_t p = 0;
-  for (; p + block <= k; p += block, y += lanes<float>) store<std::int32_t>(y, pack_words(x + p, inverse, offset, E{}));
-  if (p == k) return;
-  alignas(LIMN_VECTOR_BYTES) float rest[block] = {};
-  for (index_t i = 0; p + i < k; ++i) rest[i] = x[p + i];
-  store<std::int32_t>(y, pack_words(rest, inverse, offset, E{}));
-}
-
-/// Where a step has two parts: the words of a row become twice as many, in place.
-template <class E>
-void reduced_take_apart(index_t steps, std::int32_t* y) {
-  using Kind = typename ArithmeticOf<E>::Widened;
-  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<float>)>{};
-  for (index_t s = (steps - 1) / lanes<float> * lanes<float>; s >= 0; s -= lanes<float>) {
-    const Words w = load<std::int32_t>(y + s), first = Kind::of_x(0, w), second = Kind::of_x(1, w);
-    store<std::int32_t>(y + 2 * s, interleave<false, std::int32_t>(first, second, all));
-    store<std::int32_t>(y + 2 * s + lanes<float>, interleave<true, std::int32_t>(first, second, all));
-  }
-}
-
-/// The largest |x| of k numbers, as bits: above 0x7f7fffff where one is not finite.
-template <class T>
-std::int32_t reduced_magnitude(index_t k, const T* x) {
-  Words most{};
-  index_t p = 0;
-  for (; p + lanes<T> <= k; p += lanes<T>) most = vmax(most, bits_as<Words>(load<T>(x + p)) & 0x7fffffff);
-  if (p < k) most = vmax(most, bits_as<Words>(load_first<T>(x + p, k - p)) & 0x7fffffff);
-  return reduce_max<std::int32_t>(most);
-}
-
-/// A panel of bf16 [steps, reduced_columns] from rows that lie along the columns: b(p, j) = b[p * ldb + j] for p < k,
-/// j < columns; the rest is 0.
-template <class T>
-void reduced_pack_panel(index_t k, index_t columns, const T* b, index_t ldb, std::int32_t* y) {
-  for (index_t p = 0; p < k; p += 2)
-    for (index_t j = 0; j < reduced_columns; j += lanes<T>, y += lanes<T>) {
-      const T* at = b + p * ldb + j;
-      Vec<T> even{}, odd{};
-      if (j + lanes<T> <= columns) {
-        even = load<T>(at);
-        if (p + 1 < k) odd = load<T>(at + ldb);
-      } else if (j < columns) {
-        even = load_first<T>(at, columns - j);
-        if (p + 1 < k) odd = load_first<T>(at + ldb, columns - j);
-      }
-      store<std::int32_t>(y, bits_as<Words>((rounded_bf16(even) >> 16) | (rounded_bf16(odd) & 0xffff0000u)));
-    }
-}
-/// The same of either kind of number from words whose rows lie along k: w [reduced_columns, steps], w_row apart.
-template <class E>
-void reduced_turn_panel(index_t steps, const E* w, index_t w_row, E* y) {
-  gemm_transpose<E>(reduced_columns, steps, w, w_row, y, reduced_columns);
-}
-
-/// C [rows <= Rows, reduced_columns] (+)= A B. a(i, s, part) = a[i * a_row + s * parts + part]; there are Rows rows.
+/// C [rows <= Rows, Panels * reduced_columns] (+)= A B. a(i, s, part) = a[i * a_row + s * parts + part]; there are Rows
+/// rows.
 template <class Sum>
 struct ReducedTile {
   index_t rows, steps;
   const std::int32_t* a;
   index_t a_row;
   const std::int32_t* b;
+  index_t b_panel;
   Sum* c;
   index_t ldc;
   bool add;
   index_t ahead;  // how many words further on a line is asked for
+  const float *x_scale, *w_scale;
+  const std::int32_t* correction;
 };
 
-template <class Kind, index_t Rows>
+/// Whole sums, less the columns' corrections, as floats: one row of a tile. Rounded three times, never fused.
+LIMN_INLINE Vec<std::int32_t> scaled_sum(Words sum, Words correction, float x_scale, Vec<float> w_scale) {
+  const Vec<float> scale = in_register<float>(x_scale * w_scale);
+  return bits_as<Words>(__builtin_convertvector(sum - correction, Vec<float>) * scale);
+}
+
+template <class Kind, index_t Rows, index_t Panels>
 void reduced_tile_of(const ReducedTile<typename Kind::Sum>& t) {
   using Sum = typename Kind::Sum;
-  Vec<Sum> sum[Rows][2];
-  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < 2; ++v) sum[i][v] =
+  constexpr index_t vectors = 2 * Panels;
+  Vec<Sum> sum[Rows][vectors];
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < vectors; ++v) sum[i][v] =
       t.add && i < t.rows ? load<Sum>(t.c + i * t.ldc + v * lanes<Sum>) : Vec<Sum>{};
   const index_t row = t.a_row;  // five rows a pointer, as in gemm_tile_of
   const std::int32_t *a = t.a, *a5 = a + 5 * row, *a10 = a + 10 * row, *b = t.b;
   for (index_t s = 0; s < t.steps; ++s, b += reduced_columns) {
-    __builtin_prefetch(b + t.ahead);
-    __builtin_prefetch(b + t.ahead + 16);
+    LIMN_UNROLLED for (index_t q = 0; q < Panels; ++q) {
+      __builtin_prefetch(b + q * t.b_panel + t.ahead);
+      __builtin_prefetch(b + q * t.b_panel + t.ahead + 16);
+    }
     LIMN_UNROLLED for (index_t part = 0; part < Kind::parts; ++part, ++a, ++a5, ++a10) {
       const std::int32_t* from = b;
-      asm("" : "+r"(from));  // B is loaded once for each part: the registers are full
-      Words w[2];
-      LIMN_UNROLLED for (index_t v = 0; v < 2; ++v) w[v] =
-          Kind::of_w(part, load<std::int32_t>(from + v * lanes<std::int32_t>));
+      asm volatile("" : "+r"(from));  // B is loaded once for each part: the registers are full
+      Words w[vectors];
+      LIMN_UNROLLED for (index_t v = 0; v < vectors; ++v) w[v] =
+          Kind::of_w(part, load<std::int32_t>(from + v / 2 * t.b_panel + v % 2 * lanes<std::int32_t>));
       LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
         const Words x = broadcast<std::int32_t>(i < 5 ? a[i * row] : i < 10 ? a5[(i - 5) * row] : a10[(i - 10) * row]);
-        LIMN_UNROLLED for (index_t v = 0; v < 2; ++v) sum[i][v] = Kind::add(sum[i][v], x, w[v]);
+        LIMN_UNROLLED for (index_t v = 0; v < vectors; ++v) sum[i][v] = Kind::add(sum[i][v], x, w[v]);
       }
     }
   }
-  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) if (i < t.rows) LIMN_UNROLLED for (index_t v = 0; v < 2; ++v)
+  if constexpr (std::is_same_v<Sum, std::int32_t>)
+    if (t.w_scale) LIMN_UNROLLED for (index_t v = 0; v < vectors; ++v) {
+        const Words correction = load<std::int32_t>(t.correction + v * lanes<Sum>);
+        const Vec<float> scale = load<float>(t.w_scale + v * lanes<Sum>);
+        LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) if (i < t.rows) sum[i][v] =
+            scaled_sum(sum[i][v], correction, t.x_scale[i], scale);
+      }
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) if (i < t.rows) LIMN_UNROLLED for (index_t v = 0; v < vectors; ++v)
       store<Sum>(t.c + i * t.ldc + v * lanes<Sum>, sum[i][v]);
 }
 
@@ -215,8 +68,22 @@ void reduced_tile_of(const ReducedTile<typename Kind::Sum>& t) {
 template <class Kind, std::size_t... Half>
 LIMN_INLINE void reduced_tile(const ReducedTile<typename Kind::Sum>& t, std::index_sequence<Half...>) {
   static constexpr void (*tile[])(const ReducedTile<typename Kind::Sum>&) = {
-      reduced_tile_of<Kind, 1>, reduced_tile_of<Kind, 2 * (static_cast<index_t>(Half) + 1)>...};
+      reduced_tile_of<Kind, 1, 1>, reduced_tile_of<Kind, 2 * (static_cast<index_t>(Half) + 1), 1>...};
   tile[t.rows == 1 ? 0 : (t.rows + 1) / 2](t);
+}
+/// A tile at C's right edge, computed beside C.
+template <class Kind, class Heights>
+LIMN_INLINE void reduced_edge_tile(index_t columns, ReducedTile<typename Kind::Sum> t, Heights heights) {
+  using Sum = typename Kind::Sum;
+  alignas(LIMN_VECTOR_BYTES) Sum edge[gemm_rows * reduced_columns];
+  const auto bytes = static_cast<std::size_t>(columns) * sizeof(Sum);
+  for (index_t i = 0; t.add && i < t.rows; ++i) std::memcpy(edge + i * reduced_columns, t.c + i * t.ldc, bytes);
+  Sum* const c = t.c;
+  const index_t ldc = t.ldc;
+  t.c = edge;
+  t.ldc = reduced_columns;
+  reduced_tile<Kind>(t, heights);
+  for (index_t i = 0; i < t.rows; ++i) std::memcpy(c + i * ldc, edge + i * reduced_columns, bytes);
 }
 
 template <class Kind>
@@ -225,59 +92,52 @@ LIMN_INLINE void reduced_block_of(const cpu::ReducedBlock& s) {
   static_assert(sizeof(Sum) == sizeof(float));
   Sum* const c = reinterpret_cast<Sum*>(s.c);  // whole numbers are kept where the floats will be, copied bit by bit
   constexpr auto heights = std::make_index_sequence<static_cast<std::size_t>(gemm_rows / 2)>{};
-  const index_t tiles = (s.rows + gemm_rows - 1) / gemm_rows, base = s.rows / tiles, extra = s.rows % tiles;
-  for (index_t j = 0; j < s.columns; j += reduced_columns)
+  const index_t pairs = (s.rows + 1) / 2, tiles = (2 * pairs + gemm_rows - 1) / gemm_rows;
+  for (index_t j = 0; j < s.columns;) {
+    // Four panels to one row, two to two: a single sum would wait for itself.
+    const index_t many = s.rows == 1   ? 4
+                         : s.rows == 2 ? 2
+                                       : 1,
+                  panels = s.columns - j >= many * reduced_columns ? many : 1;
     for (index_t tile = 0, first = 0; tile < tiles; ++tile) {
-      const index_t height = base + (tile < extra ? 1 : 0), columns = s.columns - j;
+      const index_t height = 2 * (pairs / tiles + (tile < pairs % tiles ? 1 : 0)), left = s.rows - first;
+      const bool scale = s.w_scale != nullptr;
       // Wanted next: what lies some lines on where B streams past one tile of rows, else the next panel.
-      ReducedTile<Sum> t{height,
-                         s.steps,
-                         s.a + first * s.a_row,
-                         s.a_row,
-                         s.b + j / reduced_columns * s.b_panel,
-                         c + first * s.ldc + j,
-                         s.ldc,
-                         s.add,
-                         0};
-      t.ahead = tiles == 1 ? 64 * reduced_columns : tile == 0 ? s.b_panel : 0;
-      if (columns >= reduced_columns) {
+      const ReducedTile<Sum> t{left < height ? left : height,
+                               s.steps,
+                               s.a + first * s.a_row,
+                               s.a_row,
+                               s.b + j / reduced_columns * s.b_panel,
+                               s.b_panel,
+                               c + first * s.ldc + j,
+                               s.ldc,
+                               s.add,
+                               tiles == 1  ? 64 * reduced_columns
+                               : tile == 0 ? s.b_panel
+                                           : 0,
+                               scale ? s.x_scale + first : nullptr,
+                               scale ? s.w_scale + j : nullptr,
+                               scale ? s.correction + j : nullptr};
+      if (panels == 4)
+        reduced_tile_of<Kind, 1, 4>(t);
+      else if (panels == 2 && s.rows == 2)
+        reduced_tile_of<Kind, 2, 2>(t);
+      else if (panels == 2)
+        reduced_tile_of<Kind, 4, 2>(t);
+      else if (s.columns - j >= reduced_columns)
         reduced_tile<Kind>(t, heights);
-      } else {  // beside C
-        alignas(LIMN_VECTOR_BYTES) Sum edge[gemm_rows * reduced_columns];
-        const auto bytes = static_cast<std::size_t>(columns) * sizeof(Sum);
-        for (index_t i = 0; s.add && i < height; ++i) std::memcpy(edge + i * reduced_columns, t.c + i * s.ldc, bytes);
-        Sum* const to = t.c;
-        t.c = edge;
-        t.ldc = reduced_columns;
-        reduced_tile<Kind>(t, heights);
-        for (index_t i = 0; i < height; ++i) std::memcpy(to + i * s.ldc, edge + i * reduced_columns, bytes);
-      }
+      else
+        reduced_edge_tile<Kind>(s.columns - j, t, heights);
       first += height;
     }
+    j += panels * reduced_columns;
+  }
 }
 
 template <class E>
 void reduced_block(bool dots, const cpu::ReducedBlock& s) {
   if (dots) return reduced_block_of<typename ArithmeticOf<E>::Dots>(s);
   reduced_block_of<typename ArithmeticOf<E>::Widened>(s);
-}
-
-/// The sums of whole numbers in y, less `correction`, become floats: y[j] = (y[j] - correction[j]) * (x_scale *
-/// w_scale[j]).
-template <class T>
-void reduced_scale_row(index_t n, const std::int32_t* correction, T x_scale, const T* w_scale, T* y) {
-  for (index_t j = 0; j < n; j += lanes<T>) {
-    const index_t left = n - j < lanes<T> ? n - j : lanes<T>;
-    const Words sum = bits_as<Words>(left == lanes<T> ? load<T>(y + j) : load_first<T>(y + j, left));
-    const Vec<T> scale = in_register<T>(x_scale * load<T>(w_scale + j)),
-                 value = __builtin_convertvector(sum - load<std::int32_t>(correction + j), Vec<T>) * scale;
-    left == lanes<T> ? store<T>(y + j, value) : store_first<T>(y + j, value, left);
-  }
-}
-
-template <class T>
-index_t reduced_panel_columns() {
-  return 2 * lanes<T>;
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
