@@ -50,10 +50,10 @@ template <class T>
   return offsets;
 }
 
-/// Whether a product of these types is one of bf16 now (AutocastGuard).
+/// What does the products of such tensors now (AutocastGuard); null: limn's own of T.
 template <class T>
-[[nodiscard]] bool in_bf16(const Tensor<T>& x) {
-  return std::is_same_v<T, float> && autocast_enabled() && x.device() == cpu_device;
+[[nodiscard]] const AutocastProducts* autocast_for(const Tensor<T>& x) {
+  return std::is_same_v<T, float> && x.device() == cpu_device ? autocast_mode() : nullptr;
 }
 
 /// Both operands of rank >= 2.
@@ -80,16 +80,15 @@ template <class T>
       {a.size(-2), b.size(-1), a.size(-1), va.transposed, vb.transposed, va.leading, vb.leading, b.size(-1)},
       batch.numel()};
   const auto a_offsets = batch_offsets(va.tensor, batch), b_offsets = batch_offsets(vb.tensor, batch);
-  const bool reduced = in_bf16(a);
+  const AutocastProducts* const reduced = autocast_for(a);
   if constexpr (std::is_same_v<T, float>)
     if (reduced)
-      kernels::matmul_bf16(a.device(), s, va.tensor.data(), a_offsets.data(), vb.tensor.data(), b_offsets.data(),
-                           y.data());
+      reduced->matmul(a.device(), s, va.tensor.data(), a_offsets.data(), vb.tensor.data(), b_offsets.data(), y.data());
   if (!reduced)
     kernels::matmul(a.device(), s, va.tensor.data(), a_offsets.data(), vb.tensor.data(), b_offsets.data(), y.data());
 
   return record("matmul", y, {a, b}, [a, b, reduced](const Tensor<T>& dy) -> Grads<T> {
-    const AutocastGuard as_forward(reduced);
+    const AutocastMode as_forward(reduced);
     Grads<T> d(2);
     if (a.requires_grad()) d[0] = matmul_batched(dy, transpose(b));
     if (b.requires_grad()) {
@@ -133,14 +132,14 @@ template <class T>
     }
     Shape shape = x.shape();
     shape[x.rank() - 1] = out;
-    const bool reduced = detail::in_bf16(x);
+    const detail::AutocastProducts* const reduced = detail::autocast_for(x);
     const auto product = [device = x.device(), reduced](const kernels::GemmShape& s, const Tensor<T>& p,
                                                         const Tensor<T>& q, const Tensor<T>& to,
                                                         const T* bias = nullptr) {
       if constexpr (std::is_same_v<T, float>)
         if (reduced)
-          return kernels::gemm_bf16(device, s, detail::packed(p).data(), detail::packed(q).data(), to.data(),
-                                    {bias, kernels::Activation::none});
+          return reduced->gemm(device, s, detail::packed(p).data(), detail::packed(q).data(), to.data(),
+                               {bias, kernels::Activation::none});
       kernels::gemm<T>(device, s, T(1), detail::packed(p).data(), detail::packed(q).data(), T(0), to.data());
     };
     const Tensor<T> contiguous_bias = b.defined() ? detail::packed(b) : b;
@@ -157,7 +156,7 @@ template <class T>
     }
 
     return record("linear", y, {x, w, b}, [x, w, b, rows, in, out, reduced, product](const Tensor<T>& dy) -> Grads<T> {
-      const AutocastGuard as_forward(reduced);
+      const detail::AutocastMode as_forward(reduced);
       Grads<T> d(3);
       if (b.requires_grad()) d[2] = sum_to(reshape(dy, {rows, out}), {out});
       if (grad_enabled()) {
