@@ -12,9 +12,9 @@
 #include <limn/image/encode.hpp>
 #include <limn/image/resize.hpp>
 
+#include "retriever/default_checkpoint.hpp"
 #include "retriever/gallery.hpp"
 #include "retriever/matcher.hpp"
-#include "shared/default_checkpoint.hpp"
 #include "shared/errors.hpp"
 #include "shared/html_sheet.hpp"
 #include "shared/progress.hpp"
@@ -23,14 +23,11 @@ namespace limn::retriever {
 namespace {
 
 std::string checkpoint_of(const ModelOptions& options) {
-  if (!options.checkpoint.empty()) return options.checkpoint;
-  return app::find_checkpoint(
-      {"LIMN_RETRIEVER_CHECKPOINT", "retriever.safetensors", nullptr, "name one, or train it with 'retriever train'"});
+  return options.checkpoint.empty() ? default_checkpoint() : options.checkpoint;
 }
 
 std::unique_ptr<captioner::Encoder> encoder_of(const Matcher& matcher, const ModelOptions& options) {
-  return captioner::find_encoder(matcher.architecture().encoder, matcher.encoder_weights(), checkpoint_of(options),
-                                 options.weights);
+  return matcher.encoder(checkpoint_of(options), options.weights);
 }
 
 bool is_file(const std::string& path) {
@@ -90,7 +87,7 @@ Tensor<float> embed_images(const Matcher& matcher, const captioner::Encoder& enc
   const auto embed = [&](const std::vector<std::size_t>& which) {
     std::vector<image::Image> batch;
     for (const std::size_t k : which) batch.push_back(pictures[k]);
-    return matcher.image_vectors(encoder(batch).pooled);
+    return matcher.image_vectors(matcher.input(encoder(batch)));
   };
   std::vector<std::size_t> which;
   for (std::size_t k = 0; k < names.size(); ++k)
@@ -126,7 +123,7 @@ Tensor<float> embed_text(const Matcher& matcher, const std::string& text) {
 Tensor<float> embed_image(const Matcher& matcher, const ModelOptions& options, const std::string& path) {
   const image::Image picture = image::decode_file(path);
   NoGradGuard no_grad;
-  return matcher.image_vectors((*encoder_of(matcher, options))({picture}).pooled);
+  return matcher.image_vectors(matcher.input((*encoder_of(matcher, options))({picture})));
 }
 
 /// The file as a picture for the sheet, at most 320 pixels a side; "" when it cannot be read any more.

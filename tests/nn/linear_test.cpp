@@ -78,4 +78,8 @@ TEST_CASE("Linear: a layer packed in bf16 or int8 answers to their accuracy, and
   CHECK(difference < size / 127 * 1.25F);
   layer.prepack();
   CHECK(largest_difference(layer(x)) < 1e-5F);
+  nn::prepack<bf16>(layer);
+  CHECK(largest_difference(layer(x)) > 1e-5F);
+  layer.weight.mark_written();  // the copy is stale
+  CHECK(largest_difference(layer(x)) == 0);
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 
+#include <limn/core/stamp.hpp>
 #include <limn/nn/init.hpp>
 #include <limn/nn/module.hpp>
 #include <limn/ops/matmul.hpp>
@@ -27,30 +28,31 @@ struct Linear {
   }
   /// x [..., in] -> [..., out]
   [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const {
-    if (packed_ && !grad_enabled() && packed_from_ == weight.data()) return packed_(x, bias);
+    if (packed_ && !grad_enabled() && stamp_.holds(weight)) return packed_(x, bias);
     return linear(x, weight, bias);
   }
 
   /// Copies the weight into the order in which the kernel reads it, for calls under NoGradGuard
-  /// (docs/kernels/gemm.md says what that gains). The copy does not follow later writes to the weight: call prepack()
-  /// again after them (docs/decisions/0009-packed-weights.md).
+  /// (docs/kernels/gemm.md says what that gains). After a write to the weight the copy is no longer used: call
+  /// prepack() again (docs/decisions/0009-packed-weights.md).
   ///
   /// prepack<bf16>() keeps the copy in half as many bytes, prepack<std::int8_t>() in a quarter, as
-  /// torch.ao.quantization.quantize_dynamic does: float in and out, and between them an error of about 2^-9 or 2^-7 of
+  /// torch.ao.quantization.quantize_dynamic does: float in and out, and in between an error of some 2^-9 and 2^-7 of
   /// the result's size (docs/kernels/reduced_precision.md). Layers of float only.
   template <class E = T>
-  void prepack() {
-    static_assert(std::is_same_v<E, T> || (std::is_same_v<T, float> && kernels::is_reduced<E>),
-                  "a layer is packed in its own type, or one of float in bf16 or std::int8_t");
-    const auto copy = std::make_shared<const kernels::PackedMatrix<E>>(weight.size(1), weight.size(0), true,
-                                                                       limn::detail::packed(weight).data());
+  requires std::is_same_v<E, T> ||
+      (std::is_same_v<T, float>&& kernels::is_reduced<E>)void prepack(const PrepackOptions& wanted = {}) {
+    packed_ = nullptr;
+    stamp_ = Stamp<T>(weight);
+    if (!wanted.linear || !stamp_.holds(weight)) return;
+    const auto copy =
+        std::make_shared<const kernels::PackedMatrix<E>>(weight.size(1), weight.size(0), true, weight.data());
     packed_ = [copy](const Tensor<T>& x, const Tensor<T>& b) { return linear(x, *copy, b); };
-    packed_from_ = weight.data();
   }
 
  private:
   std::function<Tensor<T>(const Tensor<T>& x, const Tensor<T>& b)> packed_;
-  const T* packed_from_ = nullptr;
+  Stamp<T> stamp_;
 };
 
 }  // namespace limn::inline LIMN_ABI::nn
