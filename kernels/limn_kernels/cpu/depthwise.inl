@@ -16,10 +16,6 @@ LIMN_INLINE V depthwise_down(V v, V after, std::index_sequence<i...>) {  // lane
   return shuffled(v, after, std::index_sequence<(i + 1)...>());
 }
 template <class V, std::size_t... i>
-LIMN_INLINE V depthwise_even(V a, V b, std::index_sequence<i...>) {
-  return shuffled(a, b, std::index_sequence<(2 * i)...>());
-}
-template <class V, std::size_t... i>
 LIMN_INLINE V depthwise_odd(V a, V b, std::index_sequence<i...>) {
   return shuffled(a, b, std::index_sequence<(2 * i + 1)...>());
 }
@@ -52,7 +48,7 @@ LIMN_INLINE void depthwise_taps(const DepthwiseStrip& strip, const T* p, Vec<T>*
   const Vec<T> a = in_register<T>(Part ? load_first<T>(p, strip.in[0]) : load<T>(p));
   if constexpr (Stride == 2) {
     const Vec<T> b = in_register<T>(Part ? load_first<T>(p + lanes<T>, strip.in[1]) : load<T>(p + lanes<T>));
-    tap[1] = depthwise_even(a, b, all);
+    tap[1] = even_lanes(a, b, all);
     tap[2] = depthwise_odd(a, b, all);
     tap[0] = depthwise_up(strip.left ? Vec<T>{} : broadcast<T>(p[-1]), tap[2], all);
   } else if constexpr (LIMN_VECTOR_BYTES == 64) {
