@@ -47,8 +47,8 @@ Variants gemm_bf16(const GemmCase& s, const float* a, const float* b, float* c) 
   return {};  // none for this processor
 }
 
-// One scale for all of a, which is given in bytes already, and one for each column of b: less work than limn's, which
-// finds a scale for each row in every call.
+// One scale for all of a and one for each column of b. "matmul" rounds a in every call, with the scale given (limn
+// finds one for each row); "matmul_int8_in" is given it rounded.
 Variants gemm_int8(const GemmCase& s, const float* a, const float* b, float* c) try {
   if (s.transpose_a || !s.transpose_b) return {};
   const auto largest = [](const float* x, long count) {
@@ -75,8 +75,20 @@ Variants gemm_int8(const GemmCase& s, const float* a, const float* b, float* c) 
       dnnl::matmul::desc(a_bytes.get_desc(), desc({s.k, s.n}, Type::s8, Tag::any), plain({s.m, s.n}, Tag::ab)),
       attributes, engine());
   const auto weights = brought_to(pd.weights_desc(), b_bytes);
-  return {product("matmul", dnnl::matmul(pd),
-                  {{DNNL_ARG_SRC, a_bytes}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, view(pd.dst_desc(), c)}})};
+  const dnnl::matmul primitive(pd);
+  const Arguments arguments{
+      {DNNL_ARG_SRC, a_bytes}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, view(pd.dst_desc(), c)}};
+  dnnl::primitive_attr to_bytes;
+  to_bytes.set_output_scales(0, {1 / a_scale});
+  const auto given = view(plain({s.m, s.k}, Tag::ab), a);
+  const dnnl::reorder round(dnnl::reorder::primitive_desc(given, a_bytes, to_bytes));
+  return {{"matmul",
+           [=]() mutable {
+             round.execute(stream(), const_cast<dnnl::memory&>(given), a_bytes);
+             primitive.execute(stream(), arguments);
+             stream().wait();
+           }},
+          product("matmul_int8_in", primitive, arguments)};
 } catch (const dnnl::error&) {
   return {};
 }

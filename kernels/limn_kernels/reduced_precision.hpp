@@ -8,25 +8,24 @@
 
 namespace limn::inline LIMN_ABI::kernels {
 
-/// bf16 and int8 in between: what PackedMatrix<E> below keeps of a matrix of floats.
+/// The types in between: those that PackedMatrix<E> below keeps a matrix of floats in.
 template <class E>
 inline constexpr bool is_reduced = std::is_same_v<E, bf16> || std::is_same_v<E, std::int8_t>;
 
-/// op(B) [k, n] of floats, kept in bf16 or in bytes for many products.
+/// What PackedMatrix<E> below is: op(B) [k, n] of floats, kept in bf16 or in bytes for many products.
 ///
 /// bf16: rounded to nearest, ties to even. A bf16 below 2^-126 counts as 0.
 /// int8: each column j has its scale s_j = max_p |b(p, j)| / 127; kept is b(p, j) / s_j rounded to nearest, ties to
 /// even, in -127..127. A column whose largest number is below 2^-120 is one of zeros; one with a number that is not
 /// finite gives NaN. k <= 66311, so that no sum leaves 32 bits.
 template <class E>
-requires is_reduced<E>
-class PackedMatrix<E> {
+class ReducedMatrix {
  public:
   /// b is [k, n], or [n, k] when transposed; ldb as in GemmShape. It is not needed afterwards.
-  PackedMatrix(index_t k, index_t n, bool transposed, const float* b, index_t ldb = 0);
-  ~PackedMatrix();
-  PackedMatrix(const PackedMatrix&) = delete;
-  PackedMatrix& operator=(const PackedMatrix&) = delete;
+  ReducedMatrix(index_t k, index_t n, bool transposed, const float* b, index_t ldb = 0);
+  ~ReducedMatrix();
+  ReducedMatrix(const ReducedMatrix&) = delete;
+  ReducedMatrix& operator=(const ReducedMatrix&) = delete;
 
   [[nodiscard]] index_t k() const { return k_; }
   [[nodiscard]] index_t n() const { return n_; }
@@ -43,6 +42,12 @@ class PackedMatrix<E> {
   std::int32_t* data_;
   std::vector<float> scales_;
   std::vector<std::int32_t> corrections_;
+};
+template <class E>
+requires is_reduced<E>
+class PackedMatrix<E> : public ReducedMatrix<E> {
+ public:
+  using ReducedMatrix<E>::ReducedMatrix;
 };
 
 namespace cpu {

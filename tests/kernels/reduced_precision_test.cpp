@@ -101,12 +101,12 @@ TEST_CASE("bf16 weights: within the rounding of bf16 of double over random shape
   Generator generator(1);
   for (int trial = 0; trial < 100; ++trial) {
     const auto size = random_size(trial, generator);
-    const auto [m, n, k] = size;
+    const index_t m = size[0], n = size[1], k = size[2];
     const bool transposed = trial % 3 != 0;
     const Numbers x = random_numbers(m * k, generator), w = random_numbers(n * k, generator);
     const kernels::PackedMatrix<bf16> packed(k, n, transposed, w.data());
-    const Numbers y = on_any_threads(
-        m * n, [&, rows = m](float* to) { kernels::linear(cpu_device, rows, x.data(), packed, {}, to); });
+    const Numbers y =
+        on_any_threads(m * n, [&](float* to) { kernels::linear(cpu_device, m, x.data(), packed, {}, to); });
     const Bf16Errors errors(size, x, k, 1, w, transposed ? 1 : n, transposed ? k : 1, y);
     INFO("m " << m << " n " << n << " k " << k);
     CHECK(errors.of_rounded <= 1);
@@ -172,7 +172,8 @@ TEST_CASE("bf16 weights: numbers that are not finite stay so, and every bf16 is 
 TEST_CASE("int8 weights: the bits that whole numbers give, on every instruction set, whatever the shape") {
   Generator generator(4);
   for (int trial = 0; trial < 100; ++trial) {
-    const auto [m, n, k] = random_size(trial, generator);
+    const auto size = random_size(trial, generator);
+    const index_t m = size[0], n = size[1], k = size[2];
     const bool transposed = trial % 3 != 0;
     Numbers x = random_numbers(m * k, generator), w = random_numbers(n * k, generator);
     if (trial % 7 == 0) std::fill_n(x.begin(), k, 0.F);     // a row of zeros
@@ -180,8 +181,8 @@ TEST_CASE("int8 weights: the bits that whole numbers give, on every instruction 
     if (trial % 5 == 0) std::fill_n(w.begin(), transposed ? k : 1, 0.F);
     if (trial % 4 == 0) x[0] = 3e4F;
     const kernels::PackedMatrix<std::int8_t> packed(k, n, transposed, w.data());
-    const Numbers y = on_any_threads(
-        m * n, [&, rows = m](float* to) { kernels::linear(cpu_device, rows, x.data(), packed, {}, to); });
+    const Numbers y =
+        on_any_threads(m * n, [&](float* to) { kernels::linear(cpu_device, m, x.data(), packed, {}, to); });
     std::vector<Bytes> rows, columns;
     for (index_t i = 0; i < m; ++i) rows.emplace_back(k, x.data() + i * k, 1);
     for (index_t j = 0; j < n; ++j) columns.emplace_back(k, w.data() + (transposed ? j * k : j), transposed ? 1 : n);

@@ -238,7 +238,7 @@ void gemm_bf16(GemmShape s, const T* a, const T* b, const Epilogue<T>& epilogue,
 }  // namespace cpu
 
 template <class E>
-requires is_reduced<E> PackedMatrix<E>::PackedMatrix(index_t k, index_t n, bool transposed, const float* b, index_t ldb)
+ReducedMatrix<E>::ReducedMatrix(index_t k, index_t n, bool transposed, const float* b, index_t ldb)
     : k_(k), n_(n), padded_n_(cpu::round_up(n, LIMN_CALL_ISA(reduced_panel_columns<float>, ))) {
   constexpr bool of_bytes = std::is_same_v<E, std::int8_t>;
   if (of_bytes && k > 66311) fail("PackedMatrix", k, " numbers a column are too many for int8: at most 66311");
@@ -257,10 +257,13 @@ requires is_reduced<E> PackedMatrix<E>::PackedMatrix(index_t k, index_t n, bool 
 }
 
 template <class E>
-requires is_reduced<E> PackedMatrix<E>::~PackedMatrix() { cpu::release_long_lived(data_, bytes()); }
+ReducedMatrix<E>::~ReducedMatrix() {
+  cpu::release_long_lived(data_, bytes());
+}
 
 template <class E>
-requires is_reduced<E> std::size_t PackedMatrix<E>::bytes()
-const { return static_cast<std::size_t>(cpu::reduced_steps<E>(k_) * padded_n_) * sizeof(std::int32_t); }
+std::size_t ReducedMatrix<E>::bytes() const {
+  return static_cast<std::size_t>(cpu::reduced_steps<E>(k_) * padded_n_) * sizeof(std::int32_t);
+}
 
 }  // namespace limn::inline LIMN_ABI::kernels
