@@ -138,6 +138,39 @@ TEST_CASE("conv2d: 3 x 3 depthwise planes of every width around the vectors', st
           with_outputs({2, 3, 1 + size % 7, size, size % 3 == 0 ? 6 : 3, 3, 3, 0, 0, stride, stride, 1, 1, 1, 1, 3}),
           generator, 1.2e-7);
   check<double>(with_outputs({2, 3, 9, 21, 3, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 3}), generator, 2.3e-16);
+  for (index_t size = 1; size <= 18; ++size)  // rows end to end in the lanes
+    for (const index_t stride : {1, 2})
+      check<float>(with_outputs({3, 2, size, size, 2, 3, 3, 0, 0, stride, stride, 1, 1, 1, 1, 2}), generator, 1.2e-7);
+  check<float>(with_outputs({1, 2, 70, 300, 2, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 2}), generator, 1.2e-7);  // bands of rows
+  check<float>(with_outputs({1, 2, 129, 260, 2, 3, 3, 0, 0, 2, 2, 1, 1, 1, 1, 2}), generator, 1.2e-7);
+}
+
+TEST_CASE("conv2d: 3 x 3 depthwise planes keep what is not finite to the outputs that read it") {
+  Generator generator(16);
+  for (const index_t size : {4, 7, 14, 21, 40})
+    for (const index_t stride : {1, 2}) {
+      const kernels::Conv2dShape s = with_outputs({1, 2, size, size, 2, 3, 3, 0, 0, stride, stride, 1, 1, 1, 1, 2});
+      const auto values = random_values(s.c * s.h * s.w, generator), weights = random_values(s.oc * 9, generator);
+      std::vector<float> x(values.begin(), values.end()), w(weights.begin(), weights.end());
+      std::vector<float> y(static_cast<std::size_t>(s.oc * s.oh * s.ow));
+      const index_t row = size / 2, column = size / 3;
+      x[static_cast<std::size_t>(row * size + column)] = INFINITY;
+      x[static_cast<std::size_t>((size + row) * size + column)] = NAN;
+      kernels::conv2d_forward<float>(cpu_device, s, x.data(), w.data(), nullptr, y.data(), {.relu = true});
+      index_t wrong = 0;
+      for (index_t i = 0; i < s.oc * s.oh * s.ow; ++i) {
+        const index_t oy = i / s.ow % s.oh * stride, ox = i % s.ow * stride;
+        const bool reads = std::abs(oy - row) <= 1 && std::abs(ox - column) <= 1;
+        const float value = y[static_cast<std::size_t>(i)];
+        const float tap =
+            w[static_cast<std::size_t>(i / (s.oh * s.ow) * 9 + (reads ? (row - oy + 1) * 3 + column - ox + 1 : 0))];
+        const bool is_nan = reads && i >= s.oh * s.ow, is_infinite = reads && !is_nan && tap > 0;
+        wrong += std::isnan(value) != is_nan || std::isinf(value) != is_infinite || value < 0;
+      }
+      CAPTURE(size);
+      CAPTURE(stride);
+      CHECK(wrong == 0);
+    }
 }
 
 TEST_CASE("conv2d: strides as large as the kernel, kernels that skip pixels, gradients of every remainder") {

@@ -106,6 +106,18 @@ void prepack(M& module, const PrepackOptions& options = {}) {
   });
 }
 
+/// The same with the weights of nn::Linear kept in E: prepack<bf16>(model), prepack<std::int8_t>(model). Other layers
+/// do as above.
+template <class E, class M>
+void prepack(M& module, const PrepackOptions& options = {}) {
+  for_each_module(module, [&options](auto& inner) {
+    if constexpr (requires { inner.template prepack<E>(options); })
+      inner.template prepack<E>(options);
+    else if constexpr (requires { inner.prepack(options); })
+      inner.prepack(options);
+  });
+}
+
 /// Parameters stop (or start again) requiring gradients: a frozen encoder.
 template <class M>
 void requires_grad_(M& module, bool required) {

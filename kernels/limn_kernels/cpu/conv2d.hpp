@@ -141,16 +141,17 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
     }
   const Scratch<T> unpooled(fusion.max_pool ? ny : 0);
   T* sums = fusion.max_pool ? unpooled.data() : y;
+  const T floor = fusion.relu && !fusion.max_pool ? T(0) : -std::numeric_limits<T>::infinity();
   if (s.field() == 0)
     for (index_t i = 0; i < ny; ++i) sums[i] = bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0);
   else if (is_depthwise_3x3(s))
-    depthwise_3x3(s, x, weight, bias, sums);
+    depthwise_3x3(s, x, weight, bias, floor, sums);
   else if (s.channels() == 1)
     depthwise_general(s, x, weight, bias, sums);
   else
-    conv2d_direct(s, x, weight, bias, fusion.relu && !fusion.max_pool ? T(0) : -std::numeric_limits<T>::infinity(),
-                  sums);
-  if (fusion.max_pool || (fusion.relu && s.channels() <= 1)) conv2d_fuse(s.n * s.oc, s.oh, s.ow, fusion, sums, y);
+    conv2d_direct(s, x, weight, bias, floor, sums);
+  if (fusion.max_pool || (fusion.relu && s.channels() <= 1 && !is_depthwise_3x3(s)))
+    conv2d_fuse(s.n * s.oc, s.oh, s.ow, fusion, sums, y);
 }
 }  // namespace cpu
 
