@@ -68,9 +68,16 @@ class VqaTrainee final : public app::Trainee<Batch> {
   app::Tally step(const Batch& batch, Generator& random) override {
     if (!batch.targets.defined()) return {};
     const Tensor<float> logits = answerer_(batch.input, batch.questions, &random).logits;
-    const Tensor<float> loss = cross_entropy<float>(logits, batch.targets);
-    backward(loss);
-    return app::tally_of(logits, loss, batch.targets);
+    const Tensor<float> each = cross_entropy<float>(logits, batch.targets, {.reduction = Reduction::none});
+    if (options_.focal > 0) {
+      // The loss of Lin, Goyal, Girshick, He, Dollar 2017 ("Focal loss"), with the factor as a weight: what is answered
+      // well hardly counts.
+      const Tensor<float> weight = pow(clamp_min(1 - exp(neg(each.detach())), 1e-6), options_.focal);
+      backward(sum(each * weight) / sum(weight));
+    } else {
+      backward(mean(each));
+    }
+    return app::tally_of(logits, mean(each.detach()), batch.targets);
   }
 
   std::vector<std::string> measures() const override { return {"val_accuracy", "val_loss"}; }
@@ -127,6 +134,7 @@ class VqaTrainee final : public app::Trainee<Batch> {
   io::Json architecture() const override {
     return {{"model", answerer_.architecture().to_json()},
             {"questions", options_.questions},
+            {"focal", options_.focal},
             {"shift", options_.shift},
             {"min_count", options_.min_count},
             {"validation", validation_.images()}};

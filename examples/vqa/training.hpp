@@ -15,6 +15,7 @@ struct TrainOptions {
   index_t units = 128, embedding = 64, heads = 4;
   std::string init;  ///< checkpoint to start from: model, widths, words and answers are its own
   double dropout = 0.1;
+  double focal = 0;             ///< a question answered with probability p counts (1 - p)^focal
   index_t picture = 64;         ///< side of the pictures that the CNN reads
   index_t shift = 4;            ///< pictures are moved by up to so many pixels each way
   index_t questions = 0;        ///< at most so many questions of each image a step, drawn anew each epoch; 0: all
