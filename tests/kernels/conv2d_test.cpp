@@ -203,6 +203,28 @@ TEST_CASE("conv2d: 1 x 1 and patches as matrix products, tiles of one vector at 
   }
 }
 
+TEST_CASE("conv2d: results too large for the caches are the same bits as their parts") {
+  Generator generator(19);
+  const kernels::Conv2dShape whole = with_outputs({1, 2, 9, 2048, 1024, 3, 3, 0, 0, 1, 1, 1, 1}),
+                             part = with_outputs({1, 2, 9, 2048, 256, 3, 3, 0, 0, 1, 1, 1, 1});
+  const auto x = random_values(whole.c * whole.h * whole.w, generator),
+             w = random_values(whole.oc * whole.field(), generator);
+  const std::vector<float> tx(x.begin(), x.end()), tw(w.begin(), w.end());
+  const std::size_t pixels = static_cast<std::size_t>(whole.oh * whole.ow);
+  std::vector<float> room(1024 * pixels + 16), expected(256 * pixels);
+  float* y = room.data();
+  while (reinterpret_cast<std::uintptr_t>(y) % 64 != 0) ++y;
+  kernels::Conv2dShape large = whole, small = part;
+  large.winograd = small.winograd = kernels::Winograd::off;
+  kernels::set_thread_count(2);
+  kernels::conv2d_forward<float>(cpu_device, large, tx.data(), tw.data(), nullptr, y);
+  for (index_t o = 0; o < 1024; o += 256) {
+    kernels::conv2d_forward<float>(cpu_device, small, tx.data(), tw.data() + o * whole.field(), nullptr,
+                                   expected.data());
+    CHECK(std::memcmp(expected.data(), y + static_cast<std::size_t>(o) * pixels, expected.size() * sizeof(float)) == 0);
+  }
+}
+
 TEST_CASE("conv2d: ReLU as part of every way forward") {
   Generator generator(18);
   for (const kernels::Conv2dShape& s :

@@ -19,7 +19,8 @@ struct DirectLayout {
   index_t phases_h, phases_w, rows, pitch, size;
   const index_t* offset;
 };
-inline constexpr index_t direct_slack = 64;  // elements behind the last plane that may be read
+inline constexpr index_t direct_slack = 64;                    // elements behind the last plane that may be read
+inline constexpr index_t direct_streamed = index_t{64} << 20;  // bytes of y that no cache would keep
 
 /// The layout for `band` output rows; offset [channels, kh, kw] is filled in.
 [[nodiscard]] inline DirectLayout direct_layout(const Conv2dShape& s, index_t band, index_t* offset) {
@@ -89,6 +90,9 @@ void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* b
     for (index_t o = 0; o < s.oc; ++o) std::copy_n(weight + o * field, field, padded.data() + o * w_row);
   const T* w = w_row == field ? weight : padded.data();
 
+  const bool streamed = s.n * s.oc * s.oh * s.ow * bytes >= direct_streamed && s.ow % (tile / 2) == 0 &&
+                        reinterpret_cast<std::uintptr_t>(y) % 64 == 0;
+
   parallel_for(s.n * s.groups * bands * parts, 1, [&](index_t begin, index_t end) {
     const Scratch<T> split(in_place ? 0 : channels * d.size + direct_slack);
     for (index_t task = begin; task < end; ++task) {
@@ -107,9 +111,10 @@ void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* b
       }
       if (count > 0)
         LIMN_CALL_ISA(conv2d_direct_band<T>, s, d, rows, count, w + (group * outputs + o) * w_row, w_row, from,
-                      bias ? bias + group * outputs + o : nullptr, floor,
+                      bias ? bias + group * outputs + o : nullptr, floor, streamed,
                       y + ((image * s.oc + group * outputs + o) * s.oh + first) * s.ow);
     }
+    if (streamed) LIMN_CALL_ISA(order_stores, );
   });
 }
 
