@@ -189,6 +189,9 @@ TEST_CASE("conv2d: 1 x 1 and patches as matrix products, tiles of one vector at 
   check<float>(with_outputs({2, 330, 9, 9, 40, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);
   check<float>(with_outputs({5, 40, 7, 7, 70, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 2}), generator, 1.2e-7);
   check<float>(with_outputs({2, 64, 14, 14, 30, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);
+  check<float>(with_outputs({3, 32, 7, 7, 9, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);  // 49 pixels: 48 and one
+  check<float>(with_outputs({1, 96, 6, 17, 66, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 2}), generator, 1.2e-7);
+  check<double>(with_outputs({2, 32, 5, 5, 9, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 2.3e-16);
   check<float>(with_outputs({2, 6, 12, 15, 10, 2, 3, 0, 0, 2, 3, 0, 0, 1, 1, 2}), generator, 1.2e-7);
   check<double>(with_outputs({2, 6, 12, 15, 10, 2, 3, 0, 0, 2, 3, 0, 0, 1, 1, 2}), generator, 2.3e-16);
   check<float>(with_outputs({1, 3, 40, 40, 33, 4, 20, 0, 0, 4, 20, 0, 0}), generator, 1.2e-7);

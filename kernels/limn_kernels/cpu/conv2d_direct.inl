@@ -111,6 +111,43 @@ void conv2d_direct_pixels(const Conv2dShape& s, const DirectLayout& d, index_t b
   }
 }
 
+/// Rows of y [Rows, pixels] at most: dot products along the field, which is a multiple of the lanes; turned [4,
+/// direct_dots_field].
+template <class T, index_t Rows>
+LIMN_INLINE void conv2d_direct_dots_rows(index_t field, const T* w, index_t w_row, const T* turned, index_t pixels,
+                                         const T* bias, T floor, T* y, index_t y_row) {
+  Vec<T> sum[Rows][direct_dots] = {};
+  for (index_t k = 0; k < field; k += lanes<T>) {
+    Vec<T> x[direct_dots];
+    LIMN_UNROLLED for (index_t j = 0; j < direct_dots; ++j) x[j] =
+        in_register<T>(load<T>(turned + j * direct_dots_field + k));
+    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
+      const Vec<T> weights = in_register<T>(load<T>(w + i * w_row + k));
+      LIMN_UNROLLED for (index_t j = 0; j < direct_dots; ++j) sum[i][j] += weights * x[j];
+    }
+  }
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t j = 0; j < direct_dots; ++j) {
+    const T value = reduce_add<T>(sum[i][j]) + (bias ? bias[i] : T(0));
+    if (j < pixels) y[i * y_row + j] = value < floor ? floor : value;  // a NaN stays
+  }
+}
+/// The last pixels of a plane, `pixels` <= direct_dots, for all outputs: too few for a vector of them. x, y: the first.
+template <class T>
+void conv2d_direct_last(const DirectLayout& d, index_t field, index_t pixels, index_t outputs, const T* w,
+                        index_t w_row, const T* x, const T* bias, T floor, T* y, index_t y_row) {
+  constexpr index_t rows = LIMN_VECTOR_BYTES == 64 ? 4 : 2;
+  T turned[direct_dots * direct_dots_field] = {};
+  for (index_t k = 0; k < field; ++k)
+    for (index_t j = 0; j < pixels; ++j) turned[j * direct_dots_field + k] = x[d.offset[k] + j];
+  index_t o = 0;
+  for (; o + rows <= outputs; o += rows)
+    conv2d_direct_dots_rows<T, rows>(field, w + o * w_row, w_row, turned, pixels, bias ? bias + o : nullptr, floor,
+                                     y + o * y_row, y_row);
+  for (; o < outputs; ++o)
+    conv2d_direct_dots_rows<T, 1>(field, w + o * w_row, w_row, turned, pixels, bias ? bias + o : nullptr, floor,
+                                  y + o * y_row, y_row);
+}
+
 /// A band of `band` output rows of `outputs` outputs. x: the band's split planes; y: the first output's first row;
 /// `streamed`: y goes past the caches; it is aligned, and its rows are whole vectors.
 ///
@@ -118,10 +155,10 @@ void conv2d_direct_pixels(const Conv2dShape& s, const DirectLayout& d, index_t b
 /// tile; else across the rows' ends. The last vectors move back over pixels that are done rather than past the end.
 template <class T>
 void conv2d_direct_band(const Conv2dShape& s, const DirectLayout& d, index_t band, index_t outputs, const T* w,
-                        index_t w_row, const T* x, const T* bias, T floor, bool streamed, T* y) {
+                        index_t w_row, const T* x, const T* bias, T floor, bool streamed, index_t dots, T* y) {
   constexpr index_t step = direct_pixels<T>;
   const index_t field = s.field(), parts = (outputs + direct_rows<T> - 1) / direct_rows<T>, base = outputs / parts,
-                extra = outputs % parts, until = (band - 1) * d.pitch + s.ow;
+                extra = outputs % parts, until = (band - 1) * d.pitch + s.ow - dots;
   const index_t row_vectors = (s.ow + lanes<T> - 1) / lanes<T>, idle = row_vectors * lanes<T> - s.ow;
   const bool by_row = d.pitch > s.ow && (s.ow >= step || s.ow == lanes<T>)&&16 * idle <= s.ow;
   const index_t tiles = by_row ? (band + 1) / 2 * row_vectors : (until + step - 1) / step;
@@ -158,6 +195,8 @@ void conv2d_direct_band(const Conv2dShape& s, const DirectLayout& d, index_t ban
       }
       first += rows;
     }
+  if (dots > 0)
+    conv2d_direct_last<T>(d, field, dots, outputs, w, w_row, x + until, bias, floor, y + until, s.oh * s.ow);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
