@@ -56,6 +56,7 @@ Contenders vgg16_inference(index_t batch) {
   const auto m = std::make_shared<Vgg16>(batch);
   nn::eval(m->net);
   nn::requires_grad_(m->net, false);
+  nn::prepack(m->net);
   std::function<double()> error;
   if (batch == 1) error = [m] { return m->error(); };
   Contenders all{here(

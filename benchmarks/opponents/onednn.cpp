@@ -61,6 +61,12 @@ class OneDnn final : public Opponent {
   Variants gemm_prepacked(const GemmCase& s, const float* a, const float* b, float* c) override {
     return onednn::gemm_prepacked(s, a, b, c);
   }
+  Variants gemm_bf16(const GemmCase& s, const float* a, const float* b, float* c) override {
+    return onednn::gemm_bf16(s, a, b, c);
+  }
+  Variants gemm_int8(const GemmCase& s, const float* a, const float* b, float* c) override {
+    return onednn::gemm_int8(s, a, b, c);
+  }
   Variants conv2d(const ConvCase& s, Pass pass, const ConvOperands& o) override { return onednn::conv2d(s, pass, o); }
   Variants lstm(const LstmCase& s, LstmPass pass, const LstmOperands& o) override { return onednn::lstm(s, pass, o); }
   Variants vgg16(long batch) override { return onednn::vgg16(batch); }

@@ -41,6 +41,8 @@ inline void reorder(const dnnl::memory& from, dnnl::memory& to) {
 
 Variants gemm(const GemmCase&, const float* a, const float* b, float* c);
 Variants gemm_prepacked(const GemmCase&, const float* a, const float* b, float* c);
+Variants gemm_bf16(const GemmCase&, const float* a, const float* b, float* c);
+Variants gemm_int8(const GemmCase&, const float* a, const float* b, float* c);
 Variants conv2d(const ConvCase&, Pass, const ConvOperands&);
 Variants lstm(const LstmCase&, LstmPass, const LstmOperands&);
 Variants vgg16(long batch);

@@ -61,6 +61,9 @@ class Opponent {
   virtual Variants gemm(const GemmCase&, const float*, const float*, float*) { return {}; }
   /// The same with b in the library's own layout, brought there once, outside the timing.
   virtual Variants gemm_prepacked(const GemmCase&, const float*, const float*, float*) { return {}; }
+  /// c = a b in bf16 or int8, float in and out, b brought to that type and layout outside the timing.
+  virtual Variants gemm_bf16(const GemmCase&, const float*, const float*, float*) { return {}; }
+  virtual Variants gemm_int8(const GemmCase&, const float*, const float*, float*) { return {}; }
   virtual Variants conv2d(const ConvCase&, Pass, const ConvOperands&) { return {}; }
   virtual Variants lstm(const LstmCase&, LstmPass, const LstmOperands&) { return {}; }
   /// VGG16 with random weights, images [batch, 3, 224, 224] to 1000 logits.

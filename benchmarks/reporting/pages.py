@@ -2,7 +2,7 @@
 
 import html
 
-FAMILY_TITLES = {"gemm": "Matrix products", "conv2d": "Convolutions", "lstm": "LSTM", "attention": "Attention",
+FAMILY_TITLES = {"gemm": "Matrix products", "reduced": "Reduced precision", "conv2d": "Convolutions", "lstm": "LSTM", "attention": "Attention",
                  "rowwise": "Row kernels", "models": "Whole models"}
 
 

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 
-FAMILIES = {"gemm": "bench.ops.gemm", "conv2d": "bench.ops.conv2d", "depthwise": "bench.ops.depthwise",
+FAMILIES = {"gemm": "bench.ops.gemm", "reduced": "bench.ops.reduced_precision",
+            "conv2d": "bench.ops.conv2d", "depthwise": "bench.ops.depthwise",
             "lstm": "bench.ops.lstm", "attention": "bench.ops.attention", "rowwise": "bench.ops.rowwise",
             "models": "bench.models.models"}
 SUFFIX = "/iterations:1/manual_time"

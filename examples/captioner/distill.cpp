@@ -44,15 +44,14 @@ struct Part {
 /// middles of a cut lie; the grid's edge goes on beyond it.
 void sample_grid(const float* grid, index_t side, index_t channels, const Cut& cut, index_t picture, index_t places,
                  float* to) {
-  const auto at = [&](index_t start, index_t place) {
-    const double middle = static_cast<double>(start) + (static_cast<double>(place) + 0.5) *
-                                                           static_cast<double>(cut.side) / static_cast<double>(places);
+  const auto at = [&](double start, double length, index_t place) {
+    const double middle = start + (static_cast<double>(place) + 0.5) * length / static_cast<double>(places);
     const double position = middle / static_cast<double>(picture) * static_cast<double>(side) - 0.5;
     return std::min(std::max(position, 0.0), static_cast<double>(side - 1));
   };
   for (index_t r = 0; r < places; ++r)
     for (index_t c = 0; c < places; ++c, to += channels) {
-      const double y = at(cut.top, r), x = at(cut.left, cut.mirrored ? places - 1 - c : c);
+      const double y = at(cut.top, cut.height, r), x = at(cut.left, cut.width, cut.mirrored ? places - 1 - c : c);
       const index_t y0 = static_cast<index_t>(y), x0 = static_cast<index_t>(x), y1 = std::min(y0 + 1, side - 1),
                     x1 = std::min(x0 + 1, side - 1);
       const auto fy = static_cast<float>(y - static_cast<double>(y0)),
@@ -84,8 +83,8 @@ class DistillTrainee final : public app::Trainee<Batch> {
   index_t items() const override { return train_.pictures.size(); }
   Batch prepare(index_t epoch, const std::vector<index_t>& images) const override {
     std::vector<Cut> cuts;
-    for (const index_t i : images) cuts.push_back(train_.pictures.random_cut(options_.run.seed, epoch, i));
-    return batch_of(train_, images, cuts);
+    for (const index_t i : images) cuts.push_back(train_.pictures.random_cut(options_.run.seed, epoch, i, 0.6));
+    return batch_of(train_, images, cuts, picture_side * 7 / 8);
   }
 
   io::NamedTensors<float> tensors() override { return nn::named_tensors<float>(student_); }
@@ -110,7 +109,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
     for (index_t first = 0; first < dev_.pictures.size(); first += 32) {
       std::vector<index_t> images;
       for (index_t i = first; i < std::min(first + 32, dev_.pictures.size()); ++i) images.push_back(i);
-      const Batch batch = batch_of(dev_, images, std::vector<Cut>(images.size(), dev_.pictures.whole()));
+      const Batch batch = batch_of(dev_, images, std::vector<Cut>(images.size(), dev_.pictures.whole()), picture_side);
       const Tensor<float> said = student_(batch.pixels);
       const auto add = [&](int what, const Tensor<float>& wanted, const Tensor<float>& got) {
         for (index_t i = 0; i < wanted.numel(); ++i) {
@@ -141,33 +140,33 @@ class DistillTrainee final : public app::Trainee<Batch> {
   }
 
   io::Json architecture() const override {
-    return {{"model", to_json(OwnEncoderConfig{student_.cnn.config, options_picture})},
+    return {{"model", to_json(OwnEncoderConfig{student_.cnn.config, picture_side})},
             {"teacher", teacher_.encoder()},
             {"pooled_weight", options_.pooled_weight},
             {"validation", dev_.pictures.size()}};
   }
   io::Json extra() const override { return io::Json::object(); }
   void save(const std::string& path) override {
-    save_own_encoder(path, {student_.cnn.config, options_picture}, student_.cnn);
+    save_own_encoder(path, {student_.cnn.config, picture_side}, student_.cnn);
   }
 
-  static constexpr index_t options_picture = 128;
+  static constexpr index_t picture_side = 128;  ///< what the network is meant to read
 
  private:
-  [[nodiscard]] Batch batch_of(const Part& part, const std::vector<index_t>& images,
-                               const std::vector<Cut>& cuts) const {
+  [[nodiscard]] Batch batch_of(const Part& part, const std::vector<index_t>& images, const std::vector<Cut>& cuts,
+                               index_t cut_side) const {
     NoGradGuard no_grad;
     std::vector<index_t> rows;
     for (const index_t i : images) rows.push_back(part.rows[static_cast<std::size_t>(i)]);
     const Tensor<float> grid = (teacher_.read(rows, true).grid - scaling_.mean) * scaling_.scale;
     const index_t count = static_cast<index_t>(images.size()), channels = teacher_.channels(),
                   side = static_cast<index_t>(std::lround(std::sqrt(static_cast<double>(teacher_.places())))),
-                  places = cuts[0].side / 16;
-    Batch batch{part.pictures.pixels(images, cuts), Tensor<float>({count, places * places, channels})};
+                  places = cut_side / 16;
+    Batch batch{part.pictures.pixels(images, cuts, cut_side), Tensor<float>({count, places * places, channels})};
     kernels::parallel_for(count, 1, [&](index_t begin, index_t end) {
       for (index_t n = begin; n < end; ++n)
         sample_grid(grid.data() + n * side * side * channels, side, channels, cuts[static_cast<std::size_t>(n)],
-                    options_picture, places, batch.targets.data() + n * places * places * channels);
+                    part.pictures.side(), places, batch.targets.data() + n * places * places * channels);
     });
     return batch;
   }
@@ -188,7 +187,7 @@ int distill(const DistillOptions& options) {
   if (!teacher.has_grid())
     fail(options.features, "has no grid to learn from; make it again with 'captioner features --grid'");
   const data::CaptionData data = data::read_flickr8k(options.data);
-  const auto part = [&](const char* split) {
+  const auto part = [&](const char* split, index_t side) {
     std::vector<std::filesystem::path> files;
     std::vector<index_t> rows;
     for (const index_t i : data.split(split)) {
@@ -198,9 +197,10 @@ int distill(const DistillOptions& options) {
       rows.push_back(teacher.row(image.file));
     }
     if (files.empty()) fail(options.data, "its ", split, " split holds no images; check the lists");
-    return Part{PictureSet(files, DistillTrainee::options_picture, options.run.quiet), std::move(rows)};
+    return Part{PictureSet(files, side, options.run.quiet), std::move(rows)};
   };
-  const Part train = part("train"), dev = part("dev");
+  const Part train = part("train", DistillTrainee::picture_side * 5 / 4),
+             dev = part("dev", DistillTrainee::picture_side);
   DistillTrainee trainee(options, teacher, train, dev);
   return app::TrainingRun<Batch>(options.run, trainee).run();
 }

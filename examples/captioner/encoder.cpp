@@ -14,6 +14,8 @@
 #include <limn/models/squeezenet.hpp>
 #include <limn/models/vgg.hpp>
 
+#include "captioner/own_encoder.hpp"
+
 namespace limn::captioner {
 namespace {
 
@@ -25,8 +27,6 @@ Tensor<float> to_grid(const Tensor<float>& planes) {
       planes.size(2) == side && planes.size(3) == side ? planes : adaptive_avg_pool2d(planes, side);
   return contiguous(transpose(flatten(fitted, 2), 1, 2));
 }
-Encoder::Features from_planes(const Tensor<float>& planes) { return {mean(planes, {2, 3}), to_grid(planes)}; }
-
 enum class Preparation { torchvision, tf, keras };
 
 /// Pictures as a network wants them: torchvision's (short side 256, centre 224, ImageNet mean and deviation),
@@ -78,7 +78,7 @@ class PlanesEncoder final : public Encoder {
   index_t channels() const override { return channels_; }
   index_t pooled_size() const override { return channels_; }
   Features operator()(const std::vector<image::Image>& images) const override {
-    return from_planes(network_.features(prepare(images, preparation_)));
+    return features_of_planes(network_.features(prepare(images, preparation_)));
   }
 
  private:
@@ -213,6 +213,7 @@ std::unique_ptr<Encoder> make_one(const std::string& name, const std::string& we
       const std::string vgg = "vgg" + std::to_string(depth) + (norm ? "_bn" : "");
       if (name == vgg) return std::make_unique<VGGEncoder>(vgg, models::VGGConfig::of_depth(depth, norm), weights);
     }
+  if (name == "distilled") return own_encoder(weights);
   std::string known;
   for (const std::string& each : encoder_names()) known += (known.empty() ? "" : ", ") + each;
   fail("--encoder", "there is no encoder '", name, "'; known are ", known);
@@ -220,9 +221,11 @@ std::unique_ptr<Encoder> make_one(const std::string& name, const std::string& we
 
 }  // namespace
 
+Encoder::Features features_of_planes(const Tensor<float>& planes) { return {mean(planes, {2, 3}), to_grid(planes)}; }
+
 std::vector<std::string> encoder_names() {
-  return {"mobilenet", "resnet50", "squeezenet", "vgg11", "vgg11_bn", "vgg13",
-          "vgg13_bn",  "vgg16",    "vgg16_bn",   "vgg19", "vgg19_bn"};
+  return {"distilled", "mobilenet", "resnet50", "squeezenet", "vgg11", "vgg11_bn",
+          "vgg13",     "vgg13_bn",  "vgg16",    "vgg16_bn",   "vgg19", "vgg19_bn"};
 }
 
 std::unique_ptr<Encoder> make_encoder(const std::string& names, const std::vector<std::string>& weights,

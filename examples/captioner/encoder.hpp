@@ -27,6 +27,9 @@ class Encoder {
   [[nodiscard]] virtual Features operator()(const std::vector<image::Image>& images) const = 0;
 };
 
+/// The mean of planes [N, C, h, w] over their places, and the planes averaged (or repeated) to 7 x 7.
+[[nodiscard]] Encoder::Features features_of_planes(const Tensor<float>& planes);
+
 /// The names that make_encoder takes, for help texts.
 [[nodiscard]] std::vector<std::string> encoder_names();
 

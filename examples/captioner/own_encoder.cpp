@@ -70,18 +70,14 @@ Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side)
   return x;
 }
 
-namespace {
-
-io::NamedTensors<float> tensors_of(models::SmallCNN<float>& cnn) {
+io::NamedTensors<float> own_encoder_tensors(models::SmallCNN<float>& cnn) {
   io::NamedTensors<float> tensors;
   for (const auto& [name, tensor] : nn::named_tensors<float>(cnn)) tensors.emplace_back("cnn." + name, tensor);
   return tensors;
 }
 
-}  // namespace
-
 void save_own_encoder(const std::string& path, const OwnEncoderConfig& config, models::SmallCNN<float>& cnn) {
-  app::save_model(path, tensors_of(cnn), to_json(config), io::Json::object());
+  app::save_model(path, own_encoder_tensors(cnn), to_json(config), io::Json::object());
 }
 
 OwnEncoderConfig own_encoder_config(const std::string& checkpoint) {
@@ -92,8 +88,43 @@ OwnEncoderConfig own_encoder_config(const std::string& checkpoint) {
 void load_own_encoder(const std::string& checkpoint, models::SmallCNN<float>& cnn) {
   const app::ModelFile file(checkpoint);
   io::load_state<float>(
-      file.checkpoint(), tensors_of(cnn),
+      file.checkpoint(), own_encoder_tensors(cnn),
       {.ignore = [](const std::string& name) { return !name.starts_with("cnn."); }, .reject_nan = true});
+}
+
+namespace {
+
+class OwnEncoder final : public Encoder {
+ public:
+  OwnEncoder(const OwnEncoderConfig& config, const models::SmallCNN<float>& cnn) : config_(config), cnn_(cnn) {
+    nn::requires_grad_(cnn_, false);
+    nn::eval(cnn_);
+  }
+  std::string name() const override { return "distilled"; }
+  index_t channels() const override { return config_.cnn.widths.back(); }
+  index_t pooled_size() const override { return channels(); }
+  Features operator()(const std::vector<image::Image>& images) const override {
+    NoGradGuard no_grad;
+    return features_of_planes(cnn_(pixels_of(images, config_.picture)));
+  }
+
+ private:
+  OwnEncoderConfig config_;
+  models::SmallCNN<float> cnn_;
+};
+
+}  // namespace
+
+std::unique_ptr<Encoder> own_encoder(const OwnEncoderConfig& config, const models::SmallCNN<float>& cnn) {
+  return std::make_unique<OwnEncoder>(config, cnn);
+}
+
+std::unique_ptr<Encoder> own_encoder(const std::string& checkpoint) {
+  const OwnEncoderConfig config = own_encoder_config(checkpoint);
+  Generator generator(0);
+  models::SmallCNN<float> cnn(config.cnn, generator);
+  load_own_encoder(checkpoint, cnn);
+  return own_encoder(config, cnn);
 }
 
 }  // namespace limn::captioner

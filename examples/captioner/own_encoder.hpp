@@ -7,6 +7,8 @@
 #include <limn/io/checkpoint.hpp>
 #include <limn/models/small_cnn.hpp>
 
+#include "captioner/encoder.hpp"
+
 namespace limn::captioner {
 
 struct OwnEncoderConfig {
@@ -27,5 +29,12 @@ void save_own_encoder(const std::string& path, const OwnEncoderConfig& config, m
 /// What `captioner distill` wrote; a run's folder stands for its best checkpoint.
 [[nodiscard]] OwnEncoderConfig own_encoder_config(const std::string& checkpoint);
 void load_own_encoder(const std::string& checkpoint, models::SmallCNN<float>& cnn);
+/// Its tensors as checkpoints name them.
+[[nodiscard]] io::NamedTensors<float> own_encoder_tensors(models::SmallCNN<float>& cnn);
+
+/// The network as an encoder of the name "distilled", which from then on is not trained; the tensors are shared.
+[[nodiscard]] std::unique_ptr<Encoder> own_encoder(const OwnEncoderConfig& config, const models::SmallCNN<float>& cnn);
+/// That of a checkpoint.
+[[nodiscard]] std::unique_ptr<Encoder> own_encoder(const std::string& checkpoint);
 
 }  // namespace limn::captioner

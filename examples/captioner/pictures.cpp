@@ -1,6 +1,6 @@
 #include "captioner/pictures.hpp"
 
-#include <atomic>
+#include <algorithm>
 
 #include <limn/image/decode.hpp>
 #include <limn/image/resize.hpp>
@@ -25,34 +25,73 @@ PictureSet::PictureSet(const std::vector<std::filesystem::path>& files, index_t 
   progress.finish();
 }
 
-Cut PictureSet::random_cut(std::uint64_t seed, index_t epoch, index_t picture) const {
+Cut PictureSet::random_cut(std::uint64_t seed, index_t epoch, index_t picture, double least) const {
   Generator draw(seed);
   draw.set_state({seed ^ 0x637574ull, static_cast<std::uint64_t>(epoch * size() + picture) * 16});
+  const auto side = static_cast<double>(side_);
   Cut cut;
-  cut.side = side_ * 7 / 8;
-  cut.top = draw.below(side_ - cut.side + 1);
-  cut.left = draw.below(side_ - cut.side + 1);
+  cut.height = side * (least + (1 - least) * draw.uniform());
+  cut.width = side * (least + (1 - least) * draw.uniform());
+  cut.top = (side - cut.height) * draw.uniform();
+  cut.left = (side - cut.width) * draw.uniform();
   cut.mirrored = draw.below(2) == 1;
-  cut.gain = static_cast<float>(0.8 + 0.4 * draw.uniform());
+  const double gain = 0.8 + 0.4 * draw.uniform();
+  for (float& each : cut.gain) each = static_cast<float>(gain * (0.9 + 0.2 * draw.uniform()));
   cut.offset = static_cast<float>(0.6 * draw.uniform() - 0.3);
   return cut;
 }
 
-Tensor<float> PictureSet::pixels(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts) const {
-  const index_t count = static_cast<index_t>(pictures.size()), side = cuts.empty() ? side_ : cuts[0].side;
+Cut PictureSet::whole() const { return {0, 0, static_cast<double>(side_), static_cast<double>(side_)}; }
+
+namespace {
+
+/// Where the middles of `count` steps over [start, start + length) lie between the middles of `side` pixels.
+struct Step {
+  index_t low, high;
+  float part;  ///< how much of `high`
+};
+std::vector<Step> steps(double start, double length, index_t count, index_t side) {
+  std::vector<Step> all;
+  for (index_t k = 0; k < count; ++k) {
+    const double middle = start + (static_cast<double>(k) + 0.5) * length / static_cast<double>(count) - 0.5,
+                 at = std::min(std::max(middle, 0.0), static_cast<double>(side - 1));
+    const auto low = static_cast<index_t>(at);
+    all.push_back({low, std::min(low + 1, side - 1), static_cast<float>(at - static_cast<double>(low))});
+  }
+  return all;
+}
+
+}  // namespace
+
+Tensor<float> PictureSet::pixels(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,
+                                 index_t side) const {
+  const index_t count = static_cast<index_t>(pictures.size());
   Tensor<float> x({count, 3, side, side});
   kernels::parallel_for(count, 4, [&](index_t begin, index_t end) {
     for (index_t n = begin; n < end; ++n) {
       const image::Image& picture = pictures_[static_cast<std::size_t>(pictures[static_cast<std::size_t>(n)])];
       const Cut& cut = cuts[static_cast<std::size_t>(n)];
-      for (index_t row = 0; row < side; ++row)
-        for (index_t column = 0; column < side; ++column) {
-          const index_t from = cut.left + (cut.mirrored ? side - 1 - column : column);
-          const std::uint8_t* rgb = picture.pixels.data() + 3 * ((cut.top + row) * side_ + from);
-          for (index_t c = 0; c < 3; ++c)
-            x.data()[((n * 3 + c) * side + row) * side + column] =
-                (static_cast<float>(rgb[c]) / 63.75f - 2) * cut.gain + cut.offset;
+      const std::vector<Step> rows = steps(cut.top, cut.height, side, side_);
+      std::vector<Step> columns = steps(cut.left, cut.width, side, side_);
+      if (cut.mirrored) std::reverse(columns.begin(), columns.end());
+      float* const to = x.data() + n * 3 * side * side;
+      for (index_t r = 0; r < side; ++r) {
+        const Step& row = rows[static_cast<std::size_t>(r)];
+        const std::uint8_t *above = picture.pixels.data() + 3 * row.low * side_,
+                           *below = picture.pixels.data() + 3 * row.high * side_;
+        for (index_t k = 0; k < side; ++k) {
+          const Step& column = columns[static_cast<std::size_t>(k)];
+          for (index_t c = 0; c < 3; ++c) {
+            const auto between = [&](const std::uint8_t* line) {
+              const auto a = static_cast<float>(line[3 * column.low + c]),
+                         b = static_cast<float>(line[3 * column.high + c]);
+              return a + (b - a) * column.part;
+            };
+            const float a = between(above), b = between(below), value = (a + (b - a) * row.part) / 63.75f - 2;
+            to[(c * side + r) * side + k] = value * cut.gain[static_cast<std::size_t>(c)] + cut.offset;
+          }
         }
+      }
     }
   });
   return x;

@@ -1,6 +1,7 @@
 #pragma once
 // Photographs in memory for training a network from pixels: every epoch sees another cut of each.
 
+#include <array>
 #include <filesystem>
 #include <vector>
 
@@ -11,24 +12,27 @@ namespace limn::captioner {
 
 /// What is cut from a picture, and how it is lit.
 struct Cut {
-  index_t top = 0, left = 0, side = 0;
+  double top = 0, left = 0, height = 0, width = 0;  ///< in the picture's own pixels; edges may lie between them
   bool mirrored = false;
-  float gain = 1, offset = 0;  ///< values become value * gain + offset
+  std::array<float, 3> gain{1, 1, 1};  ///< of red, green, blue: values become value * gain + offset
+  float offset = 0;
 };
 
-/// Pictures squeezed to squares of one side, 8 bits a sample: 49 KB each at a side of 128.
+/// Pictures squeezed to squares of one side, 8 bits a sample: 77 KB each at a side of 160.
 class PictureSet {
  public:
   /// Reads the files; `program` stands before the progress line. Throws naming the first that cannot be read.
   PictureSet(const std::vector<std::filesystem::path>& files, index_t side, bool quiet);
 
   [[nodiscard]] index_t size() const { return static_cast<index_t>(pictures_.size()); }
-  /// Seven eighths of the side anywhere, mirrored or not, a little brighter or darker: by seed, epoch and picture
-  /// alone.
-  [[nodiscard]] Cut random_cut(std::uint64_t seed, index_t epoch, index_t picture) const;
-  [[nodiscard]] Cut whole() const { return {0, 0, side_}; }
-  /// [N, 3, s, s], s the side of the cuts, which are equal; values as pixels_of() gives them.
-  [[nodiscard]] Tensor<float> pixels(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts) const;
+  [[nodiscard]] index_t side() const { return side_; }
+  /// A rectangle whose sides are `least` to 1 of the picture's, each drawn alone; mirrored or not, a little brighter or
+  /// darker, its colours a little off: by seed, epoch and picture alone.
+  [[nodiscard]] Cut random_cut(std::uint64_t seed, index_t epoch, index_t picture, double least) const;
+  [[nodiscard]] Cut whole() const;
+  /// The cuts stretched to squares, between pixels linearly: [N, 3, side, side], values as pixels_of() gives them.
+  [[nodiscard]] Tensor<float> pixels(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,
+                                     index_t side) const;
 
  private:
   index_t side_;

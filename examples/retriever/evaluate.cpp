@@ -9,9 +9,9 @@
 #include <limn/metrics/retrieval.hpp>
 
 #include "captioner/features.hpp"
+#include "retriever/default_checkpoint.hpp"
 #include "retriever/gallery.hpp"
 #include "retriever/matcher.hpp"
-#include "shared/default_checkpoint.hpp"
 #include "shared/errors.hpp"
 #include "shared/progress.hpp"
 
@@ -39,23 +39,15 @@ double graph_recall(Matcher& matcher, const Tensor<float>& items, const Tensor<f
 
 int evaluate(const EvaluateOptions& options) {
   NoGradGuard no_grad;
-  const std::string checkpoint = !options.checkpoint.empty()
-                                     ? options.checkpoint
-                                     : app::find_checkpoint({"LIMN_RETRIEVER_CHECKPOINT", "retriever.safetensors",
-                                                             nullptr, "name one, or train it with 'retriever train'"});
+  const std::string checkpoint = options.checkpoint.empty() ? default_checkpoint() : options.checkpoint;
   Matcher matcher = Matcher::load(checkpoint);
   std::optional<captioner::FeatureFile> file;
   std::unique_ptr<captioner::Encoder> encoder;
   if (options.features.empty()) {
-    encoder =
-        captioner::find_encoder(matcher.architecture().encoder, matcher.encoder_weights(), checkpoint, options.weights);
+    encoder = matcher.encoder(checkpoint, options.weights);
   } else {
     file.emplace(options.features);
-    if (file->encoder() != matcher.architecture().encoder ||
-        file->pooled_size() != matcher.architecture().model.features)
-      fail(options.features, "holds ", file->pooled_size(), " numbers an image of the encoder ",
-           io::in_quotes(file->encoder()), " but the matcher was trained on ", matcher.architecture().model.features,
-           " of ", io::in_quotes(matcher.architecture().encoder), "; compute them with 'captioner features'");
+    matcher.require_features(*file, options.features);
   }
   data::CaptionDataOptions wanted;
   wanted.splits = {options.split == "val" ? "dev" : options.split};
@@ -94,7 +86,8 @@ int evaluate(const EvaluateOptions& options) {
         owner.push_back(static_cast<index_t>(i));
       }
     }
-    images.push_back(matcher.image_vectors(file ? file->read(rows, false).pooled : (*encoder)(pictures).pooled));
+    images.push_back(matcher.image_vectors(file ? matcher.input(file->read(rows, matcher.reads_grid()))
+                                                : matcher.input((*encoder)(pictures))));
     texts.push_back(matcher.text_vectors(captions));
     progress.update(static_cast<index_t>(last));
   }

@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
     train->add_option("--split", t.split_ratio, "train/dev/test in percent, where the dataset has no lists")
         ->capture_default_str();
     train->add_option("--glove", t.glove, "folder of word vectors that the embedding starts from");
+    train->add_option("--init", t.init, "checkpoint to start from: model, widths and words are its own");
     train->add_option("--loss", t.loss, "nce (InfoNCE) or margin (hardest negatives)")
         ->capture_default_str()
         ->check(CLI::IsMember({"nce", "margin"}));
@@ -46,6 +47,7 @@ int main(int argc, char** argv) {
     train->add_option("--chunk", t.chunk, "images in memory at once (gradient caching; 0: the whole batch)")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
+    train->add_flag("--grid", t.grid, "read the places of the encoder's grid, not the pooled vector alone");
     train->add_option("--units", t.units, "width of the LSTM")->capture_default_str()->check(CLI::PositiveNumber);
     train->add_option("--embedding", t.embedding, "width of a word")->capture_default_str()->check(CLI::PositiveNumber);
     train->add_option("--shared", t.shared, "width of the space where images and texts meet")
@@ -85,7 +87,7 @@ int main(int argc, char** argv) {
     retriever::IndexOptions x;
     CLI::App* index = program.add_subcommand(
         "index", "Make a gallery of a folder's images, or extend one by the images that it does not hold yet");
-    index->add_option("source", x.source, "folder of images, or a text file with a text a line")->required();
+    index->add_option("source", x.source, "folder of images, an image, or a text file with a text a line")->required();
     index->add_option("-o,--out", x.out, "gallery to write or extend")->required();
     add_model(index, x.model);
     index->add_flag("--quiet", x.quiet, "no progress");

@@ -12,9 +12,12 @@
 namespace limn::retriever {
 
 io::Json Architecture::to_json() const {
-  return {{"features", model.features}, {"vocabulary", model.vocabulary}, {"embedding", model.embedding},
-          {"units", model.units},       {"shared", model.shared},         {"dropout", model.dropout},
-          {"encoder", encoder}};
+  io::Json json{{"features", model.features},   {"vocabulary", model.vocabulary},
+                {"embedding", model.embedding}, {"units", model.units},
+                {"shared", model.shared},       {"dropout", model.dropout},
+                {"encoder", encoder},           {"grid", model.grid}};
+  if (own) json.update(captioner::to_json(*own));
+  return json;
 }
 
 Architecture Architecture::from_json(const io::Json& json, const std::string& where) {
@@ -24,9 +27,20 @@ Architecture Architecture::from_json(const io::Json& json, const std::string& wh
     if (value < 1 || value > 1000000) fail(where, "its architecture names a size of ", value, "; the file is damaged");
     return value;
   };
-  a.model = {size("features"), size("vocabulary"), size("embedding"),
-             size("units"),    size("shared"),     io::json_value<double>(json, "dropout", where)};
+  a.model = {size("features"),
+             size("vocabulary"),
+             size("embedding"),
+             size("units"),
+             size("shared"),
+             io::json_value<double>(json, "dropout", where),
+             io::json_value_or<bool>(json, "grid", false, where)};
   a.encoder = io::json_value<std::string>(json, "encoder", where);
+  if (json.contains("cnn_widths")) {
+    a.own = captioner::own_encoder_from_json(json, where);
+    if (a.own->cnn.widths.back() != a.model.features)
+      fail(where, "its encoder gives ", a.own->cnn.widths.back(), " numbers but its model reads ", a.model.features,
+           "; the file is damaged");
+  }
   return a;
 }
 
@@ -64,7 +78,12 @@ Matcher::Matcher(const Architecture& architecture, text::Vocabulary vocabulary, 
       model_([&] {
         Generator generator(seed);
         return models::DualEncoder<float>(architecture_.model, generator);
-      }()) {}
+      }()) {
+  if (!architecture_.own) return;
+  Generator generator(0);
+  cnn_.emplace(architecture_.own->cnn, generator);
+  nn::eval(*cnn_);
+}
 
 Matcher Matcher::load(const std::string& checkpoint) {
   const app::ModelFile file(checkpoint);
@@ -74,7 +93,8 @@ Matcher Matcher::load(const std::string& checkpoint) {
   if (vocabulary.size() != m.vocabulary)
     fail(file.path(), "has ", vocabulary.size(), " words but a model of ", m.vocabulary, "; the file is damaged");
   file.require_numbers(m.vocabulary * m.embedding + 4 * m.units * (m.units + m.embedding) +
-                       m.shared * (m.features + 2 * m.units));
+                       m.shared * (m.features + 2 * m.units) +
+                       (architecture.own ? captioner::own_encoder_numbers(architecture.own->cnn) : 0));
   Matcher matcher(architecture, std::move(vocabulary), 0);
   if (file.checkpoint().contains("feature_mean")) {
     matcher.model_.feature_mean = zeros({m.features});
@@ -98,13 +118,36 @@ Matcher::Encoded Matcher::encode(const std::string& text) const {
   return encoded;
 }
 
-Tensor<float> Matcher::image_vectors(const Tensor<float>& features) const {
+Tensor<float> Matcher::image_vectors(const Tensor<float>& input) const {
   NoGradGuard no_grad;
-  return model_.images(features);
+  return model_.images(input);
 }
 Tensor<float> Matcher::text_vectors(const std::vector<std::vector<index_t>>& texts) const {
   NoGradGuard no_grad;
   return model_.texts(models::TextBatch::of(texts, text::Vocabulary::pad, longest));
+}
+
+io::NamedTensors<float> Matcher::tensors() {
+  io::NamedTensors<float> all = nn::named_tensors<float>(model_);
+  if (cnn_)
+    for (auto& each : captioner::own_encoder_tensors(*cnn_)) all.push_back(std::move(each));
+  return all;
+}
+
+std::unique_ptr<captioner::Encoder> Matcher::encoder(const std::string& checkpoint,
+                                                     const std::vector<std::string>& given) const {
+  if (cnn_ && given.empty()) return captioner::own_encoder(*architecture_.own, *cnn_);
+  return captioner::find_encoder(architecture_.encoder, encoder_weights_, checkpoint, given);
+}
+
+void Matcher::require_features(const captioner::FeatureFile& file, const std::string& path) const {
+  if (reads_grid() && !file.has_grid())
+    fail(path, "has no grid, which the matcher reads; make it again with 'captioner features --grid'");
+  const index_t numbers = reads_grid() ? file.channels() : file.pooled_size();
+  if (file.encoder() != architecture_.encoder || numbers != architecture_.model.features)
+    fail(path, "holds ", numbers, " numbers an image of the encoder ", io::in_quotes(file.encoder()),
+         " but the matcher was trained on ", architecture_.model.features, " of ", io::in_quotes(architecture_.encoder),
+         "; compute them with 'captioner features'");
 }
 
 std::string Matcher::fingerprint() {

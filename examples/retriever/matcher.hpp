@@ -12,14 +12,16 @@
 #include <limn/models/dual_encoder.hpp>
 #include <limn/text/vocabulary.hpp>
 
-#include "captioner/encoder.hpp"
+#include "captioner/features.hpp"
+#include "captioner/own_encoder.hpp"
 
 namespace limn::retriever {
 
 /// What a matcher is, as the checkpoint's architecture says it.
 struct Architecture {
   models::DualEncoderConfig model;
-  std::string encoder;  ///< as captioner::make_encoder takes it
+  std::string encoder;                             ///< as captioner::make_encoder takes it
+  std::optional<captioner::OwnEncoderConfig> own;  ///< set when the encoder is in the matcher's own checkpoint
 
   [[nodiscard]] io::Json to_json() const;
   [[nodiscard]] static Architecture from_json(const io::Json& json, const std::string& where);
@@ -54,8 +56,18 @@ class Matcher {
     index_t known = 0;
   };
   [[nodiscard]] Encoded encode(const std::string& text) const;
-  /// Unit vectors [N, shared] of pooled features [N, features], and of encoded texts.
-  [[nodiscard]] Tensor<float> image_vectors(const Tensor<float>& features) const;
+  [[nodiscard]] bool reads_grid() const { return architecture_.model.grid; }
+  /// Throws, naming `path`, when these are not the features that the model reads.
+  void require_features(const captioner::FeatureFile& file, const std::string& path) const;
+  /// The share of each layer's inputs that training drops.
+  void set_dropout(double dropout) { architecture_.model.dropout = model_.config.dropout = dropout; }
+  /// What the model reads of an image's features: the places of the grid or the pooled vector.
+  template <class Features>
+  [[nodiscard]] const Tensor<float>& input(const Features& features) const {
+    return reads_grid() ? features.grid : features.pooled;
+  }
+  /// Unit vectors [N, shared] of input(features), and of encoded texts.
+  [[nodiscard]] Tensor<float> image_vectors(const Tensor<float>& input) const;
   [[nodiscard]] Tensor<float> text_vectors(const std::vector<std::vector<index_t>>& texts) const;
   /// 16 hexadecimal digits that differ between models: an index is of one model alone.
   [[nodiscard]] std::string fingerprint();
@@ -63,17 +75,24 @@ class Matcher {
   Calibration calibration;
 
   void train(bool training) { nn::train(model_, training); }
+  /// Those that training moves: the encoder is none of them.
   [[nodiscard]] std::vector<Tensor<float>> parameters() { return nn::parameters<float>(model_); }
-  [[nodiscard]] io::NamedTensors<float> tensors() { return nn::named_tensors<float>(model_); }
+  [[nodiscard]] io::NamedTensors<float> tensors();
   [[nodiscard]] io::Json extra(const std::vector<std::string>& weights) const;
   /// Writes the model alone.
   void save(const std::string& path, const std::vector<std::string>& weights, bool half = false);
   [[nodiscard]] const std::vector<std::string>& encoder_weights() const { return encoder_weights_; }
+  /// The matcher's own encoder takes the weights of a checkpoint that `captioner distill` wrote.
+  void load_encoder(const std::string& checkpoint) { captioner::load_own_encoder(checkpoint, *cnn_); }
+  /// What turns images into features: its own, or one found by captioner::find_encoder for `checkpoint`.
+  [[nodiscard]] std::unique_ptr<captioner::Encoder> encoder(const std::string& checkpoint,
+                                                            const std::vector<std::string>& given) const;
 
  private:
   Architecture architecture_;
   text::Vocabulary vocabulary_;
   models::DualEncoder<float> model_;
+  std::optional<models::SmallCNN<float>> cnn_;
   std::vector<std::string> encoder_weights_;
 };
 

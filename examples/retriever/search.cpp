@@ -12,9 +12,9 @@
 #include <limn/image/encode.hpp>
 #include <limn/image/resize.hpp>
 
+#include "retriever/default_checkpoint.hpp"
 #include "retriever/gallery.hpp"
 #include "retriever/matcher.hpp"
-#include "shared/default_checkpoint.hpp"
 #include "shared/errors.hpp"
 #include "shared/html_sheet.hpp"
 #include "shared/progress.hpp"
@@ -23,14 +23,11 @@ namespace limn::retriever {
 namespace {
 
 std::string checkpoint_of(const ModelOptions& options) {
-  if (!options.checkpoint.empty()) return options.checkpoint;
-  return app::find_checkpoint(
-      {"LIMN_RETRIEVER_CHECKPOINT", "retriever.safetensors", nullptr, "name one, or train it with 'retriever train'"});
+  return options.checkpoint.empty() ? default_checkpoint() : options.checkpoint;
 }
 
 std::unique_ptr<captioner::Encoder> encoder_of(const Matcher& matcher, const ModelOptions& options) {
-  return captioner::find_encoder(matcher.architecture().encoder, matcher.encoder_weights(), checkpoint_of(options),
-                                 options.weights);
+  return matcher.encoder(checkpoint_of(options), options.weights);
 }
 
 bool is_file(const std::string& path) {
@@ -45,8 +42,9 @@ bool has_image_extension(const std::filesystem::path& path) {
   return std::find(known.begin(), known.end(), extension) != known.end();
 }
 
-/// The images in a folder and those below it, sorted.
+/// The images in a folder and those below it, sorted; or the one image.
 std::vector<std::string> images_in(const std::string& folder) {
+  if (is_file(folder)) return {folder};
   std::vector<std::string> files;
   std::error_code error;
   using Walk = std::filesystem::recursive_directory_iterator;
@@ -90,7 +88,7 @@ Tensor<float> embed_images(const Matcher& matcher, const captioner::Encoder& enc
   const auto embed = [&](const std::vector<std::size_t>& which) {
     std::vector<image::Image> batch;
     for (const std::size_t k : which) batch.push_back(pictures[k]);
-    return matcher.image_vectors(encoder(batch).pooled);
+    return matcher.image_vectors(matcher.input(encoder(batch)));
   };
   std::vector<std::size_t> which;
   for (std::size_t k = 0; k < names.size(); ++k)
@@ -126,7 +124,7 @@ Tensor<float> embed_text(const Matcher& matcher, const std::string& text) {
 Tensor<float> embed_image(const Matcher& matcher, const ModelOptions& options, const std::string& path) {
   const image::Image picture = image::decode_file(path);
   NoGradGuard no_grad;
-  return matcher.image_vectors((*encoder_of(matcher, options))({picture}).pooled);
+  return matcher.image_vectors(matcher.input((*encoder_of(matcher, options))({picture})));
 }
 
 /// The file as a picture for the sheet, at most 320 pixels a side; "" when it cannot be read any more.
@@ -153,7 +151,7 @@ std::string similarity_text(index_t rank, double similarity) {
 
 int index_folder(const IndexOptions& options) {
   Matcher matcher = Matcher::load(checkpoint_of(options.model));
-  const bool texts = is_file(options.source);
+  const bool texts = is_file(options.source) && !has_image_extension(options.source);
   io::AtomicFile file(options.out);  // from here on no other run writes this gallery
   const bool extends = is_file(options.out);
   Gallery gallery =
@@ -161,6 +159,7 @@ int index_folder(const IndexOptions& options) {
               : Gallery(matcher.fingerprint(), texts ? "texts" : "images", matcher.architecture().model.shared);
   if (gallery.kind() != (texts ? "texts" : "images"))
     fail(options.out, "is a gallery of ", gallery.kind(), "; name another file for ", texts ? "texts" : "images");
+  if (!texts && is_file(options.source)) (void)image::decode_file(options.source);  // alone it is not skipped
   const std::set<std::string> known(gallery.names().begin(), gallery.names().end());
   std::vector<std::string> wanted = texts ? texts_in(options.source) : images_in(options.source);
   const auto all = static_cast<index_t>(wanted.size());
@@ -185,7 +184,7 @@ int index_folder(const IndexOptions& options) {
     progress.update(std::min(done + batch, fresh));
   }
   progress.finish();
-  if (gallery.size() == 0) fail(options.source, "none of its ", all, " images can be read; name another folder");
+  if (gallery.size() == 0) fail(options.source, "none of its ", all, " images can be read; name others");
   gallery.save(file);
   if (!options.quiet)
     std::printf("%lld added, %lld known already, %lld skipped: %lld %s in %s\n",

@@ -56,7 +56,7 @@ class MatchTrainee final : public app::Trainee<Batch> {
         batch.pairs.text.push_back(item.text[chosen[i]]);
       }
     }
-    batch.features = file_.read(rows, false).pooled;
+    batch.features = matcher_.input(file_.read(rows, matcher_.reads_grid()));
     return batch;
   }
 
@@ -149,7 +149,7 @@ class MatchTrainee final : public app::Trainee<Batch> {
           embedded.owner.push_back(static_cast<index_t>(i));
         }
       }
-      images.push_back(matcher_.image_vectors(file_.read(rows, false).pooled));
+      images.push_back(matcher_.image_vectors(matcher_.input(file_.read(rows, matcher_.reads_grid()))));
       texts.push_back(matcher_.text_vectors(captions));
     }
     embedded.images = concat<float>(images, 0);
@@ -175,6 +175,42 @@ class MatchTrainee final : public app::Trainee<Batch> {
   Matcher& matcher_;
 };
 
+/// An untrained matcher of these features and the training captions' words.
+Matcher new_matcher(const TrainOptions& options, const data::CaptionData& data, const captioner::FeatureFile& file,
+                    const std::vector<std::string>& weights) {
+  std::vector<text::Tokens> sentences;
+  for (const index_t i : data.split("train"))
+    for (const std::string& caption : data.images[static_cast<std::size_t>(i)].captions)
+      sentences.push_back(text::caption_words(caption));
+  Architecture architecture;
+  architecture.encoder = file.encoder();
+  if (options.grid && !file.has_grid())
+    fail(options.features, "has no grid for --grid to read; make it again with 'captioner features --grid'");
+  const index_t numbers = options.grid ? file.channels() : file.pooled_size();
+  architecture.model = {numbers, 0, options.embedding, options.units, options.shared, options.dropout, options.grid};
+  if (architecture.encoder == "distilled") {
+    if (weights.size() != 1)
+      fail(options.features, "does not say which checkpoint its encoder is; make it again with 'captioner features'");
+    architecture.own = captioner::own_encoder_config(weights[0]);
+  }
+  Matcher matcher(architecture, text::Vocabulary::build(sentences, options.min_count), options.run.seed);
+  if (architecture.own) matcher.load_encoder(weights[0]);
+  if (options.glove.empty()) return matcher;
+  const index_t known = WordVectors(options.glove).fill(matcher.vocabulary(), matcher.model().embedding.weight);
+  if (!options.run.quiet)
+    std::printf("%lld of %lld words have vectors\n", static_cast<long long>(known),
+                static_cast<long long>(matcher.vocabulary().size()));
+  return matcher;
+}
+
+/// A trained one that reads these features.
+Matcher initialised(const TrainOptions& options, const captioner::FeatureFile& file) {
+  Matcher matcher = Matcher::load(options.init);
+  matcher.require_features(file, options.features);
+  matcher.set_dropout(options.dropout);
+  return matcher;
+}
+
 }  // namespace
 
 Tensor<float> Embedded::similarities() const {
@@ -195,17 +231,7 @@ int train(const TrainOptions& options) {
   if (file.reader().metadata().count("weights"))
     weights = io::parse_json(file.reader().metadata().at("weights"), options.features).get<std::vector<std::string>>();
 
-  std::vector<text::Tokens> sentences;
-  for (const index_t i : data.split("train"))
-    for (const std::string& caption : data.images[static_cast<std::size_t>(i)].captions)
-      sentences.push_back(text::caption_words(caption));
-  Architecture architecture;
-  architecture.encoder = file.encoder();
-  architecture.model = {file.pooled_size(), 0, options.embedding, options.units, options.shared, options.dropout};
-  Matcher matcher(architecture, text::Vocabulary::build(sentences, options.min_count), options.run.seed);
-  index_t known = 0;
-  if (!options.glove.empty())
-    known = WordVectors(options.glove).fill(matcher.vocabulary(), matcher.model().embedding.weight);
+  Matcher matcher = options.init.empty() ? new_matcher(options, data, file, weights) : initialised(options, file);
 
   std::map<std::string, index_t> text_numbers;
   const auto take = [&](const char* split, index_t most) {
@@ -227,18 +253,21 @@ int train(const TrainOptions& options) {
     return items;
   };
   std::vector<Item> training = take("train", options.limit), validation = take("dev", options.validation);
-  const auto scaling =
-      app::feature_scaling(file.pooled_size(), static_cast<index_t>(training.size()), 2000, [&](const auto& images) {
-        std::vector<index_t> rows;
-        for (const index_t i : images) rows.push_back(training[static_cast<std::size_t>(i)].row);
-        return file.read(rows, false).pooled;
-      });
-  matcher.model().feature_mean = scaling.mean;
-  matcher.model().feature_scale = scaling.scale;
+  if (options.init.empty()) {
+    const auto scaling =
+        app::feature_scaling(matcher.architecture().model.features, static_cast<index_t>(training.size()),
+                             matcher.reads_grid() ? 500 : 2000, [&](const auto& images) {
+                               std::vector<index_t> rows;
+                               for (const index_t i : images) rows.push_back(training[static_cast<std::size_t>(i)].row);
+                               return matcher.input(file.read(rows, matcher.reads_grid()));
+                             });
+    matcher.model().feature_mean = scaling.mean;
+    matcher.model().feature_scale = scaling.scale;
+  }
   if (!options.run.quiet)
-    std::printf("%zu training images, %zu validation images, %lld words (%lld with vectors), %lld parameters\n",
-                training.size(), validation.size(), static_cast<long long>(matcher.vocabulary().size()),
-                static_cast<long long>(known), static_cast<long long>(nn::parameter_count(matcher.model())));
+    std::printf("%zu training images, %zu validation images, %lld words, %lld parameters\n", training.size(),
+                validation.size(), static_cast<long long>(matcher.vocabulary().size()),
+                static_cast<long long>(nn::parameter_count(matcher.model())));
   MatchTrainee trainee(options, file, std::move(training), std::move(validation), std::move(weights), matcher);
   return app::TrainingRun<Batch>(options.run, trainee).run();
 }

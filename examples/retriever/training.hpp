@@ -15,7 +15,9 @@ struct TrainOptions {
   app::TrainingOptions run;
   std::string data, features;  ///< the dataset's folder and features file
   std::string split_ratio = "80/10/10";
+  bool grid = false;         ///< read the features' places, not their pooled vector
   std::string glove;         ///< folder of word vectors that the embedding starts from; empty: random
+  std::string init;          ///< checkpoint to start from: model, widths and words are its own
   std::string loss = "nce";  ///< nce or margin
   double margin = 0.2;
   index_t captions = 5;  ///< of each image in a step, drawn anew each epoch

@@ -40,6 +40,8 @@ class Answerer {
   /// The number of an answer, or -1.
   [[nodiscard]] index_t answer_id(const std::string& answer) const;
   [[nodiscard]] bool reads_pictures() const { return architecture_.encoder == "cnn"; }
+  /// The share of each layer's inputs that training drops.
+  void set_dropout(double dropout) { architecture_.model.dropout = model_->config.dropout = dropout; }
   void set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale);
 
   /// Ids of a question's words, at least one; how many of them are known.

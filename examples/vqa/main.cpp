@@ -77,6 +77,7 @@ int main(int argc, char** argv) {
     train->add_option("--answers", t.most_answers, "learn the most frequent answers only")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
+    train->add_option("--init", t.init, "checkpoint to start from: model, widths, words and answers are its own");
     train->add_option("--dropout", t.dropout)->capture_default_str()->check(CLI::Range(0.0, 0.95));
     app::add_run_options(train, t.run, "of weights, order, dropout, scenes and the held-out tenth",
                          "a better accuracy");

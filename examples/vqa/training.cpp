@@ -168,6 +168,17 @@ std::vector<std::string> choose_answers(const std::vector<Question>& questions, 
   return answers;
 }
 
+/// A trained answerer that reads what this run has.
+Answerer initialised(const TrainOptions& options, const Architecture& wanted) {
+  Answerer answerer = Answerer::load(options.init);
+  const Architecture& a = answerer.architecture();
+  if (a.encoder != wanted.encoder || a.own.picture != wanted.own.picture ||
+      (a.encoder != "cnn" && a.model.features != wanted.model.features))
+    fail(options.init, "does not read what this run has; name --features, --image and --picture as in its training");
+  answerer.set_dropout(options.dropout);
+  return answerer;
+}
+
 }  // namespace
 
 int train(const TrainOptions& options) {
@@ -208,9 +219,12 @@ int train(const TrainOptions& options) {
   const std::vector<Question> questions = training->all_questions();
   std::vector<text::Tokens> sentences;
   for (const Question& q : questions) sentences.push_back(data::question_words(q.text));
-  Answerer answerer(architecture, text::Vocabulary::build(sentences, options.min_count),
-                    choose_answers(questions, options.most_answers, options.run.quiet), options.run.seed);
-  if (!options.features.empty() && options.image != "none") {
+  Answerer answerer =
+      !options.init.empty()
+          ? initialised(options, architecture)
+          : Answerer(architecture, text::Vocabulary::build(sentences, options.min_count),
+                     choose_answers(questions, options.most_answers, options.run.quiet), options.run.seed);
+  if (options.init.empty() && !options.features.empty() && options.image != "none") {
     const auto scaling = app::feature_scaling(answerer.architecture().model.features, training->images(), 500,
                                               [&](const auto& images) { return training->input(0, images); });
     answerer.set_feature_scaling(scaling.mean, scaling.scale);

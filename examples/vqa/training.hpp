@@ -13,6 +13,7 @@ struct TrainOptions {
   std::string features;  ///< features file (a frozen encoder's grids); empty: a CNN is trained from pixels
   std::string question = "lstm", image = "attention";  ///< as models::VqaSmallConfig says
   index_t units = 128, embedding = 64, heads = 4;
+  std::string init;  ///< checkpoint to start from: model, widths, words and answers are its own
   double dropout = 0.1;
   index_t picture = 64;         ///< side of the pictures that the CNN reads
   index_t shift = 4;            ///< pictures are moved by up to so many pixels each way

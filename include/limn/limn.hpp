@@ -2,6 +2,7 @@
 // Tensors, gradients, operations, layers and optimisers. Everything else is included by name.
 
 #include <limn/autograd/accumulate.hpp>
+#include <limn/autograd/autocast.hpp>
 #include <limn/autograd/backward.hpp>
 #include <limn/autograd/checkpoint.hpp>
 #include <limn/autograd/gradcheck.hpp>

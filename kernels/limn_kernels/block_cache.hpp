@@ -49,27 +49,37 @@ class MemoryCount {
  public:
   static void add(std::size_t bytes) {
     const index_t grown = static_cast<index_t>(bytes), now = now_.fetch_add(grown, std::memory_order_relaxed) + grown;
-    index_t peak = peak_.load(std::memory_order_relaxed);
-    while (now > peak && !peak_.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {}
+    raise(peak_, now);
+    raise(most_, now);
   }
   static void take_away(std::size_t bytes) { now_.fetch_sub(static_cast<index_t>(bytes), std::memory_order_relaxed); }
   static void keep(index_t change) { kept_.fetch_add(change, std::memory_order_relaxed); }
   static void reset_peak() { peak_.store(now_.load(std::memory_order_relaxed), std::memory_order_relaxed); }
+  /// As the peak, but begins again with release_kept_memory().
+  static index_t most() { return most_.load(std::memory_order_relaxed); }
+  static void reset_most() { most_.store(now_.load(std::memory_order_relaxed), std::memory_order_relaxed); }
   static MemoryUse use() {
     return {now_.load(std::memory_order_relaxed), peak_.load(std::memory_order_relaxed),
             kept_.load(std::memory_order_relaxed)};
   }
 
  private:
-  static inline std::atomic<index_t> now_{0}, peak_{0}, kept_{0};
+  static void raise(std::atomic<index_t>& most, index_t now) {
+    index_t seen = most.load(std::memory_order_relaxed);
+    while (now > seen && !most.compare_exchange_weak(seen, now, std::memory_order_relaxed)) {}
+  }
+  static inline std::atomic<index_t> now_{0}, peak_{0}, most_{0}, kept_{0};
 };
 
-/// Bytes that may be kept: 256 MiB or a quarter of the most that was ever in use, whichever is more; or
-/// LIMN_MEMORY_CACHE_MB (0: none, so that a sanitizer sees every use after free).
+/// Bytes that may be kept now: as many as bring what is in use and kept to the most that was ever in use, and a quarter
+/// of that or 256 MiB more, since sizes differ. So a training step finds all the memory that the step before had, and
+/// a process is never much larger than it once had to be. Or LIMN_MEMORY_CACHE_MB (0: none, so that a sanitizer sees
+/// every use after free).
 [[nodiscard]] inline index_t keep_limit() {
   static const char* wish = std::getenv("LIMN_MEMORY_CACHE_MB");
   static const index_t limit = wish ? static_cast<index_t>(std::strtoul(wish, nullptr, 10)) << 20 : -1;
-  return limit >= 0 ? limit : std::max<index_t>(index_t{256} << 20, MemoryCount::use().peak / 4);
+  const index_t most = MemoryCount::most();
+  return limit >= 0 ? limit : most + std::max<index_t>(index_t{256} << 20, most / 4) - MemoryCount::use().now;
 }
 
 /// Blocks up to 64 KiB, a list a thread and size: no lock. One freed by another thread than it was made by joins that
@@ -140,6 +150,8 @@ class LargeBlocks {
       MemoryCount::keep(-static_cast<index_t>(size_of(data)));
       return data;
     }
+    // Kept blocks of other sizes make room, the largest first.
+    shrink(std::max<index_t>(0, keep_limit() - static_cast<index_t>(wanted.bytes)));
     return fresh(wanted.bytes);
   }
   static void give(void* data) {
@@ -161,13 +173,8 @@ class LargeBlocks {
   /// Gives every kept block back to the system.
   static void clear() {
     const std::lock_guard<std::mutex> lock(mutex());
-    for (int index = 0; index < classes; ++index) {
-      for (void* data : lists()[index]) {
-        MemoryCount::keep(-static_cast<index_t>(size_of(data)));
-        to_system(data);
-      }
-      lists()[index].clear();
-    }
+    shrink(0);
+    MemoryCount::reset_most();
   }
 
  private:
@@ -183,6 +190,16 @@ class LargeBlocks {
   static std::vector<void*>* lists() {
     static std::vector<void*>* all = new std::vector<void*>[classes];
     return all;
+  }
+  /// Gives kept blocks back until at most `limit` bytes are kept, or no large block is left.
+  static void shrink(index_t limit) {
+    for (int index = classes - 1; index >= 0; --index) {
+      std::vector<void*>& list = lists()[index];
+      for (; !list.empty() && MemoryCount::use().kept > limit; list.pop_back()) {
+        MemoryCount::keep(-static_cast<index_t>(size_of(list.back())));
+        to_system(list.back());
+      }
+    }
   }
   static std::align_val_t alignment_of(std::size_t bytes) { return std::align_val_t{bytes >= from ? huge : alignment}; }
   static void* fresh(std::size_t bytes) {
@@ -218,7 +235,8 @@ inline void release(void* data, std::size_t bytes) noexcept {
 [[nodiscard]] inline MemoryUse memory_use() { return cpu::MemoryCount::use(); }
 /// The peak begins again at what is in use now.
 inline void reset_memory_peak() { cpu::MemoryCount::reset_peak(); }
-/// Gives the kept blocks above 64 KiB back to the system (torch.cuda.empty_cache, for the CPU).
+/// Gives the kept blocks above 64 KiB back to the system, and forgets how much was once in use (torch.cuda.empty_cache,
+/// for the CPU).
 inline void release_kept_memory() { cpu::LargeBlocks::clear(); }
 
 }  // namespace limn::inline LIMN_ABI::kernels

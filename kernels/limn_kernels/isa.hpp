@@ -5,6 +5,9 @@
 #include <string_view>
 
 #include <limn_kernels/config.hpp>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 namespace limn::inline LIMN_ABI::kernels {
 
@@ -24,10 +27,35 @@ enum class Isa : std::uint8_t { generic, avx2, avx512 };
 #endif
     const char* wish = std::getenv("LIMN_ISA");
     if (wish && std::string_view(wish) == "generic") return Isa::generic;
-    if (wish && std::string_view(wish) == "avx2" && best == Isa::avx512) return Isa::avx2;
+    if (wish && std::string_view(wish).starts_with("avx2") && best == Isa::avx512) return Isa::avx2;
     return best;
   }();
   return chosen;
+}
+
+/// Dot products of small numbers, which some processors have beside an instruction set: vdpbf16ps (with avx512) and
+/// vpdpbusd (with avx512 or avx2).
+struct DotInstructions {
+  bool bf16 = false, bytes = false;
+};
+
+/// What this processor has of them. LIMN_ISA=generic|avx2|avx512 means those sets and nothing beside; avx2_vnni means
+/// avx2 with vpdpbusd.
+[[nodiscard]] inline DotInstructions dot_instructions() {
+  static const DotInstructions found = [] {
+    DotInstructions dots;
+#if defined(__x86_64__)
+    const char* wish = std::getenv("LIMN_ISA");
+    if (wish && std::string_view(wish) != "avx2_vnni") return dots;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    const bool vnni = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (c >> 11 & 1u);  // AVX512_VNNI
+    const bool more = __get_cpuid_count(7, 1, &a, &b, &c, &d);
+    if (isa() == Isa::avx512) dots = {more && (a >> 5 & 1u), vnni};  // AVX512_BF16
+    if (isa() == Isa::avx2) dots = {false, more && (a >> 4 & 1u)};   // AVX_VNNI
+#endif
+    return dots;
+  }();
+  return found;
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

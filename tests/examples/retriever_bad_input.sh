@@ -4,6 +4,7 @@
 # encoders. What needs a true encoder runs where $LIMN_SHARED (default ../shared) has SqueezeNet's weights.
 set -u
 retriever=$(realpath "$1") scenes=$(realpath "$2") program=retriever
+project=$(realpath "$(dirname "$(realpath "$0")")/../..")
 shared=$(realpath "${LIMN_SHARED:-../shared}" 2>/dev/null)
 . "$(dirname "$(realpath "$0")")/checks.sh"
 unset LIMN_RETRIEVER_CHECKPOINT
@@ -21,6 +22,9 @@ works "training" "$retriever" train --data data --features alpha.features --out 
 works "training with another seed" "$retriever" train --data data --features alpha.features --out other --shared 16 $small --seed 2
 works "training with another width" "$retriever" train --data data --features alpha.features --out wide --shared 32 $small
 works "training by margin, in chunks" "$retriever" train --data data --features alpha.features --out margin --loss margin --chunk 2 $small
+works "going on from a trained one" "$retriever" train --data data --features alpha.features --out further --init run --loss margin $small
+refuses "going on with features of another encoder" beta.features "$retriever" train --data data --features beta.features --out new --init run --quiet
+refuses "places of features without a grid" alpha.features "$retriever" train --data data --features alpha.features --out new --grid --quiet
 cp run/best.safetensors model.safetensors
 model="--checkpoint model.safetensors"
 
@@ -123,6 +127,21 @@ refuses "training without word vectors" nothing "$retriever" train --data data -
 refuses "a run that is there" run "$retriever" train --data data --features alpha.features --out run --quiet
 refuses "resuming with another architecture" run/last.safetensors "$retriever" train --data data --features alpha.features --out run --shared 16 ${small/--units 8/--units 9} --resume
 
+# ------------------------------------------------------------------------------------------- with an encoder in its checkpoint
+photographs=$project/examples/captioner/photographs.safetensors
+features own.features distilled 256 "$photographs"
+works "training with an encoder of limn's own" "$retriever" train --data data --features own.features --out own $small
+works "exporting it" "$retriever" export --checkpoint own --out own.safetensors --half
+works "a gallery without any other file" "$retriever" index data/images -o own.limn --checkpoint own.safetensors
+works "search by image" "$retriever" search good.png -g own.limn --checkpoint own.safetensors --top 1
+expect "the image itself is the best" [ "$(cut -f3 "$out")" = "data/images/test_0.png" ]
+claims own.safetensors features.safetensors '\"features\":256' '\"features\":255'
+refuses "an encoder of another width" features.safetensors "$retriever" search good.png -g own.limn --checkpoint features.safetensors
+features lost.features distilled 256 lost.safetensors
+refuses "features of an encoder that is gone" lost.safetensors "$retriever" train --data data --features lost.features --out new --quiet
+features wrong.features distilled 256 model.safetensors
+refuses "features of what is no encoder" model.safetensors "$retriever" train --data data --features wrong.features --out new --quiet
+
 # ----------------------------------------------------------------------------------------------------------- with a true encoder
 squeezenet=$shared/weights/squeezenet1_1/squeezenet1_1.f16.safetensors
 if [ -f "$squeezenet" ]; then
@@ -137,6 +156,9 @@ if [ -f "$squeezenet" ]; then
   expect "the image itself is the best" [ "$(cut -f3 "$out")" = "album/test_0.png" ]
   works "match" "$retriever" match good.png "a circle" $model
   expect "similarity and probability" grep -qE '^-?[01]\.[0-9]{4}	[01]\.[0-9]{4}$' "$out"
+  works "one more image" "$retriever" index album/train_0.png -o album.limn $model
+  expect "it is known already" [ "$(cat "$out")" = "0 added, 1 known already, 0 skipped: 2 images in album.limn" ]
+  refuses "an image that is none" album/cut.png "$retriever" index album/cut.png -o one.limn $model
   rm -f album/t*
   refuses "a folder of broken images alone" album bash -c "'$retriever' index album -o new.limn $model --quiet 2>&1 >/dev/null | grep -v skipped >&2; exit \${PIPESTATUS[0]}"
 else

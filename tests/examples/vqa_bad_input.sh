@@ -14,6 +14,9 @@ small="--units 8 --embedding 8 --heads 2 --picture 32 --batch 4 --epochs 1 --qui
 works "training on scenes" "$vqa" train --data scenes --out run --limit 8 --validation 2 $small
 cp run/best.safetensors model.safetensors
 works "training on a folder" "$vqa" train --data data --out folder $small --questions 3
+works "going on from a trained answerer" "$vqa" train --data scenes --out further --init model.safetensors --limit 8 --validation 2 $small --seed 2
+refuses "going on with pictures of another size" model.safetensors "$vqa" train --data scenes --out sizes --init model.safetensors --limit 8 \
+    --validation 2 --picture 48 --batch 4 --epochs 1 --quiet
 model="--checkpoint model.safetensors"
 ask() { "$vqa" ask "$1" "what colour is the circle?" $model "${@:2}"; }
 

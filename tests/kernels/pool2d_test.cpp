@@ -81,6 +81,37 @@ TEST_CASE("max_pool2d finds the first largest element of every window, and pick 
   }
 }
 
+template <class T>
+void check_windows_of_2x2(index_t planes, index_t h, index_t w, Generator& generator) {
+  const kernels::Pool2dShape s{planes, h, w, h / 2, w / 2, 2, 2, 2, 2, 0, 0};
+  std::vector<T> x(static_cast<std::size_t>(planes * h * w)), y(static_cast<std::size_t>(planes * s.oh * s.ow));
+  for (T& v : x) v = generator.below(9) == 0 ? std::numeric_limits<T>::quiet_NaN() : static_cast<T>(generator.below(5));
+  std::vector<index_t> index(y.size(), -1);
+  for (const int threads : {1, 2, 7}) {
+    kernels::set_thread_count(threads);
+    kernels::max_pool2d<T>(cpu_device, s, x.data(), y.data(), index.data());
+    for (index_t o = 0; o < planes * s.oh * s.ow; ++o) {
+      const T* plane = x.data() + o / (s.oh * s.ow) * h * w;
+      const index_t corner = o / s.ow % s.oh * 2 * w + o % s.ow * 2;
+      index_t best = corner;
+      for (const index_t at : {corner + 1, corner + w, corner + w + 1})
+        if (plane[at] > plane[best] || (std::isnan(plane[at]) && !std::isnan(plane[best]))) best = at;
+      const auto i = static_cast<std::size_t>(o);
+      REQUIRE(index[i] == best);
+      REQUIRE(std::memcmp(&y[i], &plane[best], sizeof(T)) == 0);
+    }
+  }
+}
+
+TEST_CASE("max_pool2d in windows of 2 x 2: ties, NaN, odd last rows and columns, widths around every vector") {
+  Generator generator(5);
+  for (index_t w = 2; w <= 70; ++w) {
+    check_windows_of_2x2<float>(1 + generator.below(3), 2 + generator.below(9), w, generator);
+    check_windows_of_2x2<double>(1 + generator.below(3), 2 + generator.below(9), w, generator);
+  }
+  check_windows_of_2x2<float>(40, 66, 130, generator);
+}
+
 TEST_CASE("avg_pool2d is the sum over the taps inside by the divisor, and its backward the transpose") {
   Generator generator(4);
   for (int trial = 0; trial < 60; ++trial) {

@@ -127,6 +127,42 @@ TEST_CASE("Winograd: many channels, few tiles; few channels, many tiles; uneven 
   check(s, Winograd::f4, generator);
 }
 
+TEST_CASE("Winograd: weights transformed beforehand give the same bits, and are none where the algorithm is not used") {
+  Generator generator(24);
+  for (int trial = 0; trial < 20; ++trial) {
+    const auto pick = [&](index_t most) { return 1 + static_cast<index_t>(generator.below(most)); };
+    const index_t groups = trial % 5 == 0 ? 2 : 1;
+    // One block of tiles (weights transformed in passing) and several.
+    kernels::Conv2dShape s = shape(pick(2), groups * (9 + pick(61)), 2 + pick(trial % 2 ? 12 : 50), 2 + pick(40),
+                                   groups * (9 + pick(61)), 1, 1, groups);
+    s.winograd = trial % 4 == 3 ? Winograd::f6 : Winograd::f4;
+    const auto x = random_values(s.n * s.c * s.h * s.w, generator), w = random_values(s.oc * s.field(), generator),
+               b = random_values(s.oc, generator);
+    const kernels::PackedConv2d<float> packed(s, w.data());
+    CHECK_FALSE(packed.empty());
+    std::vector<float> plain(static_cast<std::size_t>(s.n * s.oc * s.oh * s.ow)), prepared;
+    kernels::set_thread_count(1);
+    kernels::conv2d_forward<float>(cpu_device, s, x.data(), w.data(), b.data(), plain.data(), {.relu = true});
+    for (const int threads : {1, 2, 7}) {
+      kernels::set_thread_count(threads);
+      prepared.assign(plain.size(), std::nanf(""));
+      kernels::conv2d_forward<float>(cpu_device, s, x.data(), w.data(), b.data(), prepared.data(), {.relu = true},
+                                     &packed);
+      CHECK(std::memcmp(plain.data(), prepared.data(), plain.size() * sizeof(float)) == 0);
+    }
+    kernels::Conv2dShape other = s;
+    other.winograd = s.winograd == Winograd::f4 ? Winograd::f6 : Winograd::f4;
+    CHECK(packed.group(other, 0) == nullptr);
+  }
+  const std::vector<float> w(64 * 64 * 9, 1.F);
+  kernels::Conv2dShape s = shape(1, 64, 20, 20, 64, 1, 1);
+  s.winograd = Winograd::off;
+  CHECK(kernels::PackedConv2d<float>(s, w.data()).empty());
+  s.winograd = Winograd::f4;
+  s.stride_h = 2;
+  CHECK(kernels::PackedConv2d<float>(s, w.data()).empty());
+}
+
 TEST_CASE("Winograd: switched off, 3 x 3 convolutions are summed directly") {
   Generator generator(23);
   const Errors direct = errors_of(shape(1, 64, 20, 20, 64, 1, 1), Winograd::off, generator);

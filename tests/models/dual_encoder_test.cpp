@@ -5,6 +5,8 @@
 #include <limn/models/dual_encoder.hpp>
 #include <limn/optim/adam.hpp>
 
+#include "support/op_case.hpp"
+
 using namespace limn;
 using namespace limn::models;
 
@@ -34,6 +36,39 @@ std::vector<std::vector<double>> gradients(DualEncoder<double>& model) {
 }
 
 }  // namespace
+
+TEST_CASE("dual encoder: of a grid it takes the mean and the largest, in any order of the places") {
+  Generator generator(2);
+  const DualEncoder<double> model(
+      {.features = 6, .vocabulary = 12, .embedding = 5, .units = 4, .shared = 7, .grid = true}, generator);
+  const auto grid = normal<double>({3, 4, 6}, generator);
+  const auto vectors = model.images(grid);
+  for (index_t n = 0; n < 3; ++n) {
+    std::vector<double> wanted(7);
+    double length = 0;
+    for (index_t s = 0; s < 7; ++s) {
+      double of_mean = model.image_dense.bias.data()[s], largest = -1e300;
+      for (index_t p = 0; p < 4; ++p) {
+        double said = model.place_dense.bias.data()[s];
+        for (index_t f = 0; f < 6; ++f) {
+          const double x = grid.data()[(n * 4 + p) * 6 + f];
+          of_mean += model.image_dense.weight.data()[s * 6 + f] * x / 4;
+          said += model.place_dense.weight.data()[s * 6 + f] * x;
+        }
+        largest = std::max(largest, said);
+      }
+      wanted[static_cast<std::size_t>(s)] = of_mean + largest;
+      length += (of_mean + largest) * (of_mean + largest);
+    }
+    for (index_t s = 0; s < 7; ++s)
+      CHECK(vectors.data()[n * 7 + s] ==
+            doctest::Approx(wanted[static_cast<std::size_t>(s)] / std::sqrt(length)).epsilon(1e-9));
+  }
+  const auto turned = index_select(grid, 1, {2, 0, 3, 1});
+  CHECK(test::detail::largest_difference(model.images(turned), vectors) < 1e-12);
+  CHECK_THROWS_WITH_AS(static_cast<void>(model.images(zeros<double>({3, 6}))),
+                       "DualEncoder: features have shape [3, 6] but the model reads [N, P, 6]", Error);
+}
 
 TEST_CASE("dual encoder: vectors have length 1 and do not depend on the texts beside them") {
   Generator generator(1);

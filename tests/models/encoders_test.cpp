@@ -26,6 +26,20 @@ void load(Network& network, const std::string& file) {
   nn::eval(network);
 }
 
+/// The first 20 photographs of the sample.
+std::vector<std::filesystem::path> photographs() {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(test::shared_path("data/imagenet-sample")))
+    files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  files.resize(std::min<std::size_t>(files.size(), 20));
+  return files;
+}
+Tensor<float> for_mobilenet(const std::filesystem::path& file) {
+  return image::to_tensor(std::vector<image::Planes>{
+      image::torchvision(image::decode_file(file), {.floats = {.mean = image::half, .deviation = image::half}})});
+}
+
 }  // namespace
 
 TEST_CASE("SqueezeNet 1.1 reproduces the reference output of its published weights") {
@@ -61,21 +75,52 @@ TEST_CASE("MobileNetV2 names most of the sample's photographs right") {
     ids.push_back(list.substr(at, end - at));
     at = end + 1;
   }
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(test::shared_path("data/imagenet-sample")))
-    files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  files.resize(std::min<std::size_t>(files.size(), 20));
+  const auto files = photographs();
   int right = 0;
   for (const auto& file : files) {
-    const auto x = image::to_tensor(std::vector<image::Planes>{
-        image::torchvision(image::decode_file(file), {.floats = {.mean = image::half, .deviation = image::half}})});
+    const Tensor<float> x = for_mobilenet(file);
     const std::vector<float> logits = to_vector(network(x));
     const auto best = static_cast<std::size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
     right += file.filename().string().starts_with(ids.at(best).substr(0, 9));
   }
   MESSAGE(right << " of " << files.size() << " right");
   CHECK(right >= 15);
+}
+
+TEST_CASE("MobileNetV2's classifier in bf16 and int8 gives its logits within 0.5 % and 2 %, and the same names") {
+  if (!test::have_shared("weights/mobilenet_v2_tf") || !test::have_shared("data/imagenet-sample")) return;
+  Generator generator(0);
+  models::MobileNetV2<float> network(generator);
+  load(network, "weights/mobilenet_v2_tf/mobilenet_v2_tf.f16.safetensors");
+  const NoGradGuard guard;
+  std::vector<Tensor<float>> features;
+  for (const auto& file : photographs())
+    features.push_back(mean(std::as_const(network).features(for_mobilenet(file)), {2, 3}));
+  const auto logits = [&] {
+    std::vector<Tensor<float>> all;
+    for (const Tensor<float>& x : features) all.push_back(network.classifier(x));
+    return all;
+  };
+  const auto in_float = logits();
+  const auto compare = [&](const std::string& name, double allowed) {
+    double worst = 0;
+    int same = 0;
+    const auto reduced = logits();
+    for (std::size_t i = 0; i < reduced.size(); ++i) {
+      const double error = static_cast<double>(std::sqrt(sum(square(reduced[i] - in_float[i])).item())),
+                   size = static_cast<double>(std::sqrt(sum(square(in_float[i])).item()));
+      worst = std::max(worst, error / size);
+      same += argmax(reduced[i]).item() == argmax(in_float[i]).item();
+    }
+    MESSAGE(name << ": relative error " << worst << ", " << same << " of " << reduced.size() << " names the same");
+    CHECK(worst > 0);
+    CHECK(worst < allowed);
+    CHECK(same == static_cast<int>(reduced.size()));
+  };
+  nn::prepack<bf16>(network.classifier);
+  compare("bf16", 0.005);
+  nn::prepack<std::int8_t>(network.classifier);
+  compare("int8", 0.02);
 }
 
 TEST_CASE("ResNet-50 v2 C4 loads strictly and gives lively features") {

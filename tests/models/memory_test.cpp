@@ -63,7 +63,7 @@ TEST_CASE("training: memory is flat from the second step on") {
   CHECK(last.kept <= third.kept + 65536);
 }
 
-TEST_CASE("VGG16 on one image needs no more than its weights and 40 MB") {
+TEST_CASE("VGG16 on one image needs no more than its weights, those prepared beforehand, and 40 MB") {
   Generator generator(1);
   models::VGG<float> net(models::VGGConfig::of_depth(16), generator);
   nn::eval(net);
@@ -71,22 +71,31 @@ TEST_CASE("VGG16 on one image needs no more than its weights and 40 MB") {
   index_t weights = 0;
   for (const auto& [name, tensor] : nn::named_tensors(net)) weights += tensor.numel() * 4;
   const Tensor<float> x = uniform({1, 3, 224, 224}, generator, -1, 1);
-  for (const auto algorithm : {kernels::Winograd::off, kernels::Winograd::f4}) {
-    for (auto& layer : net.layers) layer.conv.options.winograd = algorithm;
+  NoGradGuard no_grad;
+  Tensor<float> answer;
+  for (const std::string name : {"direct", "Winograd", "Winograd, prepared"}) {
+    for (auto& layer : net.layers)
+      layer.conv.options.winograd = name == "direct" ? kernels::Winograd::off : kernels::Winograd::f4;
+    const double unprepared = resident("VmRSS");
+    nn::prepack(net, {.linear = false, .winograd = name == "Winograd, prepared"});
+    index_t prepared = 0;
+    for (const auto& layer : net.layers)
+      if (const auto* packed = layer.conv.packed()) prepared += static_cast<index_t>(packed->bytes());
     kernels::release_kept_memory();
     kernels::reset_memory_peak();
     std::ofstream("/proc/self/clear_refs") << "5";  // VmHWM begins again
     const double before = resident("VmRSS");
-    NoGradGuard no_grad;
-    for (int i = 0; i < 2; ++i) CHECK(std::as_const(net)(x).numel() == 1000);
+    for (int i = 0; i < 2; ++i) answer = std::as_const(net)(x);
+    CHECK(answer.numel() == 1000);
     const kernels::MemoryUse use = kernels::memory_use();
     const double above = static_cast<double>(use.peak - weights) / 1e6,
                  resident_above = (resident("VmHWM") - before) * 1.048576;
-    const std::string name = algorithm == kernels::Winograd::off ? "direct" : "Winograd";
-    MESSAGE(name << ": weights " << weights / 1000000 << " MB, peak above them " << above << " MB, kept afterwards "
-                 << static_cast<double>(use.kept) / 1e6 << " MB, resident above what there was before "
-                 << resident_above << " MB");
+    MESSAGE(name << ": weights " << weights / 1000000 << " MB, prepared " << static_cast<double>(prepared) / 1e6
+                 << " MB (resident " << (before - unprepared) * 1.048576 << "), peak above them " << above
+                 << " MB, kept afterwards " << static_cast<double>(use.kept) / 1e6
+                 << " MB, resident above what there was before " << resident_above << " MB");
     CHECK(above <= 40);
     CHECK(resident_above <= 40);
+    CHECK((prepared > 0) == (name == "Winograd, prepared"));
   }
 }

@@ -41,6 +41,7 @@ void copy_into(const Tensor<T>& x, const Tensor<U>& y) {
   check_shape("copy_into", "x", x.shape(), y.shape());
   const Tensor<T> source = detail::packed(x);
   kernels::scatter_strided(y.device(), detail::strided_shape(y.shape(), y.strides()), source.data(), y.data());
+  y.mark_written();
 }
 
 }  // namespace limn::inline LIMN_ABI

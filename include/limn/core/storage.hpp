@@ -1,6 +1,7 @@
 #pragma once
 // Storage: a block of bytes on a device, 64-byte aligned, freed with its last owner.
 
+#include <atomic>
 #include <memory>
 
 #include <limn/core/shape.hpp>
@@ -19,10 +20,16 @@ class Storage {
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] Device device() const { return device_; }
 
+  /// How often the library has written to the block since it was made: optimiser steps, loading, copy_into. What was
+  /// computed from the elements is good as long as this number is the same (core/stamp.hpp).
+  [[nodiscard]] std::uint64_t version() const { return version_.load(std::memory_order_relaxed); }
+  void mark_written() { version_.fetch_add(1, std::memory_order_relaxed); }
+
  private:
   std::size_t bytes_;
   Device device_;
   void* data_;
+  std::atomic<std::uint64_t> version_{0};
 };
 
 }  // namespace limn::inline LIMN_ABI

@@ -43,6 +43,11 @@ class Tensor {
   /// The first element. Element (i, j, ...) is at data()[i * strides()[0] + j * strides()[1] + ...].
   [[nodiscard]] T* data() const { return storage_ ? static_cast<T*>(storage_->data()) + offset_ : nullptr; }
 
+  /// Says that the elements were written to through data(): what was computed from them is no longer used.
+  void mark_written() const {
+    if (storage_) storage_->mark_written();
+  }
+
   /// True when the elements lie in row-major order without gaps.
   [[nodiscard]] bool is_contiguous() const {
     index_t step = 1;

@@ -65,6 +65,7 @@ template <class T, class Source>
 void read_into(const Source& source, const std::string& name, const Tensor<T>& x) {
   const TensorInfo& info = source.info(name);
   if (info.bytes() == 0) return;
+  x.mark_written();
   if (info.dtype == dtype_of<T>() && info.dtype != DType::boolean) {
     source.read_bytes(name, std::as_writable_bytes(std::span(x.data(), static_cast<std::size_t>(x.numel()))));
     return;

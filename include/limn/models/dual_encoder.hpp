@@ -39,12 +39,13 @@ struct TextBatch {
 };
 
 struct DualEncoderConfig {
-  index_t features = 2304;  ///< numbers of an image's pooled vector
+  index_t features = 2304;  ///< numbers of an image's pooled vector, or of a place of its grid
   index_t vocabulary = 3000;
   index_t embedding = 100;  ///< width of a word
   index_t units = 256;      ///< width of the LSTM
   index_t shared = 256;     ///< width of the space where both towers meet
   double dropout = 0.3;     ///< on image features, words and what the LSTM says
+  bool grid = false;        ///< read the places of the grid rather than the pooled vector
 };
 
 /// x / |x| along the last axis.
@@ -59,7 +60,8 @@ struct DualEncoder {
   nn::Embedding<T> embedding;
   nn::LSTM<T> lstm;
   nn::Linear<T> image_dense, text_dense;
-  Tensor<T> log_scale;  ///< []: similarities are multiplied by exp of it, at most 100: the learned temperature
+  nn::Linear<T> place_dense;  ///< with config.grid
+  Tensor<T> log_scale;        ///< []: similarities are multiplied by exp of it, at most 100: the learned temperature
   Tensor<T> feature_mean, feature_scale;  ///< [features]: features are read as (x - mean) * scale; undefined: as is
   bool training = true;
 
@@ -69,7 +71,9 @@ struct DualEncoder {
         lstm(chosen.embedding, chosen.units, generator, {.batch_first = true}),
         image_dense(chosen.features, chosen.shared, generator),
         text_dense(2 * chosen.units, chosen.shared, generator),
-        log_scale(nn::parameter(scalar<T>(static_cast<T>(std::log(1 / 0.07))))) {}
+        log_scale(nn::parameter(scalar<T>(static_cast<T>(std::log(1 / 0.07))))) {
+    if (config.grid) place_dense = nn::Linear<T>(config.features, config.shared, generator);
+  }
 
   template <class V>
   void members(V&& visit) {
@@ -77,15 +81,22 @@ struct DualEncoder {
     visit("lstm", lstm);
     visit("image_dense", image_dense);
     visit("text_dense", text_dense);
+    if (config.grid) visit("place_dense", place_dense);
     visit("log_scale", log_scale);
     visit("feature_mean", feature_mean);
     visit("feature_scale", feature_scale);
   }
 
-  /// Pooled features [N, features] -> unit vectors [N, shared].
+  /// Pooled features [N, features] -> unit vectors [N, shared]. With config.grid, places [N, P, features]: what holds
+  /// of their mean, and the largest that holds of any (mean and maximum together: Chen, Hu, Wu, Jiang, Ma, Wang 2021,
+  /// "Learning the best pooling strategy for visual semantic embedding").
   [[nodiscard]] Tensor<T> images(const Tensor<T>& features, Generator* generator = nullptr) const {
+    if (features.rank() != (config.grid ? 3 : 2) || features.size(-1) != config.features)
+      fail("DualEncoder", "features have shape ", features.shape(), " but the model reads ",
+           config.grid ? "[N, P, " : "[N, ", config.features, "]");
     const Tensor<T> read = feature_mean.defined() ? (features - feature_mean) * feature_scale : features;
-    return normalised(image_dense(drop(read, generator)));
+    if (!config.grid) return normalised(image_dense(drop(read, generator)));
+    return normalised(image_dense(drop(mean(read, {1}), generator)) + max(place_dense(drop(read, generator)), {1}));
   }
   /// Texts -> unit vectors [C, shared], from the LSTM's last state and the largest value of each unit on the way.
   [[nodiscard]] Tensor<T> texts(const TextBatch& batch, Generator* generator = nullptr) const {

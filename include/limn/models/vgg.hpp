@@ -128,9 +128,9 @@ struct VGG {
       if (self.config.batch_norm)
         y = relu(layer.norm(conv(y)));
       else if (fused)
-        y = conv2d_relu_max_pool2d(y, conv.weight, conv.bias, conv.options);
+        y = conv2d_relu_max_pool2d(y, conv.weight, conv.bias, conv.options, conv.packed());
       else
-        y = conv2d_relu(y, conv.weight, conv.bias, conv.options);
+        y = conv2d_relu(y, conv.weight, conv.bias, conv.options, conv.packed());
       index += self.config.batch_norm ? 3 : 2;
     }
     return y;

@@ -90,11 +90,11 @@ struct VqaSmall {
       if (reads()) {
         word_query = nn::Linear<T>(u, u, generator);
         word_bias = nn::parameter(full<T>({config.heads}, T(-3.f)));
-        reader = nn::LSTM<T>(3 * u + config.heads, u, generator, {.batch_first = true});
+        reader = nn::LSTM<T>(u + seen_size(), u, generator, {.batch_first = true});
       }
     }
     if (config.image == "pooled") pooled = nn::Linear<T>(config.features, u, generator);
-    const index_t state = asks() ? u : 0, seen = attends() ? 2 * u + config.heads : config.image == "pooled" ? u : 0;
+    const index_t state = asks() ? u : 0, seen = attends() ? seen_size() : config.image == "pooled" ? u : 0;
     hidden = nn::Linear<T>(state + seen, 2 * u, generator);
     output = nn::Linear<T>(2 * u, config.answers, generator);
   }
@@ -150,12 +150,14 @@ struct VqaSmall {
   /// The grid as each question sees it, by heads: [Q, heads, P, units / heads].
   struct Look {
     Tensor<T> keys, values;
+    Tensor<T> places;  ///< [P, 2]: row and column in -1..1
   };
   struct Seen {
-    Tensor<T>
-        values;  ///< [Q, T, 2 units + heads]: what was looked at, times what was looked for, and how many places fitted
+    Tensor<T> values;   ///< [Q, T, seen_size()]: what was looked at, times what was looked for, how many places
+                        ///< fitted, and where the middle of the look was
     Tensor<T> weights;  ///< [Q, T, P]: heads averaged
   };
+  [[nodiscard]] index_t seen_size() const { return 2 * config.units + 3 * config.heads; }
 
   [[nodiscard]] static bool one_of(const std::string& text, const std::vector<std::string>& known) {
     for (const std::string& each : known)
@@ -178,14 +180,14 @@ struct VqaSmall {
     const index_t count = grid.size(0), p = grid.size(1);
     const auto side = static_cast<index_t>(std::lround(std::sqrt(static_cast<double>(p))));
     if (side * side != p) fail("VqaSmall", "a grid of ", p, " places is no square");
-    const Tensor<T> places({1, p, 2});
+    const Tensor<T> places({p, 2});
     for (index_t i = 0; i < p; ++i) {
       places.data()[2 * i] = static_cast<T>(2 * (i / side) + 1) / static_cast<T>(side) - 1;
       places.data()[2 * i + 1] = static_cast<T>(2 * (i % side) + 1) / static_cast<T>(side) - 1;
     }
     const Tensor<T> read = concat<T>({drop(standardised(grid), generator), expand(places, {count, p, 2})}, 2);
     const Tensor<T> dense = relu(grid_dense(read));
-    return {index_select(by_heads(key(dense)), 0, image), index_select(by_heads(value(dense)), 0, image)};
+    return {index_select(by_heads(key(dense)), 0, image), index_select(by_heads(value(dense)), 0, image), places};
   }
   /// queries [Q, T, units]
   [[nodiscard]] Seen see(const Look& look, const Tensor<T>& queries, const Tensor<T>& bias) const {
@@ -196,7 +198,11 @@ struct VqaSmall {
     const Tensor<T> values = reshape(permute(matmul(weights, look.values), {0, 2, 1, 3}), {rows, time, config.units});
     // Softmax forgets how much there is to look at: the number of fitting places, in quarters, says it.
     const Tensor<T> fitting = sum(sigmoid(scores + reshape(bias, {config.heads, 1, 1})), {3}) * 0.25;
-    return {concat<T>({values, values * queries, permute(fitting, {0, 2, 1})}, 2), mean(weights, {1})};
+    // Where each head looked, so that two looks can be compared: the expected place (the "spatial softmax" of Levine,
+    // Finn, Darrell, Abbeel 2016, "End-to-end training of deep visuomotor policies").
+    const Tensor<T> middle =
+        reshape(permute(matmul(weights, look.places), {0, 2, 1, 3}), {rows, time, 2 * config.heads});
+    return {concat<T>({values, values * queries, permute(fitting, {0, 2, 1}), middle}, 2), mean(weights, {1})};
   }
   /// words [Q, T, embedding] -> the last state [Q, units]
   [[nodiscard]] Tensor<T> read(const Tensor<T>& words, const QuestionBatch& batch, const Look& look,

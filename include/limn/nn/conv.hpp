@@ -1,6 +1,10 @@
 #pragma once
 // Conv2d, ConvTranspose2d.
 
+#include <memory>
+
+#include <limn/autograd/no_grad.hpp>
+#include <limn/core/stamp.hpp>
 #include <limn/nn/init.hpp>
 #include <limn/nn/module.hpp>
 #include <limn/ops/conv2d.hpp>
@@ -29,7 +33,26 @@ struct Conv2d {
     visit("bias", bias);
   }
   /// x [N, in, H, W] -> [N, out, OH, OW]
-  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const { return conv2d(x, weight, bias, options); }
+  [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const { return conv2d(x, weight, bias, options, packed()); }
+
+  /// Transforms 3 x 3 kernels for Winograd's algorithm, for calls under NoGradGuard. After a write to the weight the
+  /// transformed ones are no longer used: call prepack() again (docs/decisions/0009-packed-weights.md).
+  void prepack(const PrepackOptions& wanted = {}) {
+    packed_ = nullptr;
+    stamp_ = Stamp<T>(weight);
+    if (!wanted.winograd || !stamp_.holds(weight)) return;
+    const auto fresh = std::make_shared<const kernels::PackedConv2d<T>>(
+        limn::detail::conv2d_weights_shape(weight, options), weight.data());
+    if (!fresh->empty()) packed_ = fresh;
+  }
+  /// What prepack() left, for conv2d and its fused forms; null where it is stale or a gradient may be recorded.
+  [[nodiscard]] const kernels::PackedConv2d<T>* packed() const {
+    return packed_ && !grad_enabled() && stamp_.holds(weight) ? packed_.get() : nullptr;
+  }
+
+ private:
+  std::shared_ptr<const kernels::PackedConv2d<T>> packed_;
+  Stamp<T> stamp_;
 };
 
 template <class T = float>

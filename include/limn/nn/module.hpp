@@ -90,6 +90,34 @@ void eval(M& module) {
   train(module, false);
 }
 
+/// What prepack() prepares. A layer drops what is not wanted.
+struct PrepackOptions {
+  bool linear = true;    ///< weights of linear and recurrent layers, in the kernels' order: as many bytes again
+  bool winograd = true;  ///< 3 x 3 kernels, transformed: four times as many bytes again
+};
+
+/// Prepares the weights of all layers once for many calls under NoGradGuard. Nothing else changes: calls that record
+/// read the weights themselves, and so does every call after a weight has changed, until the next prepack()
+/// (docs/decisions/0009-packed-weights.md).
+template <class M>
+void prepack(M& module, const PrepackOptions& options = {}) {
+  for_each_module(module, [&options](auto& inner) {
+    if constexpr (requires { inner.prepack(options); }) inner.prepack(options);
+  });
+}
+
+/// The same with the weights of nn::Linear kept in E: prepack<bf16>(model), prepack<std::int8_t>(model). Other layers
+/// do as above.
+template <class E, class M>
+void prepack(M& module, const PrepackOptions& options = {}) {
+  for_each_module(module, [&options](auto& inner) {
+    if constexpr (requires { inner.template prepack<E>(options); })
+      inner.template prepack<E>(options);
+    else if constexpr (requires { inner.prepack(options); })
+      inner.prepack(options);
+  });
+}
+
 /// Parameters stop (or start again) requiring gradients: a frozen encoder.
 template <class M>
 void requires_grad_(M& module, bool required) {

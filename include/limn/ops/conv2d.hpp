@@ -43,17 +43,18 @@ namespace detail {
 
 template <class T>
 [[nodiscard]] Tensor<T> conv2d_forward(const kernels::Conv2dShape& s, const Tensor<T>& x, const Tensor<T>& w,
-                                       const Tensor<T>& b);
+                                       const Tensor<T>& b, const kernels::PackedConv2d<T>* prepared = nullptr);
 template <class T>
 [[nodiscard]] Tensor<T> conv2d_data_gradient(const kernels::Conv2dShape& s, const Tensor<T>& dy, const Tensor<T>& w);
 template <class T>
 [[nodiscard]] Tensor<T> conv2d_weight_gradient(const kernels::Conv2dShape& s, const Tensor<T>& x, const Tensor<T>& dy);
 
 template <class T>
-Tensor<T> conv2d_forward(const kernels::Conv2dShape& s, const Tensor<T>& x, const Tensor<T>& w, const Tensor<T>& b) {
+Tensor<T> conv2d_forward(const kernels::Conv2dShape& s, const Tensor<T>& x, const Tensor<T>& w, const Tensor<T>& b,
+                         const kernels::PackedConv2d<T>* prepared) {
   Tensor<T> y({s.n, s.oc, s.oh, s.ow}, x.device());
   kernels::conv2d_forward(x.device(), s, packed(x).data(), packed(w).data(), b.defined() ? packed(b).data() : nullptr,
-                          y.data());
+                          y.data(), {}, prepared);
 
   return record("conv2d", y, {x, w, b}, [s, x, w, b](const Tensor<T>& dy) -> Grads<T> {
     Grads<T> d(3);
@@ -99,6 +100,26 @@ inline void check_conv_options(const char* op, Pair stride, Pair dilation, index
 }  // namespace detail
 
 namespace detail {
+/// What prepared weights depend on; the image does not matter.
+template <class T>
+[[nodiscard]] kernels::Conv2dShape conv2d_weights_shape(const Tensor<T>& w, const Conv2dOptions& options) {
+  return {.n = 0,
+          .c = w.size(1) * options.groups,
+          .h = 0,
+          .w = 0,
+          .oc = w.size(0),
+          .kh = w.size(2),
+          .kw = w.size(3),
+          .oh = 0,
+          .ow = 0,
+          .stride_h = options.stride.h,
+          .stride_w = options.stride.w,
+          .dilation_h = options.dilation.h,
+          .dilation_w = options.dilation.w,
+          .groups = options.groups,
+          .winograd = options.winograd};
+}
+
 /// Checks what conv2d is called with.
 template <class T>
 [[nodiscard]] kernels::Conv2dShape conv2d_shape(const Tensor<T>& x, const Tensor<T>& w, const Tensor<T>& b,
@@ -148,11 +169,12 @@ template <class T>
 
 /// y[n, o, oy, ox] = b[o] + sum over c, i, j of w[o, c, i, j] x[n, c, oy stride + i dilation - padding, ...]
 /// (cross-correlation). x [N, C, H, W], w [O, C / groups, kh, kw], b [O] or undefined -> [N, O, OH, OW], OH = (H +
-/// padding + padding_end - dilation (kh - 1) - 1) / stride + 1, rounded down.
+/// padding + padding_end - dilation (kh - 1) - 1) / stride + 1, rounded down. `prepared`, if any, was made of these
+/// weights with these options and saves time; the result is the same.
 template <class T>
 [[nodiscard]] Tensor<T> conv2d(const Tensor<T>& x, const Tensor<T>& w, const Tensor<T>& b = {},
-                               const Conv2dOptions& options = {}) {
-  return detail::conv2d_forward(detail::conv2d_shape(x, w, b, options), x, w, b);
+                               const Conv2dOptions& options = {}, const kernels::PackedConv2d<T>* prepared = nullptr) {
+  return detail::conv2d_forward(detail::conv2d_shape(x, w, b, options), x, w, b, prepared);
 }
 
 /// The transpose of conv2d, as a layer that enlarges. x [N, C, H, W], w [C, O / groups, kh, kw], b [O] or undefined ->

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 
+#include <limn/autograd/autocast.hpp>
 #include <limn/ops/arithmetic.hpp>
 #include <limn/ops/view.hpp>
 #include <limn_kernels/linear.hpp>
 #include <limn_kernels/matmul.hpp>
+#include <limn_kernels/reduced_precision.hpp>
 
 namespace limn::inline LIMN_ABI {
 
@@ -48,6 +50,12 @@ template <class T>
   return offsets;
 }
 
+/// What does the products of such tensors now (AutocastGuard); null: limn's own of T.
+template <class T>
+[[nodiscard]] const AutocastProducts* autocast_for(const Tensor<T>& x) {
+  return std::is_same_v<T, float> && x.device() == cpu_device ? autocast_mode() : nullptr;
+}
+
 /// Both operands of rank >= 2.
 template <class T>
 [[nodiscard]] Tensor<T> matmul_batched(const Tensor<T>& a, const Tensor<T>& b) {
@@ -71,10 +79,16 @@ template <class T>
   const kernels::MatmulShape s{
       {a.size(-2), b.size(-1), a.size(-1), va.transposed, vb.transposed, va.leading, vb.leading, b.size(-1)},
       batch.numel()};
-  kernels::matmul(a.device(), s, va.tensor.data(), batch_offsets(va.tensor, batch).data(), vb.tensor.data(),
-                  batch_offsets(vb.tensor, batch).data(), y.data());
+  const auto a_offsets = batch_offsets(va.tensor, batch), b_offsets = batch_offsets(vb.tensor, batch);
+  const AutocastProducts* const reduced = autocast_for(a);
+  if constexpr (std::is_same_v<T, float>)
+    if (reduced)
+      reduced->matmul(a.device(), s, va.tensor.data(), a_offsets.data(), vb.tensor.data(), b_offsets.data(), y.data());
+  if (!reduced)
+    kernels::matmul(a.device(), s, va.tensor.data(), a_offsets.data(), vb.tensor.data(), b_offsets.data(), y.data());
 
-  return record("matmul", y, {a, b}, [a, b](const Tensor<T>& dy) -> Grads<T> {
+  return record("matmul", y, {a, b}, [a, b, reduced](const Tensor<T>& dy) -> Grads<T> {
+    const AutocastMode as_forward(reduced);
     Grads<T> d(2);
     if (a.requires_grad()) d[0] = matmul_batched(dy, transpose(b));
     if (b.requires_grad()) {
@@ -118,20 +132,31 @@ template <class T>
     }
     Shape shape = x.shape();
     shape[x.rank() - 1] = out;
-    const auto product = [device = x.device()](const kernels::GemmShape& s, const Tensor<T>& p, const Tensor<T>& q,
-                                               T beta, const Tensor<T>& to) {
-      kernels::gemm<T>(device, s, T(1), detail::packed(p).data(), detail::packed(q).data(), beta, to.data());
+    const detail::AutocastProducts* const reduced = detail::autocast_for(x);
+    const auto product = [device = x.device(), reduced](const kernels::GemmShape& s, const Tensor<T>& p,
+                                                        const Tensor<T>& q, const Tensor<T>& to,
+                                                        const T* bias = nullptr) {
+      if constexpr (std::is_same_v<T, float>)
+        if (reduced)
+          return reduced->gemm(device, s, detail::packed(p).data(), detail::packed(q).data(), to.data(),
+                               {bias, kernels::Activation::none});
+      kernels::gemm<T>(device, s, T(1), detail::packed(p).data(), detail::packed(q).data(), T(0), to.data());
     };
+    const Tensor<T> contiguous_bias = b.defined() ? detail::packed(b) : b;
+    const T* bias = b.defined() ? contiguous_bias.data() : nullptr;
     Tensor<T> y(shape, x.device());
-    if (x.device() == cpu_device) {
+    if (reduced) {
+      product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, y, bias);
+    } else if (x.device() == cpu_device) {
       kernels::linear<T>(x.device(), {rows, out, in}, detail::packed(x).data(), detail::packed(w).data(),
-                         {b.defined() ? detail::packed(b).data() : nullptr, kernels::Activation::none}, y.data());
+                         {bias, kernels::Activation::none}, y.data());
     } else {  // GPUs have no kernel that repeats the bias's row
-      product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, T(0), y);
+      product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, y);
       if (b.defined()) y = y + b.detach();
     }
 
-    return record("linear", y, {x, w, b}, [x, w, b, rows, in, out, product](const Tensor<T>& dy) -> Grads<T> {
+    return record("linear", y, {x, w, b}, [x, w, b, rows, in, out, reduced, product](const Tensor<T>& dy) -> Grads<T> {
+      const detail::AutocastMode as_forward(reduced);
       Grads<T> d(3);
       if (b.requires_grad()) d[2] = sum_to(reshape(dy, {rows, out}), {out});
       if (grad_enabled()) {
@@ -141,29 +166,45 @@ template <class T>
       }
       if (x.requires_grad()) {
         d[0] = Tensor<T>(x.shape(), x.device());
-        product({.m = rows, .n = in, .k = out}, dy, w, T(0), d[0]);
+        product({.m = rows, .n = in, .k = out}, dy, w, d[0]);
       }
       if (w.requires_grad()) {
         d[1] = Tensor<T>(w.shape(), x.device());
-        product({.m = out, .n = in, .k = rows, .transpose_a = true}, dy, x, T(0), d[1]);
+        product({.m = out, .n = in, .k = rows, .transpose_a = true}, dy, x, d[1]);
       }
       return d;
     });
   }
 }
 
-/// The same with w^T packed once for many calls. For inference: nothing is recorded.
-template <class T>
-[[nodiscard]] Tensor<T> linear(const Tensor<T>& x, const kernels::PackedMatrix<T>& w, const Tensor<T>& b = {}) {
+namespace detail {
+
+template <class T, class E>
+[[nodiscard]] Tensor<T> linear_packed(const Tensor<T>& x, const kernels::PackedMatrix<E>& w, const Tensor<T>& b) {
   if (x.rank() == 0 || x.size(-1) != w.k())
     fail("linear", "x of shape ", x.shape(), " does not end in the ", w.k(), " inputs of the packed weight");
   if (b.defined()) check_shape("linear", "b", b.shape(), {w.n()});
   Shape shape = x.shape();
   shape[x.rank() - 1] = w.n();
   Tensor<T> y(shape, x.device());
-  kernels::linear<T>(x.device(), y.numel() / std::max<index_t>(w.n(), 1), detail::packed(x).data(), w,
-                     {b.defined() ? detail::packed(b).data() : nullptr, kernels::Activation::none}, y.data());
+  kernels::linear(x.device(), y.numel() / std::max<index_t>(w.n(), 1), detail::packed(x).data(), w,
+                  {b.defined() ? detail::packed(b).data() : nullptr, kernels::Activation::none}, y.data());
   return y;
+}
+
+}  // namespace detail
+
+/// The same with w^T packed once for many calls. For inference: nothing is recorded.
+template <class T>
+[[nodiscard]] Tensor<T> linear(const Tensor<T>& x, const kernels::PackedMatrix<T>& w, const Tensor<T>& b = {}) {
+  return detail::linear_packed(x, w, b);
+}
+/// With w^T kept in bf16 or int8 and x rounded accordingly; float in and out (docs/kernels/reduced_precision.md).
+template <class E>
+requires kernels::is_reduced<E>
+[[nodiscard]] Tensor<float> linear(const Tensor<float>& x, const kernels::PackedMatrix<E>& w,
+                                   const Tensor<float>& b = {}) {
+  return detail::linear_packed(x, w, b);
 }
 
 }  // namespace limn::inline LIMN_ABI

@@ -138,6 +138,7 @@ class Optimizer {
   static void run(const Rule& rule, Slot& slot, const Tensor<T>& gradient, T* a, T* b = nullptr, T* c = nullptr) {
     kernels::optimizer_update(slot.parameter.device(), rule, slot.parameter.numel(), slot.parameter.data(),
                               gradient.data(), a, b, c);
+    slot.parameter.mark_written();
   }
 
  private:

@@ -83,14 +83,15 @@ template <class T>
 
 template <class F>
 void conv2d_winograd_forward(const Conv2dShape& s, const float* x, const float* weight, const float* bias, float* y,
-                             Conv2dFusion fusion) {
+                             Conv2dFusion fusion, const PackedConv2d<float>* packed) {
   const index_t c = s.channels(), o = s.outputs(), in = s.h * s.w,
                 out = fusion.max_pool ? (s.oh / 2) * (s.ow / 2) : s.oh * s.ow;
   const WinogradProblem p{s.n,  c,         o,          s.h,      s.w,        s.oh,
                           s.ow, s.pad_top, s.pad_left, s.c * in, s.oc * out, fusion.max_pool};
   for (index_t g = 0; g < s.groups; ++g)
-    winograd_convolve<F>(p, x + g * c * in, {weight + g * o * c * 9, 9 * c, 9, false}, bias ? bias + g * o : nullptr,
-                         fusion.relu ? 0.f : -INFINITY, y + g * o * out);
+    winograd_convolve<F>(p, x + g * c * in,
+                         {weight + g * o * c * 9, 9 * c, 9, false, packed ? packed->group(s, g) : nullptr},
+                         bias ? bias + g * o : nullptr, fusion.relu ? 0.f : -INFINITY, y + g * o * out);
 }
 
 /// The data gradient is the convolution of dy with the kernels turned by 180 degrees.
@@ -140,12 +141,13 @@ void conv2d_fuse(index_t planes, index_t h, index_t w, Conv2dFusion fusion, cons
 }
 
 template <class T>
-void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y, Conv2dFusion fusion) {
+void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y, Conv2dFusion fusion,
+                    const PackedConv2d<T>* packed) {
   const index_t ny = s.n * s.oc * s.oh * s.ow;
   if constexpr (std::is_same_v<T, float>)
     if (conv2d_pays_winograd(s)) {
-      if (s.winograd == Winograd::f6) return conv2d_winograd_forward<Winograd6>(s, x, weight, bias, y, fusion);
-      return conv2d_winograd_forward<Winograd4>(s, x, weight, bias, y, fusion);
+      if (s.winograd == Winograd::f6) return conv2d_winograd_forward<Winograd6>(s, x, weight, bias, y, fusion, packed);
+      return conv2d_winograd_forward<Winograd4>(s, x, weight, bias, y, fusion, packed);
     }
   const Scratch<T> unpooled(fusion.max_pool ? ny : 0);
   T* sums = fusion.max_pool ? unpooled.data() : y;
@@ -166,8 +168,33 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
 }  // namespace cpu
 
 template <class T>
+PackedConv2d<T>::PackedConv2d(const Conv2dShape& s, const T* weight) : groups_(s.groups), winograd_(s.winograd) {
+  if constexpr (std::is_same_v<T, float>) {
+    Conv2dShape whole_tiles = s;  // an image that wastes no tile: where this does not pay, none does
+    whole_tiles.oh = whole_tiles.ow = 12;
+    const index_t c = s.channels(), o = s.outputs();
+    if (o * c == 0 || !cpu::conv2d_pays_winograd(whole_tiles)) return;
+    const auto transform = [&](auto tile) {
+      using F = decltype(tile);
+      group_size_ = cpu::winograd_weight_size<F>(o, c);
+      data_ = static_cast<float*>(cpu::allocate_long_lived(bytes()));
+      for (index_t g = 0; g < groups_; ++g)
+        cpu::winograd_weights<F>({weight + g * o * c * 9, 9 * c, 9, false}, 0, o, c, data_ + g * group_size_);
+    };
+    if (s.winograd == Winograd::f6)
+      transform(cpu::Winograd6{});
+    else
+      transform(cpu::Winograd4{});
+  }
+}
+template <class T>
+PackedConv2d<T>::~PackedConv2d() {
+  if (data_) cpu::release_long_lived(data_, bytes());
+}
+
+template <class T>
 void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y,
-                    Conv2dFusion fusion) {
+                    Conv2dFusion fusion, const PackedConv2d<T>* packed) {
   dispatch_cpu("conv2d_forward", device, [&] {
     const index_t nx = s.n * s.c * s.h * s.w, nw = s.oc * s.field(), ny = s.n * s.oc * s.oh * s.ow;
     if (ny == 0) return;
@@ -176,10 +203,10 @@ void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* we
       for (index_t i = 0; i < s.oc; ++i) wide_bias.data()[i] = bias ? static_cast<float>(bias[i]) : 0.f;
       const index_t stored = fusion.max_pool ? s.n * s.oc * (s.oh / 2) * (s.ow / 2) : ny;
       cpu::conv2d_widened(nx, x, nw, weight, stored, y, [&](const float* a, const float* b, float* c) {
-        cpu::conv2d_forward(s, a, b, wide_bias.data(), c, fusion);
+        cpu::conv2d_forward<float>(s, a, b, wide_bias.data(), c, fusion, nullptr);
       });
     } else {
-      cpu::conv2d_forward(s, x, weight, bias, y, fusion);
+      cpu::conv2d_forward(s, x, weight, bias, y, fusion, packed);
     }
   });
 }

@@ -6,6 +6,10 @@
 #include <limn_kernels/half.hpp>
 #include <limn_kernels/parallel.hpp>
 #include <limn_kernels/pool2d.hpp>
+#include <limn_kernels/simd.hpp>
+
+#define LIMN_ISA_BODY <limn_kernels/cpu/pool2d.inl>
+#include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels {
 namespace cpu {
@@ -42,6 +46,16 @@ void for_each_window(const Pool2dShape& s, Body&& body) {
 
 template <class T>
 void max_pool2d(const Pool2dShape& s, const T* x, T* y, index_t* index) {
+  if constexpr (std::is_floating_point_v<T>)
+    if (s.kh == 2 && s.kw == 2 && s.stride_h == 2 && s.stride_w == 2 && s.pad_h == 0 && s.pad_w == 0 &&
+        s.dilation_h == 1 && s.dilation_w == 1 && !s.adaptive)
+      return parallel_for(s.planes, 1 + 65536 / (s.oh * s.ow + 1), [&](index_t begin, index_t end) {
+        for (index_t row = begin * s.oh; row < end * s.oh; ++row) {
+          const index_t oy = row % s.oh, first = 2 * oy * s.w;
+          const T* top = x + row / s.oh * s.h * s.w + first;
+          LIMN_CALL_ISA(max_pool_row_2x2<T>, s.ow, top, top + s.w, first, s.w, y + row * s.ow, index + row * s.ow);
+        }
+      });
   for_each_window(s, [&](index_t plane, index_t o, PoolWindow rows, PoolWindow columns) {
     index_t best = rows.first * s.w + columns.first;
     for (index_t i = rows.first; i < rows.last; i += s.dilation_h)

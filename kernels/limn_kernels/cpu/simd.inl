@@ -199,6 +199,52 @@ LIMN_INLINE Vec<T> in_register(Vec<T> v) {
   return v;
 }
 
+/// The same bits as another vector.
+template <class To, class From>
+LIMN_INLINE To bits_as(From v) {
+  To to;
+  std::memcpy(&to, &v, sizeof to);
+  return to;
+}
+
+/// Lane by lane the sum of two products of 16-bit integers (pmaddwd).
+LIMN_INLINE Vec<std::int32_t> dot_pairs(Vec<std::int32_t> a, Vec<std::int32_t> b) {
+#if defined(__x86_64__)
+  const auto x = bits_as<Vec<std::int16_t>>(a), y = bits_as<Vec<std::int16_t>>(b);
+#if LIMN_VECTOR_BYTES == 64 && defined(__clang__)
+  return bits_as<Vec<std::int32_t>>(__builtin_ia32_pmaddwd512(x, y));
+#elif LIMN_VECTOR_BYTES == 64
+  return bits_as<Vec<std::int32_t>>(__builtin_ia32_pmaddwd512_mask(x, y, a, std::uint16_t{0xffff}));
+#elif LIMN_VECTOR_BYTES == 32
+  return bits_as<Vec<std::int32_t>>(__builtin_ia32_pmaddwd256(x, y));
+#else
+  return bits_as<Vec<std::int32_t>>(__builtin_ia32_pmaddwd128(x, y));
+#endif
+#else
+  return ((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16);
+#endif
+}
+
+// For processors that dot_instructions() says have them. In assembler: the compilers name them differently, from
+// version to version, and only under one more target.
+#if LIMN_VECTOR_BYTES == 64
+/// Lane by lane sum + the sum of two products of bf16 (vdpbf16ps: subnormal numbers are zeros to it).
+LIMN_INLINE Vec<float> dot_bf16(Vec<float> sum, Vec<std::int32_t> a, Vec<std::int32_t> b) {
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+}
+/// Lane by lane sum + the sum of four products of a's bytes, unsigned, with b's, signed (vpdpbusd).
+LIMN_INLINE Vec<std::int32_t> dot_bytes(Vec<std::int32_t> sum, Vec<std::int32_t> a, Vec<std::int32_t> b) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+}
+#elif LIMN_VECTOR_BYTES == 32
+LIMN_INLINE Vec<std::int32_t> dot_bytes(Vec<std::int32_t> sum, Vec<std::int32_t> a, Vec<std::int32_t> b) {
+  asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+  return sum;
+}
+#endif
+
 /// Element by element from the lower (upper) halves of a and b in turn: a0 b0 a1 b1 ...
 template <bool Upper, class T, std::size_t... I>
 LIMN_INLINE Vec<T> interleave(Vec<T> a, Vec<T> b, std::index_sequence<I...>) {
