@@ -189,6 +189,9 @@ TEST_CASE("conv2d: 1 x 1 and patches as matrix products, tiles of one vector at 
   check<float>(with_outputs({2, 330, 9, 9, 40, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);
   check<float>(with_outputs({5, 40, 7, 7, 70, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 2}), generator, 1.2e-7);
   check<float>(with_outputs({2, 64, 14, 14, 30, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);
+  check<float>(with_outputs({3, 32, 7, 7, 9, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);  // 49 pixels: 48 and one
+  check<float>(with_outputs({1, 96, 6, 17, 66, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 2}), generator, 1.2e-7);
+  check<double>(with_outputs({2, 32, 5, 5, 9, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 2.3e-16);
   check<float>(with_outputs({2, 6, 12, 15, 10, 2, 3, 0, 0, 2, 3, 0, 0, 1, 1, 2}), generator, 1.2e-7);
   check<double>(with_outputs({2, 6, 12, 15, 10, 2, 3, 0, 0, 2, 3, 0, 0, 1, 1, 2}), generator, 2.3e-16);
   check<float>(with_outputs({1, 3, 40, 40, 33, 4, 20, 0, 0, 4, 20, 0, 0}), generator, 1.2e-7);
@@ -200,6 +203,28 @@ TEST_CASE("conv2d: 1 x 1 and patches as matrix products, tiles of one vector at 
     check<float>(with_outputs({pick(3), groups * pick(70), kernel * pick(14), kernel * pick(14), groups * pick(70),
                                kernel, kernel, 0, 0, kernel, kernel, 0, 0, 1, 1, groups}),
                  generator, 1.2e-7);
+  }
+}
+
+TEST_CASE("conv2d: results too large for the caches are the same bits as their parts") {
+  Generator generator(19);
+  const kernels::Conv2dShape whole = with_outputs({1, 2, 9, 2048, 1024, 3, 3, 0, 0, 1, 1, 1, 1}),
+                             part = with_outputs({1, 2, 9, 2048, 256, 3, 3, 0, 0, 1, 1, 1, 1});
+  const auto x = random_values(whole.c * whole.h * whole.w, generator),
+             w = random_values(whole.oc * whole.field(), generator);
+  const std::vector<float> tx(x.begin(), x.end()), tw(w.begin(), w.end());
+  const std::size_t pixels = static_cast<std::size_t>(whole.oh * whole.ow);
+  std::vector<float> room(1024 * pixels + 16), expected(256 * pixels);
+  float* y = room.data();
+  while (reinterpret_cast<std::uintptr_t>(y) % 64 != 0) ++y;
+  kernels::Conv2dShape large = whole, small = part;
+  large.winograd = small.winograd = kernels::Winograd::off;
+  kernels::set_thread_count(2);
+  kernels::conv2d_forward<float>(cpu_device, large, tx.data(), tw.data(), nullptr, y);
+  for (index_t o = 0; o < 1024; o += 256) {
+    kernels::conv2d_forward<float>(cpu_device, small, tx.data(), tw.data() + o * whole.field(), nullptr,
+                                   expected.data());
+    CHECK(std::memcmp(expected.data(), y + static_cast<std::size_t>(o) * pixels, expected.size() * sizeof(float)) == 0);
   }
 }
 

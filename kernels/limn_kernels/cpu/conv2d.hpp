@@ -77,8 +77,8 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
 template <class T>
 [[nodiscard]] bool conv2d_pays_direct(const Conv2dShape& s) {
   const index_t pixels = s.oh * s.ow, lanes = LIMN_CALL_ISA(direct_tile_pixels<T>, ) / 2,
-                computed = (pixels + lanes - 1) / lanes * lanes;
-  return s.channels() <= 320 && (computed - pixels) * 12 <= pixels;
+                computed = (pixels - direct_dot_pixels(s, lanes) + lanes - 1) / lanes * lanes;
+  return s.channels() <= direct_dots_field && (computed - pixels) * 12 <= pixels;
 }
 
 template <class F>

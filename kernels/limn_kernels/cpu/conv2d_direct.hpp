@@ -19,7 +19,9 @@ struct DirectLayout {
   index_t phases_h, phases_w, rows, pitch, size;
   const index_t* offset;
 };
-inline constexpr index_t direct_slack = 64;  // elements behind the last plane that may be read
+inline constexpr index_t direct_slack = 64;                         // elements behind the last plane that may be read
+inline constexpr index_t direct_dots = 4, direct_dots_field = 320;  // pixels, channels of conv2d_direct_last
+inline constexpr index_t direct_streamed = index_t{64} << 20;       // bytes of y that no cache would keep
 
 /// The layout for `band` output rows; offset [channels, kh, kw] is filled in.
 [[nodiscard]] inline DirectLayout direct_layout(const Conv2dShape& s, index_t band, index_t* offset) {
@@ -66,6 +68,19 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
   return best;
 }
 
+/// 1 x 1, stride 1, nothing padded: x is [channels, pixels].
+[[nodiscard]] inline bool is_pointwise(const Conv2dShape& s) {
+  return s.kh == 1 && s.kw == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 && s.pad_left == 0 &&
+         s.oh == s.h && s.ow == s.w;
+}
+/// 1 x 1: how many of a plane's last pixels are dot products along the channels, since they are too few for a vector of
+/// `lanes` pixels. It depends on the shape alone, unlike bands.
+[[nodiscard]] inline index_t direct_dot_pixels(const Conv2dShape& s, index_t lanes) {
+  const index_t left = s.oh * s.ow % lanes;
+  const bool pays = left <= direct_dots && left < s.ow && s.field() % lanes == 0 && s.field() <= direct_dots_field;
+  return is_pointwise(s) && pays ? left : 0;
+}
+
 /// y = conv(x, weight) + bias, at least `floor` (0: ReLU; minus infinity). bias may be null.
 template <class T>
 void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T floor, T* y) {
@@ -77,8 +92,7 @@ void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* b
   const index_t part_outputs = (outputs + parts - 1) / parts;
 
   const index_t plane = s.h * s.w;
-  const bool in_place = field == channels && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 && s.pad_left == 0 &&
-                        s.oh == s.h && s.ow == s.w && plane % 256 != 0 && (s.oh - (bands - 1) * band) * s.ow >= tile;
+  const bool in_place = is_pointwise(s) && plane % 256 != 0 && (s.oh - (bands - 1) * band) * s.ow >= tile;
   DirectLayout d = direct_layout(s, band, offset.data());
   if (in_place)
     for (index_t k = 0; k < field; ++k) offset.data()[k] = k * plane;
@@ -88,6 +102,10 @@ void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* b
   if (w_row != field)
     for (index_t o = 0; o < s.oc; ++o) std::copy_n(weight + o * field, field, padded.data() + o * w_row);
   const T* w = w_row == field ? weight : padded.data();
+
+  const index_t dots = direct_dot_pixels(s, tile / 2);
+  const bool streamed = s.n * s.oc * s.oh * s.ow * bytes >= direct_streamed && s.ow % (tile / 2) == 0 &&
+                        reinterpret_cast<std::uintptr_t>(y) % 64 == 0;
 
   parallel_for(s.n * s.groups * bands * parts, 1, [&](index_t begin, index_t end) {
     const Scratch<T> split(in_place ? 0 : channels * d.size + direct_slack);
@@ -107,9 +125,10 @@ void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* b
       }
       if (count > 0)
         LIMN_CALL_ISA(conv2d_direct_band<T>, s, d, rows, count, w + (group * outputs + o) * w_row, w_row, from,
-                      bias ? bias + group * outputs + o : nullptr, floor,
+                      bias ? bias + group * outputs + o : nullptr, floor, streamed, first + rows == s.oh ? dots : 0,
                       y + ((image * s.oc + group * outputs + o) * s.oh + first) * s.ow);
     }
+    if (streamed) LIMN_CALL_ISA(order_stores, );
   });
 }
 

@@ -126,7 +126,7 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T*
               LIMN_CALL_ISA(conv2d_depthwise_plane<T>, part, d, split.data(), w, T(0), out);
             } else {
               LIMN_CALL_ISA(conv2d_direct_band<T>, part, d, rows, channels, w, plan.weight_row(q), split.data(),
-                            nullptr, -std::numeric_limits<T>::infinity(), out);
+                            nullptr, -std::numeric_limits<T>::infinity(), false, 0, out);
             }
             if (!strided) continue;
             for (index_t c = 0; c < channels; ++c)

@@ -7,10 +7,6 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-[[nodiscard]] inline bool is_pointwise(const Conv2dShape& s) {
-  return s.kh == 1 && s.kw == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 && s.pad_left == 0 &&
-         s.oh == s.h && s.ow == s.w;
-}
 /// Patches of more than one pixel that cover x.
 [[nodiscard]] inline bool is_patches(const Conv2dShape& s) {
   return s.kh * s.kw > 1 && s.kh == s.stride_h && s.kw == s.stride_w && s.dilation_h == 1 && s.dilation_w == 1 &&

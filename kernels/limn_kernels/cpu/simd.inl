@@ -93,6 +93,28 @@ LIMN_INLINE Vec<T> broadcast(T x) {
   return x - Vec<T>{};
 }  // x - 0 keeps the sign of zero
 
+/// Stores to memory past the caches, which need not read the line first; p is aligned to the vector. order_stores()
+/// before others may read it.
+template <class T>
+LIMN_INLINE void store_past_caches(T* p, Vec<T> v) {
+#if defined(__clang__)
+  __builtin_nontemporal_store(v, reinterpret_cast<Vec<T>*>(p));
+#elif LIMN_VECTOR_BYTES == 64
+  __builtin_ia32_movntps512(reinterpret_cast<float*>(p), (Vec<float>)v);
+#elif LIMN_VECTOR_BYTES == 32
+  __builtin_ia32_movntps256(reinterpret_cast<float*>(p), (Vec<float>)v);
+#elif defined(__x86_64__)
+  __builtin_ia32_movntps(reinterpret_cast<float*>(p), (Vec<float>)v);
+#else
+  store<T>(p, v);
+#endif
+}
+inline void order_stores() {
+#if defined(__x86_64__)
+  __builtin_ia32_sfence();
+#endif
+}
+
 /// The larger (smaller) lane by lane; b where one is NaN.
 template <class V>
 LIMN_INLINE V vmax(V a, V b) {
