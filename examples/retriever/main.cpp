@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
     retriever::IndexOptions x;
     CLI::App* index = program.add_subcommand(
         "index", "Make a gallery of a folder's images, or extend one by the images that it does not hold yet");
-    index->add_option("source", x.source, "folder of images, or a text file with a text a line")->required();
+    index->add_option("source", x.source, "folder of images, an image, or a text file with a text a line")->required();
     index->add_option("-o,--out", x.out, "gallery to write or extend")->required();
     add_model(index, x.model);
     index->add_flag("--quiet", x.quiet, "no progress");

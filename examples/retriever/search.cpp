@@ -42,8 +42,9 @@ bool has_image_extension(const std::filesystem::path& path) {
   return std::find(known.begin(), known.end(), extension) != known.end();
 }
 
-/// The images in a folder and those below it, sorted.
+/// The images in a folder and those below it, sorted; or the one image.
 std::vector<std::string> images_in(const std::string& folder) {
+  if (is_file(folder)) return {folder};
   std::vector<std::string> files;
   std::error_code error;
   using Walk = std::filesystem::recursive_directory_iterator;
@@ -150,7 +151,7 @@ std::string similarity_text(index_t rank, double similarity) {
 
 int index_folder(const IndexOptions& options) {
   Matcher matcher = Matcher::load(checkpoint_of(options.model));
-  const bool texts = is_file(options.source);
+  const bool texts = is_file(options.source) && !has_image_extension(options.source);
   io::AtomicFile file(options.out);  // from here on no other run writes this gallery
   const bool extends = is_file(options.out);
   Gallery gallery =
@@ -158,6 +159,7 @@ int index_folder(const IndexOptions& options) {
               : Gallery(matcher.fingerprint(), texts ? "texts" : "images", matcher.architecture().model.shared);
   if (gallery.kind() != (texts ? "texts" : "images"))
     fail(options.out, "is a gallery of ", gallery.kind(), "; name another file for ", texts ? "texts" : "images");
+  if (!texts && is_file(options.source)) (void)image::decode_file(options.source);  // alone it is not skipped
   const std::set<std::string> known(gallery.names().begin(), gallery.names().end());
   std::vector<std::string> wanted = texts ? texts_in(options.source) : images_in(options.source);
   const auto all = static_cast<index_t>(wanted.size());
@@ -182,7 +184,7 @@ int index_folder(const IndexOptions& options) {
     progress.update(std::min(done + batch, fresh));
   }
   progress.finish();
-  if (gallery.size() == 0) fail(options.source, "none of its ", all, " images can be read; name another folder");
+  if (gallery.size() == 0) fail(options.source, "none of its ", all, " images can be read; name others");
   gallery.save(file);
   if (!options.quiet)
     std::printf("%lld added, %lld known already, %lld skipped: %lld %s in %s\n",

@@ -1,6 +1,6 @@
 #pragma once
 // Cross-entropy of logits against class indices, fused with the log-softmax: nothing of the size of the logits is
-// stored.
+// stored but their gradient.
 
 #include <limn_kernels/dispatch.hpp>
 
@@ -29,6 +29,12 @@ void cross_entropy_forward(Device device, const CrossEntropyShape& s, const Cros
 template <class T>
 void cross_entropy_backward(Device device, const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const T* x,
                             const std::int64_t* target, const T* normaliser, const T* dloss, T* dx);
+
+/// Both at once, where dloss is one number for all positions: each row is read once, and its gradient written while it
+/// is in the cache. dx may not be x.
+template <class T>
+void cross_entropy_with_gradient(Device device, const CrossEntropyShape& s, const CrossEntropyParameters<T>& p,
+                                 const T* x, const std::int64_t* target, T dloss, T* loss, T* normaliser, T* dx);
 
 }  // namespace limn::inline LIMN_ABI::kernels
 

@@ -46,6 +46,9 @@ void lstm_forward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmSt
 template <class T>
 void lstm_backward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& saved, const T* dh,
                    const T* dc_last, const LstmGradients<T>& grads);
+/// Calls body(i) for the walks of a layer's directions, which do not depend on each other.
+template <class Body>
+void for_directions(const RecurrentShape& s, index_t directions, Body&& body);
 }  // namespace cpu
 
 /// i, f, o = sigmoid(w_ih x + b_ih + w_hh h + b_hh), g = tanh(same), c' = f c + i g, h' = o tanh(c'), projected: h' =
@@ -53,6 +56,13 @@ void lstm_backward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmS
 template <class T>
 void lstm_forward(Device device, const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& out) {
   dispatch_cpu("lstm_forward", device, [&] { cpu::lstm_forward(s, in, out); });
+}
+
+/// Both directions of a layer, each on a core of its own where that is best: body(0), body(1) call the functions here
+/// for one direction each, and write to different memory. The bits do not depend on it.
+template <class Body>
+void lstm_directions(Device device, const RecurrentShape& s, index_t directions, Body&& body) {
+  dispatch_cpu("lstm_directions", device, [&] { cpu::for_directions(s, directions, body); });
 }
 
 /// Gradients for dh [time, batch, state] on every h and dc_last [batch, hidden] (null = zeros) on the c after the walk.

@@ -156,6 +156,9 @@ if [ -f "$squeezenet" ]; then
   expect "the image itself is the best" [ "$(cut -f3 "$out")" = "album/test_0.png" ]
   works "match" "$retriever" match good.png "a circle" $model
   expect "similarity and probability" grep -qE '^-?[01]\.[0-9]{4}	[01]\.[0-9]{4}$' "$out"
+  works "one more image" "$retriever" index album/train_0.png -o album.limn $model
+  expect "it is known already" [ "$(cat "$out")" = "0 added, 1 known already, 0 skipped: 2 images in album.limn" ]
+  refuses "an image that is none" album/cut.png "$retriever" index album/cut.png -o one.limn $model
   rm -f album/t*
   refuses "a folder of broken images alone" album bash -c "'$retriever' index album -o new.limn $model --quiet 2>&1 >/dev/null | grep -v skipped >&2; exit \${PIPESTATUS[0]}"
 else

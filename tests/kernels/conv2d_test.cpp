@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -138,6 +139,39 @@ TEST_CASE("conv2d: 3 x 3 depthwise planes of every width around the vectors', st
           with_outputs({2, 3, 1 + size % 7, size, size % 3 == 0 ? 6 : 3, 3, 3, 0, 0, stride, stride, 1, 1, 1, 1, 3}),
           generator, 1.2e-7);
   check<double>(with_outputs({2, 3, 9, 21, 3, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 3}), generator, 2.3e-16);
+  for (index_t size = 1; size <= 18; ++size)  // rows end to end in the lanes
+    for (const index_t stride : {1, 2})
+      check<float>(with_outputs({3, 2, size, size, 2, 3, 3, 0, 0, stride, stride, 1, 1, 1, 1, 2}), generator, 1.2e-7);
+  check<float>(with_outputs({1, 2, 70, 300, 2, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 2}), generator, 1.2e-7);  // bands of rows
+  check<float>(with_outputs({1, 2, 129, 260, 2, 3, 3, 0, 0, 2, 2, 1, 1, 1, 1, 2}), generator, 1.2e-7);
+}
+
+TEST_CASE("conv2d: 3 x 3 depthwise planes keep what is not finite to the outputs that read it") {
+  Generator generator(16);
+  for (const index_t size : {4, 7, 14, 21, 40})
+    for (const index_t stride : {1, 2}) {
+      const kernels::Conv2dShape s = with_outputs({1, 2, size, size, 2, 3, 3, 0, 0, stride, stride, 1, 1, 1, 1, 2});
+      const auto values = random_values(s.c * s.h * s.w, generator), weights = random_values(s.oc * 9, generator);
+      std::vector<float> x(values.begin(), values.end()), w(weights.begin(), weights.end());
+      std::vector<float> y(static_cast<std::size_t>(s.oc * s.oh * s.ow));
+      const index_t row = size / 2, column = size / 3;
+      x[static_cast<std::size_t>(row * size + column)] = INFINITY;
+      x[static_cast<std::size_t>((size + row) * size + column)] = NAN;
+      kernels::conv2d_forward<float>(cpu_device, s, x.data(), w.data(), nullptr, y.data(), {.relu = true});
+      index_t wrong = 0;
+      for (index_t i = 0; i < s.oc * s.oh * s.ow; ++i) {
+        const index_t oy = i / s.ow % s.oh * stride, ox = i % s.ow * stride;
+        const bool reads = std::abs(oy - row) <= 1 && std::abs(ox - column) <= 1;
+        const float value = y[static_cast<std::size_t>(i)];
+        const float tap =
+            w[static_cast<std::size_t>(i / (s.oh * s.ow) * 9 + (reads ? (row - oy + 1) * 3 + column - ox + 1 : 0))];
+        const bool is_nan = reads && i >= s.oh * s.ow, is_infinite = reads && !is_nan && tap > 0;
+        wrong += std::isnan(value) != is_nan || std::isinf(value) != is_infinite || value < 0;
+      }
+      CAPTURE(size);
+      CAPTURE(stride);
+      CHECK(wrong == 0);
+    }
 }
 
 TEST_CASE("conv2d: strides as large as the kernel, kernels that skip pixels, gradients of every remainder") {
@@ -148,6 +182,44 @@ TEST_CASE("conv2d: strides as large as the kernel, kernels that skip pixels, gra
   check<float>(with_outputs({3, 32, 16, 16, 40, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);  // planes of 2^8
   check<float>(with_outputs({1, 512, 6, 7, 30, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);   // weights of 2^9
   check<float>(with_outputs({1, 2, 5, 96, 17, 3, 3, 0, 0, 1, 1, 1, 1}), generator, 1.2e-7);    // tiles along the rows
+}
+
+TEST_CASE("conv2d: 1 x 1 and patches as matrix products, tiles of one vector at the ends of rows and planes") {
+  Generator generator(17);
+  check<float>(with_outputs({2, 330, 9, 9, 40, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);
+  check<float>(with_outputs({5, 40, 7, 7, 70, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 2}), generator, 1.2e-7);
+  check<float>(with_outputs({2, 64, 14, 14, 30, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);
+  check<float>(with_outputs({2, 6, 12, 15, 10, 2, 3, 0, 0, 2, 3, 0, 0, 1, 1, 2}), generator, 1.2e-7);
+  check<double>(with_outputs({2, 6, 12, 15, 10, 2, 3, 0, 0, 2, 3, 0, 0, 1, 1, 2}), generator, 2.3e-16);
+  check<float>(with_outputs({1, 3, 40, 40, 33, 4, 20, 0, 0, 4, 20, 0, 0}), generator, 1.2e-7);
+  for (const index_t width : {16, 30, 31, 33, 47, 48, 49, 70, 112})
+    check<float>(with_outputs({1, 3, 6, width, 17, 3, 3, 0, 0, 1, width % 2 + 1, 1, 1}), generator, 1.2e-7);
+  for (int trial = 0; trial < 12; ++trial) {
+    const auto pick = [&](index_t most) { return 1 + static_cast<index_t>(generator.below(most)); };
+    const index_t groups = pick(2), kernel = trial % 2 == 0 ? 1 : pick(5);
+    check<float>(with_outputs({pick(3), groups * pick(70), kernel * pick(14), kernel * pick(14), groups * pick(70),
+                               kernel, kernel, 0, 0, kernel, kernel, 0, 0, 1, 1, groups}),
+                 generator, 1.2e-7);
+  }
+}
+
+TEST_CASE("conv2d: ReLU as part of every way forward") {
+  Generator generator(18);
+  for (const kernels::Conv2dShape& s :
+       {with_outputs({2, 330, 9, 9, 40, 1, 1, 0, 0, 1, 1, 0, 0}), with_outputs({2, 5, 9, 9, 7, 3, 3, 0, 0, 2, 2, 1, 1}),
+        with_outputs({2, 3, 7, 7, 3, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 3}),
+        with_outputs({2, 3, 20, 40, 3, 3, 3, 0, 0, 2, 2, 1, 1, 1, 1, 3}),
+        with_outputs({2, 3, 9, 8, 6, 5, 5, 0, 0, 1, 1, 2, 2, 1, 1, 3})}) {
+    const auto x = random_values(s.n * s.c * s.h * s.w, generator), w = random_values(s.oc * s.field(), generator),
+               b = random_values(s.oc, generator);
+    const std::vector<float> tx(x.begin(), x.end()), tw(w.begin(), w.end()), tb(b.begin(), b.end());
+    std::vector<float> plain(static_cast<std::size_t>(s.n * s.oc * s.oh * s.ow)), positive(plain.size());
+    kernels::conv2d_forward<float>(cpu_device, s, tx.data(), tw.data(), tb.data(), plain.data());
+    kernels::conv2d_forward<float>(cpu_device, s, tx.data(), tw.data(), tb.data(), positive.data(), {.relu = true});
+    index_t wrong = 0;
+    for (std::size_t i = 0; i < plain.size(); ++i) wrong += positive[i] != std::max(plain[i], 0.f);
+    CHECK(wrong == 0);
+  }
 }
 
 TEST_CASE("conv2d of two-byte floats is summed in float and rounded once") {

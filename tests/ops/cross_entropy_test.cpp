@@ -169,3 +169,17 @@ TEST_CASE("two-byte logits are computed in float") {
   const auto x = from<bf16>({bf16(1.f), bf16(2.f), bf16(3.f)}, {1, 3});
   CHECK(static_cast<float>(cross_entropy(x, targets({2}, {1})).item()) == doctest::Approx(0.4076).epsilon(0.01));
 }
+
+TEST_CASE("cross_entropy: a graph that is kept gives the same gradient again, and a gradient of the gradient") {
+  Generator generator(4);
+  Tensor<double> x = uniform<double>({3, 5}, generator, -2, 2);
+  x.requires_grad_();
+  const Tensor<double> loss = cross_entropy(x, targets({1, 4, 0}, {3}));
+  backward(loss, Tensor<double>(), {.retain_graph = true});
+  const Tensor<double> once = clone(x.grad());
+  backward(loss, Tensor<double>(), {.retain_graph = true});
+  for (index_t i = 0; i < 15; ++i) CHECK(std::abs(x.grad().data()[i] - 2 * once.data()[i]) < 1e-15);
+  const auto first = grad<double>({loss}, {x}, {.create_graph = true});
+  CHECK(first[0].requires_grad());
+  for (index_t i = 0; i < 15; ++i) CHECK(std::abs(first[0].data()[i] - once.data()[i]) < 1e-15);
+}

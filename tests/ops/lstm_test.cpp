@@ -69,3 +69,50 @@ TEST_CASE("lstm says what does not fit") {
   CHECK_THROWS_WITH_AS((void)lstm<float>(zeros<float>({0, 3, 5}), {}, {}, {{w_ih, w_hh}}),
                        "lstm: x of shape [0, 3, 5] has no time steps", Error);
 }
+
+TEST_CASE("lstm: both directions at once are each direction alone, the same bits on 1, 2 and 7 threads") {
+  Generator generator(12);
+  for (const index_t batch : {1, 5, 24, 50}) {
+    INFO("batch " << batch);
+    const index_t time = 9, input = 20, hidden = 37;
+    std::vector<RecurrentWeights<float>> weights;
+    for (int d = 0; d < 2; ++d) {
+      RecurrentWeights<float> w(
+          uniform({4 * hidden, input}, generator, -0.2, 0.2), uniform({4 * hidden, hidden}, generator, -0.2, 0.2),
+          uniform({4 * hidden}, generator, -0.2, 0.2), uniform({4 * hidden}, generator, -0.2, 0.2));
+      for (Tensor<float>* part : {&w.w_ih, &w.w_hh, &w.b_ih, &w.b_hh}) part->requires_grad_();
+      weights.push_back(w);
+    }
+    Tensor<float> x = uniform({time, batch, input}, generator, -1, 1);
+    x.requires_grad_();
+    const Tensor<float> dy = uniform({time, batch, 2 * hidden}, generator, -1, 1);
+
+    std::vector<Tensor<float>> first;
+    for (const int threads : {1, 2, 7}) {
+      kernels::set_thread_count(threads);
+      x.zero_grad();
+      for (auto& w : weights)
+        for (Tensor<float>* part : {&w.w_ih, &w.w_hh, &w.b_ih, &w.b_hh}) part->zero_grad();
+      const auto result = lstm<float>(x, {}, {}, weights, {.bidirectional = true});
+      backward(result.output, dy);
+      std::vector<Tensor<float>> got = {result.output.detach(), result.h.detach(), result.c.detach(), clone(x.grad())};
+      for (auto& w : weights)
+        for (Tensor<float>* part : {&w.w_ih, &w.w_hh, &w.b_ih, &w.b_hh}) got.push_back(clone(part->grad()));
+      if (first.empty()) first = got;
+      for (std::size_t i = 0; i < got.size(); ++i)
+        CHECK(std::memcmp(got[i].data(), first[i].data(), static_cast<std::size_t>(got[i].numel()) * 4) == 0);
+    }
+    const NoGradGuard no_grad;
+    const auto forward = lstm<float>(x, {}, {}, {weights[0]}),
+               both = lstm<float>(x, {}, {}, weights, {.bidirectional = true});
+    const auto reversed = lstm<float>(flip(x, {0}), {}, {}, {weights[1]});
+    const Tensor<float> joined = concat<float>({forward.output, flip(reversed.output, {0})}, 2);
+    CHECK(std::memcmp(both.output.data(), detail::packed(joined).data(),
+                      static_cast<std::size_t>(joined.numel()) * 4) == 0);
+    CHECK(std::memcmp(both.output.data(), first[0].data(), static_cast<std::size_t>(joined.numel()) * 4) == 0);
+  }
+  CHECK_THROWS_WITH_AS(
+      (void)lstm<float>(zeros({2, 1, 3}), {}, {}, {{zeros({8, 3}), zeros({8, 2})}, {zeros({12, 3}), zeros({12, 3})}},
+                        {.bidirectional = true}),
+      "lstm: the reversed direction has 3 units and a state of 3 but the forward one 2 and 2", Error);
+}

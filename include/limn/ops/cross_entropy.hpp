@@ -117,6 +117,39 @@ template <class T>
                 });
 }
 
+/// sum(cross_entropy_positions(...)) / total, recorded as one operation. The gradient for dy = 1 is made with the loss,
+/// while a row of logits is in the cache; backward scales it where dy is another number. It is handed out once; a
+/// second walk over the graph computes it anew.
+template <class T>
+[[nodiscard]] Tensor<T> cross_entropy_total(const Tensor<T>& x, const ClassShape& c, const Tensor<std::int64_t>& target,
+                                            const CrossEntropyOptions<T>& options, const Tensor<T>& total) {
+  const Tensor<T> source = packed(x), weight = options.weight.defined() ? packed(options.weight) : options.weight;
+  const kernels::CrossEntropyParameters<T> parameters{weight.data(), options.ignore_index, options.label_smoothing};
+  Tensor<T> loss(c.target), normaliser({loss.numel(), 2}), dx(x.shape());
+  kernels::cross_entropy_with_gradient(x.device(), c.kernel, parameters, source.data(), target.data(),
+                                       T(1) / total.item(), loss.data(), normaliser.data(), dx.data());
+  const auto made = std::make_shared<Tensor<T>>(dx);
+
+  return record(
+      "cross_entropy", div(sum(loss), total), {x},
+      [x, source, c, target, weight, parameters, options, total, normaliser, made](const Tensor<T>& dy) -> Grads<T> {
+        if (grad_enabled())
+          return composite_backward(
+              [&](const std::vector<Tensor<T>>& in) {
+                return div(sum(cross_entropy_positions(in[0], c, target, options)), total);
+              },
+              {x}, dy);
+        Tensor<T> gradient = std::exchange(*made, Tensor<T>());
+        if (!gradient.defined()) {
+          gradient = Tensor<T>(x.shape());
+          const Tensor<T> dloss = full<T>(c.target, T(1) / total.item());
+          kernels::cross_entropy_backward(x.device(), c.kernel, parameters, source.data(), target.data(),
+                                          normaliser.data(), dloss.data(), gradient.data());
+        }
+        return {dy.item() == T(1) ? gradient : mul(gradient, dy)};
+      });
+}
+
 }  // namespace detail
 
 /// The cross-entropy of softmax(x) against class indices. x [N, C, d...] or [C]: logits; target [N, d...] or []:
@@ -135,10 +168,12 @@ template <class T>
     if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
       fail("cross_entropy", "label_smoothing = ", options.label_smoothing, " is not in [0, 1]");
 
-    const Tensor<T> loss = detail::cross_entropy_positions(x, c, t, options);
-    if (options.reduction == Reduction::none) return loss;
-    if (options.reduction == Reduction::sum) return sum(loss);
-    return div(sum(loss), sum(detail::target_weights(t, options.weight, options.ignore_index)));
+    if (options.reduction == Reduction::none) return detail::cross_entropy_positions(x, c, t, options);
+    const Tensor<T> total = options.reduction == Reduction::sum
+                                ? ones<T>({})
+                                : sum(detail::target_weights(t, options.weight, options.ignore_index));
+    if (grad_enabled() && x.requires_grad()) return detail::cross_entropy_total(x, c, t, options, total);
+    return div(sum(detail::cross_entropy_positions(x, c, t, options)), total);
   }
 }
 

@@ -81,13 +81,14 @@ template <class T>
     const Tensor<std::uint8_t> runs =
         detail::running_steps("gru", x.size(options.batch_first ? 1 : 0), x.size(options.batch_first ? 0 : 1), options);
     return detail::stack_layers(
-        "gru", x, weights.size(), options, [&](std::size_t k, const Tensor<T>& input, bool reverse) {
+        "gru", x, weights.size(), options,
+        detail::one_by_one<T>([&](std::size_t k, const Tensor<T>& input, bool reverse) {
           const RecurrentWeights<T>& w = weights[k];
           if (w.w_hr.defined()) fail("gru", "has no projection but w_hr was given");
           const kernels::RecurrentShape s = detail::recurrent_shape("gru", 3, input.shape(), w, reverse);
           const Tensor<T> h = detail::initial_state("gru", "h0", h0, k, weights.size(), s.batch, s.hidden);
           return detail::gru_walk<T>(s, runs, {input, h, w.w_ih, w.w_hh, w.b_ih, w.b_hh});
-        });
+        }));
   }
 }
 

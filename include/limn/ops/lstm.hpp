@@ -17,72 +17,108 @@ struct LstmResult {
 
 namespace detail {
 
-/// One walk of an LSTM in ordinary operations; in = {x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr}. See lstm_walk for the
-/// result.
+/// What a direction reads beside x: {h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr}. The inputs of a layer are x and these of
+/// its first direction, then those of its second.
+inline constexpr std::size_t lstm_inputs_each = 7;
+
+/// One walk of an LSTM in ordinary operations; in: what that direction reads. Returns states and cells in one row.
 template <class T>
 [[nodiscard]] Tensor<T> lstm_formula(const kernels::RecurrentShape& s, const Tensor<std::uint8_t>& runs,
-                                     const std::vector<Tensor<T>>& in) {
-  const Tensor<T> from_x = linear(in[0], in[3], in[5]);  // [time, batch, 4 hidden]
-  Tensor<T> h = in[1].defined() ? in[1] : zeros<T>({s.batch, s.state()}, in[0].device());
-  Tensor<T> c = in[2].defined() ? in[2] : zeros<T>({s.batch, s.hidden}, in[0].device());
+                                     const Tensor<T>& x, const Tensor<T>* in) {
+  const Tensor<T> from_x = linear(x, in[2], in[4]);  // [time, batch, 4 hidden]
+  Tensor<T> h = in[0].defined() ? in[0] : zeros<T>({s.batch, s.state()}, x.device());
+  Tensor<T> c = in[1].defined() ? in[1] : zeros<T>({s.batch, s.hidden}, x.device());
   std::vector<Tensor<T>> states(static_cast<std::size_t>(s.time));
   for (index_t i = 0; i < s.time; ++i) {
     const index_t t = s.at(i);
-    const std::vector<Tensor<T>> gates = chunk(select(from_x, 0, t) + linear(h, in[4], in[6]), 4, 1);
+    const std::vector<Tensor<T>> gates = chunk(select(from_x, 0, t) + linear(h, in[3], in[5]), 4, 1);
     const Tensor<T> cell = sigmoid(gates[1]) * c + sigmoid(gates[0]) * tanh(gates[2]);
     const Tensor<T> wide = sigmoid(gates[3]) * tanh(cell);
     c = step_where(runs, t, cell, c);
-    h = step_where(runs, t, in[7].defined() ? linear(wide, in[7], Tensor<T>()) : wide, h);
+    h = step_where(runs, t, in[6].defined() ? linear(wide, in[6], Tensor<T>()) : wide, h);
     states[static_cast<std::size_t>(t)] = h;
   }
   return concat<T>({reshape(concat(states), {-1}), reshape(c, {-1})});
 }
 
-/// What the kernel reads; the (contiguous) tensors must outlive it.
+/// What the kernel reads in direction d; the (contiguous) tensors must outlive it.
 template <class T>
-[[nodiscard]] kernels::LstmInputs<T> lstm_inputs(const std::vector<Tensor<T>>& in, const Tensor<std::uint8_t>& runs) {
+[[nodiscard]] kernels::LstmInputs<T> lstm_inputs(const std::vector<Tensor<T>>& in, std::size_t d,
+                                                 const Tensor<std::uint8_t>& runs) {
+  const Tensor<T>* own = in.data() + 1 + d * lstm_inputs_each;
   return {.x = in[0].data(),
           .mask = runs.data(),
-          .h0 = in[1].data(),
-          .c0 = in[2].data(),
-          .w_ih = in[3].data(),
-          .w_hh = in[4].data(),
-          .w_hr = in[7].data(),
-          .b_ih = in[5].data(),
-          .b_hh = in[6].data()};
+          .h0 = own[0].data(),
+          .c0 = own[1].data(),
+          .w_ih = own[2].data(),
+          .w_hh = own[3].data(),
+          .w_hr = own[6].data(),
+          .b_ih = own[4].data(),
+          .b_hh = own[5].data()};
 }
 
-/// One layer in one direction by the fused kernel. Returns h of every step [time * batch * state] and behind it the c
-/// after the walk [batch * hidden], in one row, because an operation has one output.
+/// One layer by the fused kernel: one direction, or two at once. s is the first direction; the second has the same
+/// sizes and the reversed time. Returns in one row, because an operation has one output, for each direction h of every
+/// step [time * batch * state] and behind it the c after the walk [batch * hidden].
 template <class T>
-[[nodiscard]] Tensor<T> lstm_walk(const kernels::RecurrentShape& s, const Tensor<std::uint8_t>& runs,
-                                  const std::vector<Tensor<T>>& in) {
+[[nodiscard]] Tensor<T> lstm_layer(const kernels::RecurrentShape& s, const Tensor<std::uint8_t>& runs,
+                                   const std::vector<Tensor<T>>& in) {
   const std::vector<Tensor<T>> read = packed_all(in);
   const Device device = read[0].device();
-  const index_t states = s.time * s.batch * s.state(), cells = s.batch * s.hidden;
-  Tensor<T> y({states + cells}, device), c, gates;
+  const auto directions = static_cast<index_t>(in.size() / lstm_inputs_each);
+  const index_t states = s.time * s.batch * s.state(), cells = s.batch * s.hidden, length = states + cells;
+  const auto shape_of = [s](index_t d) {
+    kernels::RecurrentShape own = s;
+    own.reverse = d == 1;
+    return own;
+  };
+  Tensor<T> y({directions * length}, device), c, gates;
   if (needs_gradient(in)) {
-    c = Tensor<T>({s.time, s.batch, s.hidden}, device);
-    gates = Tensor<T>({s.time, s.batch, 4 * s.hidden}, device);
+    c = Tensor<T>({directions, s.time, s.batch, s.hidden}, device);
+    gates = Tensor<T>({directions, s.time, s.batch, 4 * s.hidden}, device);
   }
-  T* const last = y.data() + states;
-  kernels::lstm_forward(device, s, lstm_inputs(read, runs), {y.data(), c.defined() ? c.data() : last, gates.data()});
-  if (c.defined())
-    kernels::copy_bytes(last, device, c.data() + s.at(s.time - 1) * cells, device,
+  const auto saved = [s, y, c, gates, cells, length](index_t d) -> kernels::LstmStates<T> {
+    return {y.data() + d * length, c.data() + d * s.time * cells, gates.data() + d * s.time * 4 * cells};
+  };
+  kernels::lstm_directions(device, s, directions, [&](index_t d) {
+    T* const last = y.data() + d * length + states;
+    if (!c.defined())
+      return kernels::lstm_forward(device, shape_of(d), lstm_inputs(read, static_cast<std::size_t>(d), runs),
+                                   {y.data() + d * length, last, nullptr});
+    kernels::lstm_forward(device, shape_of(d), lstm_inputs(read, static_cast<std::size_t>(d), runs), saved(d));
+    kernels::copy_bytes(last, device, saved(d).c + shape_of(d).at(s.time - 1) * cells, device,
                         static_cast<std::size_t>(cells) * sizeof(T));
-
-  return record("lstm", y, in, [s, runs, in, y, c, gates](const Tensor<T>& dy) -> Grads<T> {
-    if (grad_enabled()) return composite_backward([&](const auto& x) { return lstm_formula(s, runs, x); }, in, dy);
-    const std::vector<Tensor<T>> again = packed_all(in);
-    Grads<T> grads = wanted_gradients(in);
-    const Tensor<T> given = packed(dy), db = grads[5].defined() ? grads[5] : grads[6];
-    kernels::lstm_backward(dy.device(), s, lstm_inputs(again, runs), {y.data(), c.data(), gates.data()}, given.data(),
-                           given.data() + s.time * s.batch * s.state(),
-                           {grads[0].data(), grads[1].data(), grads[2].data(), grads[3].data(), grads[4].data(),
-                            grads[7].data(), db.data()});
-    if (grads[5].defined() && grads[6].defined()) grads[6] = copy_as<T>(grads[5]);
-    return grads;
   });
+
+  return record(
+      "lstm", y, in, [s, runs, in, directions, states, length, shape_of, saved](const Tensor<T>& dy) -> Grads<T> {
+        if (grad_enabled())
+          return composite_backward(
+              [&](const std::vector<Tensor<T>>& x) {
+                std::vector<Tensor<T>> rows;
+                for (index_t d = 0; d < directions; ++d)
+                  rows.push_back(lstm_formula(shape_of(d), runs, x[0],
+                                              x.data() + 1 + static_cast<std::size_t>(d) * lstm_inputs_each));
+                return concat(rows);
+              },
+              in, dy);
+        const std::vector<Tensor<T>> again = packed_all(in);
+        Grads<T> grads = wanted_gradients(in);
+        const Tensor<T> given = packed(dy),
+                        second = directions == 2 && in[0].requires_grad() ? Tensor<T>(in[0].shape()) : Tensor<T>();
+        kernels::lstm_directions(dy.device(), s, directions, [&](index_t d) {
+          const Tensor<T>* own = grads.data() + 1 + static_cast<std::size_t>(d) * lstm_inputs_each;
+          const T* of_states = given.data() + d * length;
+          kernels::lstm_backward(dy.device(), shape_of(d), lstm_inputs(again, static_cast<std::size_t>(d), runs),
+                                 saved(d), of_states, of_states + states,
+                                 {(d == 0 ? grads[0] : second).data(), own[0].data(), own[1].data(), own[2].data(),
+                                  own[3].data(), own[6].data(), (own[4].defined() ? own[4] : own[5]).data()});
+        });
+        if (second.defined()) grads[0] = add_gradients(grads[0], second);
+        for (std::size_t b_hh = 6; b_hh < grads.size(); b_hh += lstm_inputs_each)
+          if (grads[b_hh].defined() && grads[b_hh - 1].defined()) grads[b_hh] = copy_as<T>(grads[b_hh - 1]);
+        return grads;
+      });
 }
 
 }  // namespace detail
@@ -106,15 +142,28 @@ template <class T>
                                                             x.size(options.batch_first ? 0 : 1), options);
     std::vector<Tensor<T>> cells;
     const auto result = detail::stack_layers(
-        "lstm", x, weights.size(), options, [&](std::size_t k, const Tensor<T>& input, bool reverse) {
-          const RecurrentWeights<T>& w = weights[k];
-          const kernels::RecurrentShape s = detail::recurrent_shape("lstm", 4, input.shape(), w, reverse);
-          const Tensor<T> h = detail::initial_state("lstm", "h0", h0, k, weights.size(), s.batch, s.state());
-          const Tensor<T> c = detail::initial_state("lstm", "c0", c0, k, weights.size(), s.batch, s.hidden);
-          const Tensor<T> row = detail::lstm_walk<T>(s, runs, {input, h, c, w.w_ih, w.w_hh, w.b_ih, w.b_hh, w.w_hr});
-          const index_t states = s.time * s.batch * s.state();
-          cells.push_back(reshape(narrow(row, 0, states, s.batch * s.hidden), {s.batch, s.hidden}));
-          return reshape(narrow(row, 0, 0, states), {s.time, s.batch, s.state()});
+        "lstm", x, weights.size(), options, [&](std::size_t k, std::size_t directions, const Tensor<T>& input) {
+          kernels::RecurrentShape s;
+          std::vector<Tensor<T>> in = {input};
+          for (std::size_t d = 0; d < directions; ++d) {
+            const RecurrentWeights<T>& w = weights[k + d];
+            const kernels::RecurrentShape own = detail::recurrent_shape("lstm", 4, input.shape(), w, d == 1);
+            if (d == 0) s = own;
+            if (own.hidden != s.hidden || own.state() != s.state())
+              fail("lstm", "the reversed direction has ", own.hidden, " units and a state of ", own.state(),
+                   " but the forward one ", s.hidden, " and ", s.state());
+            in.push_back(detail::initial_state("lstm", "h0", h0, k + d, weights.size(), s.batch, s.state()));
+            in.push_back(detail::initial_state("lstm", "c0", c0, k + d, weights.size(), s.batch, s.hidden));
+            for (const Tensor<T>& part : {w.w_ih, w.w_hh, w.b_ih, w.b_hh, w.w_hr}) in.push_back(part);
+          }
+          const Tensor<T> row = detail::lstm_layer<T>(s, runs, in);
+          const index_t states = s.time * s.batch * s.state(), each = states + s.batch * s.hidden;
+          std::vector<Tensor<T>> h;
+          for (index_t d = 0; d < static_cast<index_t>(directions); ++d) {
+            h.push_back(reshape(narrow(row, 0, d * each, states), {s.time, s.batch, s.state()}));
+            cells.push_back(reshape(narrow(row, 0, d * each + states, s.batch * s.hidden), {s.batch, s.hidden}));
+          }
+          return h;
         });
     return {result.output, result.h, cells.size() == 1 ? unsqueeze(cells[0], 0) : stack(cells, 0)};
   }

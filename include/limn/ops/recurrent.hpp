@@ -141,8 +141,18 @@ template <class T>
   return where(copy_as<bool>(runs.as_view({batch, 1}, {1, 1}, t * batch)), next, before);
 }
 
-/// Runs layer(k, input [time, batch, width], reverse) -> states [time, batch, state] for each layer and direction k and
-/// puts them together.
+/// A layer for stack_layers from walk(k, input, reverse) -> states, which runs one direction.
+template <class T, class Walk>
+[[nodiscard]] auto one_by_one(Walk walk) {
+  return [walk](std::size_t k, std::size_t directions, const Tensor<T>& input) {
+    std::vector<Tensor<T>> states;
+    for (std::size_t d = 0; d < directions; ++d) states.push_back(walk(k + d, input, d == 1));
+    return states;
+  };
+}
+
+/// Runs layer(k, directions, input [time, batch, width]) for each layer and puts together what it returns: for each of
+/// its directions, the weights of which are k, k + 1, the states [time, batch, state].
 template <class T, class Layer>
 [[nodiscard]] RecurrentResult<T> stack_layers(const char* op, const Tensor<T>& x, std::size_t weights,
                                               const RecurrentOptions& options, Layer&& layer) {
@@ -159,11 +169,11 @@ template <class T, class Layer>
   std::vector<Tensor<T>> last;
   for (std::size_t k = 0; k < weights; k += directions) {
     if (k > 0 && options.dropout > 0) input = dropout(input, options.dropout, *options.generator);
-    std::vector<Tensor<T>> outputs;
+    std::vector<Tensor<T>> outputs = layer(k, directions, input);
     for (std::size_t d = 0; d < directions; ++d) {
-      const Tensor<T> h = layer(k + d, input, d == 1);
+      Tensor<T>& h = outputs[d];
       last.push_back(select(h, 0, d == 1 ? 0 : time - 1));
-      outputs.push_back(ended.defined() ? masked_fill(h, ended, 0) : h);
+      if (ended.defined()) h = masked_fill(h, ended, 0);
     }
     input = directions == 1 ? outputs[0] : concat(outputs, 2);
   }

@@ -11,6 +11,7 @@
 #include <limn_kernels/conv2d.hpp>
 #include <limn_kernels/cpu/conv2d_dots.hpp>
 #include <limn_kernels/cpu/conv2d_gather.hpp>
+#include <limn_kernels/cpu/conv2d_products.hpp>
 #include <limn_kernels/cpu/depthwise.hpp>
 #include <limn_kernels/cpu/winograd_gradient.hpp>
 #include <limn_kernels/gemm.hpp>
@@ -69,6 +70,15 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
   const index_t t = s.winograd == Winograd::f4 ? 4 : 6, transform = 25 * t * t, products = s.channels() * s.outputs();
   const index_t tiles = ((s.oh + t - 1) / t) * ((s.ow + t - 1) / t);
   return tiles * ((t + 2) * (t + 2) * products + transform * (s.channels() + s.outputs())) < s.oh * s.ow * 9 * products;
+}
+
+/// 1 x 1: whether the register tiles of conv2d_direct.hpp, that read x where it lies, leave few of their pixels idle
+/// and find a tile's weights in the first-level cache; a matrix product may turn the other way round, or pack.
+template <class T>
+[[nodiscard]] bool conv2d_pays_direct(const Conv2dShape& s) {
+  const index_t pixels = s.oh * s.ow, lanes = LIMN_CALL_ISA(direct_tile_pixels<T>, ) / 2,
+                computed = (pixels + lanes - 1) / lanes * lanes;
+  return s.channels() <= 320 && (computed - pixels) * 12 <= pixels;
 }
 
 template <class F>
@@ -141,16 +151,19 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
     }
   const Scratch<T> unpooled(fusion.max_pool ? ny : 0);
   T* sums = fusion.max_pool ? unpooled.data() : y;
+  const T floor = fusion.relu && !fusion.max_pool ? T(0) : -std::numeric_limits<T>::infinity();
   if (s.field() == 0)
     for (index_t i = 0; i < ny; ++i) sums[i] = bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0);
   else if (is_depthwise_3x3(s))
-    depthwise_3x3(s, x, weight, bias, sums);
+    depthwise_3x3(s, x, weight, bias, floor, sums);
   else if (s.channels() == 1)
     depthwise_general(s, x, weight, bias, sums);
+  else if (is_pointwise(s) && !conv2d_pays_direct<T>(s))
+    pointwise_forward(s, x, weight, bias, floor, sums);
   else
-    conv2d_direct(s, x, weight, bias, fusion.relu && !fusion.max_pool ? T(0) : -std::numeric_limits<T>::infinity(),
-                  sums);
-  if (fusion.max_pool || (fusion.relu && s.channels() <= 1)) conv2d_fuse(s.n * s.oc, s.oh, s.ow, fusion, sums, y);
+    conv2d_direct(s, x, weight, bias, floor, sums);
+  if (fusion.max_pool || (fusion.relu && s.channels() <= 1 && !is_depthwise_3x3(s)))
+    conv2d_fuse(s.n * s.oc, s.oh, s.ow, fusion, sums, y);
 }
 }  // namespace cpu
 
@@ -218,6 +231,8 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
         }
       if (cpu::is_depthwise_3x3(s) && s.stride_h == 1 && s.outputs() == 1)
         return cpu::depthwise_3x3_data_gradient(s, dy, weight, dx);
+      if (cpu::is_pointwise(s) && s.channels() > 1) return cpu::pointwise_data_gradient(s, dy, weight, dx);
+      if (cpu::is_patches(s) && s.channels() > 1) return cpu::patches_data_gradient(s, dy, weight, dx);
       cpu::conv2d_data_gradient(s, dy, weight, dx);
     }
   });
@@ -239,6 +254,8 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
       if constexpr (std::is_same_v<T, float>)
         if (cpu::conv2d_pays_winograd(s)) return cpu::conv2d_winograd_weight_gradient(s, x, dy, dw);
       if (cpu::is_depthwise_3x3(s)) return cpu::depthwise_3x3_weight_gradient(s, x, dy, dw);
+      if (cpu::is_pointwise(s) && s.channels() > 1) return cpu::pointwise_weight_gradient(s, x, dy, dw);
+      if (cpu::is_patches(s) && s.channels() > 1) return cpu::patches_weight_gradient(s, x, dy, dw);
       if (s.channels() == 1 || (s.field() <= 256 && s.oh * s.ow >= 256))
         return cpu::conv2d_weight_gradient_dots(s, x, dy, dw);
       cpu::conv2d_weight_gradient(s, x, dy, dw);

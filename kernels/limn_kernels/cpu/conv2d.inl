@@ -1,8 +1,15 @@
-// The inner loops of conv2d.hpp for one instruction set: blocks of the patch matrix, rows of a depthwise convolution.
+// The inner loops of conv2d.hpp for one instruction set: blocks of the patch matrix, rows of a depthwise convolution,
+// what is done to a product's result.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
+
+/// The lanes of a and b with even numbers (b's are counted on).
+template <class V, std::size_t... i>
+LIMN_INLINE V even_lanes(V a, V b, std::index_sequence<i...>) {
+  return shuffled(a, b, std::index_sequence<(2 * i)...>());
+}
 
 /// to[i] = x[from + i * step] for i < count, zero where the position leaves [0, extent).
 template <class T>
@@ -29,10 +36,11 @@ LIMN_INLINE void copy_clipped(const T* x, index_t extent, index_t from, index_t 
   high = high < count ? high : count;
   index_t i = 0;
   for (; i < low; ++i) to[i] = T(0);
-  if (step == 2)
-    for (; i + 4 <= high && from + 2 * i + 8 <= extent; i += 4)
-      store_quad<T>(to + i, __builtin_shufflevector(load_quad<T>(x + from + 2 * i), load_quad<T>(x + from + 2 * i + 4),
-                                                    0, 2, 4, 6));
+  if (step == 2) {
+    constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>();
+    for (; i + lanes<T> <= high && from + 2 * (i + lanes<T>) <= extent; i += lanes<T>)
+      store<T>(to + i, even_lanes(load<T>(x + from + 2 * i), load<T>(x + from + 2 * i + lanes<T>), all));
+  }
   for (; i < high; ++i) to[i] = x[from + i * step];
   for (; i < count; ++i) to[i] = T(0);
 }
@@ -52,6 +60,48 @@ void conv2d_columns(const Conv2dShape& s, const T* x, index_t first_row, index_t
         copy_clipped<T>(x + (channel * s.h + iy) * s.w, s.w, j * s.dilation_w - s.pad_left, s.stride_w, s.ow, to);
     }
   }
+}
+
+/// y[i] = max(floor, y[i] + add) for i < count; a NaN stays.
+template <class T>
+void conv2d_finish(index_t count, T add, T floor, T* y) {
+  const Vec<T> more = broadcast<T>(add), least = broadcast<T>(floor);
+  index_t i = 0;
+  for (; i + lanes<T> <= count; i += lanes<T>) store<T>(y + i, vmax(least, load<T>(y + i) + more));
+  if (i < count) store_first<T>(y + i, vmax(least, load_first<T>(y + i, count - i) + more), count - i);
+}
+
+template <class T>
+LIMN_INLINE void copy_run(const T* x, index_t count, T* y) {
+  index_t i = 0;
+  for (; i + lanes<T> <= count; i += lanes<T>) store<T>(y + i, load<T>(x + i));
+  if (i < count) store_first<T>(y + i, load_first<T>(x + i, count - i), count - i);
+}
+
+/// Where patch `pixel` of an image has the first element of its row i of channel c, when strides are the kernel's size.
+LIMN_INLINE index_t patch_row(const Conv2dShape& s, index_t pixel, index_t c, index_t i) {
+  return (c * s.h + pixel / s.ow * s.kh + i) * s.w + pixel % s.ow * s.kw;
+}
+/// The elements [first, first + taps) of the patches [pixel, pixel + count) go from `rows` [pixels, field] to the
+/// image.
+template <class T>
+void conv2d_patches_to_image(const Conv2dShape& s, index_t pixel, index_t count, index_t first, index_t taps,
+                             const T* rows, T* image) {
+  const index_t field = s.field();
+  for (index_t k = first; k < first + taps;) {
+    const index_t j = k % s.kw, left = first + taps - k, run = s.kw - j < left ? s.kw - j : left;
+    for (index_t p = pixel; p < pixel + count; ++p)
+      copy_run<T>(rows + p * field + k, run, image + patch_row(s, p, k / (s.kh * s.kw), k / s.kw % s.kh) + j);
+    k += run;
+  }
+}
+/// The patches [pixel, pixel + count) from the image to `rows` [pixels, field].
+template <class T>
+void conv2d_image_to_patches(const Conv2dShape& s, index_t pixel, index_t count, const T* image, T* rows) {
+  const index_t field = s.field();
+  for (index_t k = 0; k < field; k += s.kw)
+    for (index_t p = pixel; p < pixel + count; ++p)
+      copy_run<T>(image + patch_row(s, p, k / (s.kh * s.kw), k / s.kw % s.kh), s.kw, rows + p * field + k);
 }
 
 /// One output plane of a depthwise convolution of a plane laid out so. Rows of `pitch` outputs are computed without

@@ -32,77 +32,58 @@ void conv2d_split(const Conv2dShape& s, const DirectLayout& d, index_t first, co
       }
 }
 
-/// Rows x direct_pixels sums, bias first: to[i * direct_pixels + q] = bias[i] + sum over k of
-/// w[i * w_row + k] x[offset[k] + q].
-template <class T, index_t Rows>
+/// Rows x (Vectors lanes) sums, bias first: to[i * to_row + q] = bias[i] + sum over k of w[i * w_row + k] x[offset[k] +
+/// q], at least `floor`.
+template <class T, index_t Rows, index_t Vectors>
 void conv2d_direct_tile(index_t field, const T* w, index_t w_row, const index_t* offset, const T* x, const T* bias,
                         T floor, T* to, index_t to_row) {
-  Vec<T> sum[Rows][2];
-  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = broadcast<T>(bias ? bias[i] : T(0));
+  Vec<T> sum[Rows][Vectors];
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] =
+      broadcast<T>(bias ? bias[i] : T(0));
   const T* base[4] = {w, w + 4 * w_row, w + 8 * w_row, w + 12 * w_row};  // four rows each: few enough addresses
   for (index_t k = 0; k < field; ++k) {
     const T* from = x + offset[k];
-    const Vec<T> x0 = load<T>(from), x1 = load<T>(from + lanes<T>);
+    Vec<T> pixels[Vectors];
+    LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) pixels[v] = load<T>(from + v * lanes<T>);
     LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
       const Vec<T> weight = broadcast<T>(base[i / 4][i % 4 * w_row]);
-      sum[i][0] += weight * x0;
-      sum[i][1] += weight * x1;
+      LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] += weight * pixels[v];
     }
     LIMN_UNROLLED for (index_t b = 0; b < (Rows + 3) / 4; ++b)++ base[b];
   }
   const Vec<T> least = broadcast<T>(floor);
-  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
-    store<T>(to + i * to_row, vmax(least, sum[i][0]));  // a NaN stays
-    store<T>(to + i * to_row + lanes<T>, vmax(least, sum[i][1]));
-  }
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v)
+      store<T>(to + i * to_row + v * lanes<T>, vmax(least, sum[i][v]));  // a NaN stays
+}
+template <class T, index_t Vectors, std::size_t... Row>
+LIMN_INLINE void conv2d_direct_tile(index_t rows, index_t field, const T* w, index_t w_row, const index_t* offset,
+                                    const T* x, const T* bias, T floor, T* to, index_t to_row,
+                                    std::index_sequence<Row...>) {
+  static constexpr void (*tile[])(index_t, const T*, index_t, const index_t*, const T*, const T*, T, T*,
+                                  index_t) = {conv2d_direct_tile<T, Row + 1, Vectors>...};
+  tile[rows - 1](field, w, w_row, offset, x, bias, floor, to, to_row);
 }
 
-/// The pixels [pixel, pixel + direct_pixels) of `rows` <= direct_rows outputs, without those between the rows of y.
+/// The pixels [pixel, pixel + Vectors lanes) of `rows` <= direct_rows outputs, without those between the rows of y.
 /// They count in the padded rows of a band of `band` rows, whose first output row is y; `inside`: all are in one row of
 /// y.
-template <class T>
+template <class T, index_t Vectors>
 void conv2d_direct_pixels(const Conv2dShape& s, const DirectLayout& d, index_t band, index_t pixel, bool inside,
                           index_t rows, index_t field, const T* w, index_t w_row, const T* x, const T* bias, T floor,
                           T* y) {
-  alignas(LIMN_VECTOR_BYTES) T tile[direct_rows<T> * direct_pixels<T>];
-  const index_t last = pixel + direct_pixels<T> < band * d.pitch ? pixel + direct_pixels<T> : band * d.pitch;
-  const bool whole = inside || (d.pitch == s.ow && last == pixel + direct_pixels<T>);
+  constexpr index_t count = Vectors * lanes<T>;
+  alignas(LIMN_VECTOR_BYTES) T tile[direct_rows<T> * count];
+  const index_t last = pixel + count < band * d.pitch ? pixel + count : band * d.pitch;
+  const bool whole = inside || (d.pitch == s.ow && last == pixel + count);
   T* to = whole ? y + pixel - pixel / d.pitch * (d.pitch - s.ow) : tile;
-  const index_t to_row = whole ? s.oh * s.ow : direct_pixels<T>;
-  switch (rows) {
-#define LIMN_ROWS(n)                                                                         \
-  case n:                                                                                    \
-    conv2d_direct_tile<T, n>(field, w, w_row, d.offset, x + pixel, bias, floor, to, to_row); \
-    break;
-    LIMN_ROWS(1)
-    LIMN_ROWS(2)
-    LIMN_ROWS(3)
-    LIMN_ROWS(4)
-    LIMN_ROWS(5)
-    LIMN_ROWS(6)
-#if LIMN_VECTOR_BYTES == 64
-    LIMN_ROWS(7)
-    LIMN_ROWS(8)
-#endif
-    default:
-#if LIMN_VECTOR_BYTES == 64
-      if constexpr (sizeof(T) == 4) switch (rows) {
-          LIMN_ROWS(9)
-          LIMN_ROWS(10)
-          LIMN_ROWS(11)
-          LIMN_ROWS(12)
-          LIMN_ROWS(13)
-          LIMN_ROWS(14)
-        }
-#endif
-      break;
-#undef LIMN_ROWS
-  }
+  const index_t to_row = whole ? s.oh * s.ow : count;
+  conv2d_direct_tile<T, Vectors>(rows, field, w, w_row, d.offset, x + pixel, bias, floor, to, to_row,
+                                 std::make_index_sequence<static_cast<std::size_t>(direct_rows<T>)>());
   if (whole) return;
   for (index_t oy = pixel / d.pitch; oy * d.pitch < last; ++oy) {
     const index_t row = oy * d.pitch, begin = row > pixel ? row : pixel, end = row + s.ow < last ? row + s.ow : last;
     for (index_t i = 0; i < rows; ++i) {
-      const T* from = tile + i * direct_pixels<T> + (begin - pixel);
+      const T* from = tile + i * count + (begin - pixel);
       T* out = y + i * s.oh * s.ow + oy * s.ow + (begin - row);
       index_t q = 0;
       for (; q + lanes<T> <= end - begin; q += lanes<T>) store<T>(out + q, load<T>(from + q));
@@ -112,28 +93,33 @@ void conv2d_direct_pixels(const Conv2dShape& s, const DirectLayout& d, index_t b
 }
 
 /// A band of `band` output rows of `outputs` outputs. x: the band's split planes; y: the first output's first row.
-/// Tiles run along each row where few of their pixels would be done twice, else across the rows' ends; the last one
-/// moves back over pixels that are done rather than past the end.
+/// Tiles run along each row where few of their pixels would be done twice, else across the rows' ends; the last one,
+/// of one vector where that is enough, moves back over pixels that are done rather than past the end.
 template <class T>
 void conv2d_direct_band(const Conv2dShape& s, const DirectLayout& d, index_t band, index_t outputs, const T* w,
                         index_t w_row, const T* x, const T* bias, T floor, T* y) {
   constexpr index_t step = direct_pixels<T>;
   const index_t field = s.field(), parts = (outputs + direct_rows<T> - 1) / direct_rows<T>, base = outputs / parts,
                 extra = outputs % parts, until = (band - 1) * d.pitch + s.ow;
-  const index_t row_tiles = (s.ow + step - 1) / step;
-  const bool by_row = s.ow >= step && 16 * (row_tiles * step - s.ow) <= s.ow;
-  const index_t tiles = by_row ? band * row_tiles : (until + step - 1) / step;
+  const index_t idle = (s.ow + lanes<T> - 1) / lanes<T> * lanes<T> - s.ow;  // of a row's last vector
+  const bool by_row = d.pitch > s.ow && s.ow >= lanes<T> && 16 * idle <= s.ow;
+  const index_t run = by_row ? s.ow : until, row_tiles = (run + step - 1) / step,
+                tiles = by_row ? band * row_tiles : row_tiles;
   // Read again and again are the pixels of a tile, where they fit into the first-level cache; else a tile's weights.
   const index_t group = field * step * static_cast<index_t>(sizeof(T)) <= (24 << 10) ? 1 : tiles;
   for (index_t start = 0; start < tiles; start += group)
     for (index_t part = 0, first = 0; part < parts; ++part) {
       const index_t rows = base + (part < extra ? 1 : 0);
+      const T *weights = w + first * w_row, *add = bias ? bias + first : nullptr;
+      T* to = y + first * s.oh * s.ow;
       for (index_t tile = start; tile < tiles && tile < start + group; ++tile) {
-        const index_t at = by_row ? tile % row_tiles * step : tile * step, end = by_row ? s.ow : until;
-        const index_t pixel =
-            (by_row ? tile / row_tiles * d.pitch : 0) + (at + step > end && end > step ? end - step : at);
-        conv2d_direct_pixels<T>(s, d, band, pixel, by_row, rows, field, w + first * w_row, w_row, x,
-                                bias ? bias + first : nullptr, floor, y + first * s.oh * s.ow);
+        const index_t row = by_row ? tile / row_tiles * d.pitch : 0, at = (by_row ? tile % row_tiles : tile) * step;
+        if (run - at > lanes<T>)
+          conv2d_direct_pixels<T, 2>(s, d, band, row + (at + step > run && run > step ? run - step : at), by_row, rows,
+                                     field, weights, w_row, x, add, floor, to);
+        else
+          conv2d_direct_pixels<T, 1>(s, d, band, row + (run > lanes<T> ? run - lanes<T> : at), by_row, rows, field,
+                                     weights, w_row, x, add, floor, to);
       }
       first += rows;
     }

@@ -1,11 +1,18 @@
 #pragma once
 // The weight gradient where weights are few: depthwise convolutions and first layers.
 //
-// With x laid out as in conv2d_direct.hpp and dy in rows of the same pitch, dw(o, k) is the product of row o of dy with
-// x from offset[k] on: a matrix of dot products along the pixels, nothing packed. Images and bands are summed in a
-// fixed number of parts, which are added in order.
+// With x laid out as in conv2d_direct.hpp, dw(o, k) is the sum over rows of the products of a row of dy with the row of
+// x that tap k reads: a matrix of dot products along the pixels, nothing packed. Images and bands are summed in a fixed
+// number of parts, which are added in order.
 
 #include <limn_kernels/cpu/conv2d_direct.hpp>
+
+namespace limn::inline LIMN_ABI::kernels::cpu {
+/// `rows` rows of `columns` elements of dy, planes of outputs `plane` elements apart, beside rows of x `pitch` apart.
+struct DotsBand {
+  index_t rows, columns, plane, pitch, field;
+};
+}  // namespace limn::inline LIMN_ABI::kernels::cpu
 
 #define LIMN_ISA_BODY <limn_kernels/cpu/conv2d_dots.inl>
 #include <limn_kernels/for_each_isa.hpp>
@@ -17,42 +24,32 @@ template <class T>
 void conv2d_weight_gradient_dots(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
   const index_t field = s.field(), outputs = s.outputs(), channels = s.channels(), bytes = sizeof(T);
   const Scratch<index_t> offset(field);
-  const index_t row = (channels * s.w * s.stride_h + outputs * s.ow) * bytes;
-  const index_t band = std::min(s.oh, std::max<index_t>(1, (index_t{600} << 10) / row)),
-                bands = (s.oh + band - 1) / band;
+  // A band of x stays in the second-level cache; there are eight of them and more, for threads.
+  const index_t row = channels * s.w * s.stride_h * bytes, fitting = std::max<index_t>(1, (index_t{400} << 10) / row);
+  const index_t band = std::min({s.oh, fitting, (s.n * s.oh + 7) / 8}), bands = (s.oh + band - 1) / band;
   const DirectLayout d = direct_layout(s, band, offset.data());
-  const index_t dy_row = (band * d.pitch + direct_slack) / 16 * 16, lanes = LIMN_CALL_ISA(direct_tile_pixels<T>, ) / 2;
   // Sums of one group are kept in `parts` parts of (image, band); groups are independent.
   const index_t steps = s.n * bands, parts = s.groups >= 8 ? 1 : std::min<index_t>(steps, 8), size = outputs * field;
   const Scratch<T> sums(s.groups * parts * size);
-  parallel_for(
-      s.groups * parts, 1 + 32768 / (steps * s.oh * s.ow * size / (bands * parts) + 1),
-      [&](index_t begin, index_t end) {
-        const Scratch<T> split(channels * d.size + direct_slack), flat(outputs * dy_row);
-        for (index_t task = begin; task < end; ++task) {
-          const index_t group = task / parts, part = task % parts;
-          T* sum = sums.data() + task * size;
-          std::fill_n(sum, size, T(0));
-          for (index_t step = steps * part / parts; step < steps * (part + 1) / parts; ++step) {
-            const index_t image = step / bands, first = step % bands * band, rows = std::min(band, s.oh - first);
-            for (index_t c = 0; c < channels; ++c)
-              LIMN_CALL_ISA(conv2d_split<T>, s, d, first, x + (image * s.c + group * channels + c) * s.h * s.w,
-                            split.data() + c * d.size);
-            std::fill_n(split.data() + channels * d.size, direct_slack, T(0));
-            const index_t count = (rows * d.pitch + lanes - 1) / lanes * lanes;
-            for (index_t o = 0; o < outputs; ++o) {
-              const T* from = dy + ((image * s.oc + group * outputs + o) * s.oh + first) * s.ow;
-              T* to = flat.data() + o * dy_row;
-              for (index_t r = 0; r < rows; ++r) {
-                std::copy_n(from + r * s.ow, s.ow, to + r * d.pitch);
-                std::fill_n(to + r * d.pitch + s.ow, d.pitch - s.ow, T(0));
-              }
-              std::fill(to + rows * d.pitch, to + count, T(0));
-            }
-            LIMN_CALL_ISA(conv2d_dots<T>, count, outputs, field, flat.data(), dy_row, split.data(), offset.data(), sum);
-          }
-        }
-      });
+  parallel_for(s.groups * parts, 1 + 32768 / (steps * s.oh * s.ow * size / (bands * parts) + 1),
+               [&](index_t begin, index_t end) {
+                 const Scratch<T> split(channels * d.size + direct_slack), vectors(LIMN_CALL_ISA(dots_sums<T>, field));
+                 for (index_t task = begin; task < end; ++task) {
+                   const index_t group = task / parts, part = task % parts;
+                   T* sum = sums.data() + task * size;
+                   std::fill_n(sum, size, T(0));
+                   for (index_t step = steps * part / parts; step < steps * (part + 1) / parts; ++step) {
+                     const index_t image = step / bands, first = step % bands * band,
+                                   rows = std::min(band, s.oh - first);
+                     for (index_t c = 0; c < channels; ++c)
+                       LIMN_CALL_ISA(conv2d_split<T>, s, d, first, x + (image * s.c + group * channels + c) * s.h * s.w,
+                                     split.data() + c * d.size);
+                     LIMN_CALL_ISA(conv2d_dots<T>, DotsBand{rows, s.ow, s.oh * s.ow, d.pitch, field}, outputs,
+                                   dy + ((image * s.oc + group * outputs) * s.oh + first) * s.ow, split.data(),
+                                   offset.data(), vectors.data(), sum);
+                   }
+                 }
+               });
   for (index_t group = 0; group < s.groups; ++group)
     for (index_t i = 0; i < size; ++i) {
       T sum = T(0);

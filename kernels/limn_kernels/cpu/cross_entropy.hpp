@@ -20,8 +20,18 @@ struct CrossEntropyRowGradient {
   const std::int64_t* target;
   const T* normaliser;
   const T* dloss;
+  index_t dloss_step;  ///< between positions; 0: one number for all
   T* dx;
 };
+
+/// The sum of the classes' weights.
+template <class T>
+[[nodiscard]] double total_class_weight(const CrossEntropyShape& s, const CrossEntropyParameters<T>& p) {
+  if (!p.weight) return static_cast<double>(s.classes);
+  double total = 0;
+  for (index_t c = 0; c < s.classes; ++c) total += static_cast<double>(p.weight[c]);
+  return total;
+}
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
 
@@ -45,17 +55,28 @@ void cross_entropy_forward(Device device, const CrossEntropyShape& s, const Cros
 template <class T>
 void cross_entropy_backward(Device device, const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const T* x,
                             const std::int64_t* target, const T* normaliser, const T* dloss, T* dx) {
-  double total_weight = static_cast<double>(s.classes);
-  if (p.weight) {
-    total_weight = 0;
-    for (index_t c = 0; c < s.classes; ++c) total_weight += static_cast<double>(p.weight[c]);
-  }
+  const double total_weight = cpu::total_class_weight(s, p);
   dispatch_cpu("cross_entropy_backward", device, [&] {
     cpu::for_each_strip({s.outer, s.classes, s.inner}, [&](index_t at, index_t columns) {
       const index_t position = at / (s.classes * s.inner) * s.inner + at % s.inner;
-      const cpu::CrossEntropyRowGradient<T> row{x + at, target + position, normaliser + 2 * position, dloss + position,
-                                                dx + at};
+      const cpu::CrossEntropyRowGradient<T> row{
+          x + at, target + position, normaliser + 2 * position, dloss + position, 1, dx + at};
       LIMN_CALL_ISA(cross_entropy_strip_gradient, s, p, total_weight, row, columns);
+    });
+  });
+}
+
+template <class T>
+void cross_entropy_with_gradient(Device device, const CrossEntropyShape& s, const CrossEntropyParameters<T>& p,
+                                 const T* x, const std::int64_t* target, T dloss, T* loss, T* normaliser, T* dx) {
+  const double total_weight = cpu::total_class_weight(s, p);
+  dispatch_cpu("cross_entropy_with_gradient", device, [&] {
+    cpu::for_each_strip({s.outer, s.classes, s.inner}, [&](index_t at, index_t columns) {
+      const index_t position = at / (s.classes * s.inner) * s.inner + at % s.inner;
+      const cpu::CrossEntropyRow<T> row{x + at, target + position, loss + position, normaliser + 2 * position};
+      const cpu::CrossEntropyRowGradient<T> gradient{x + at, target + position, normaliser + 2 * position, &dloss, 0,
+                                                     dx + at};
+      LIMN_CALL_ISA(cross_entropy_strip_both, s, p, total_weight, row, gradient, columns);
     });
   });
 }

@@ -82,7 +82,7 @@ void cross_entropy_strip_gradient(const CrossEntropyShape& s, const CrossEntropy
       top[k] = row.normaliser[2 * (i + k)];
       log_sum[k] = row.normaliser[2 * (i + k) + 1];
       if (t == p.ignore_index) continue;
-      const double d = static_cast<double>(row.dloss[i + k]),
+      const double d = static_cast<double>(row.dloss[(i + k) * row.dloss_step]),
                    w = (1 - p.smoothing) * (p.weight ? static_cast<double>(p.weight[t]) : 1.0);
       share[k] = static_cast<T>(d * (w + even * total_weight));
       even_share[k] = static_cast<T>(d * even);
@@ -112,6 +112,28 @@ void cross_entropy_strip_gradient(const CrossEntropyShape& s, const CrossEntropy
         for (index_t c = 0; c < s.classes; ++c) row.dx[i + k + c * s.inner] = T(0);
     }
   }
+}
+
+/// Loss and gradient of one strip. A plain row computes exp once: it becomes the gradient by a factor.
+template <class T>
+void cross_entropy_strip_both(const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, double total_weight,
+                              const CrossEntropyRow<T>& row, const CrossEntropyRowGradient<T>& gradient,
+                              index_t columns) {
+  if (s.inner > 1 || p.weight || p.smoothing > 0 || row.target[0] == p.ignore_index) {
+    cross_entropy_strip(s, p, row, columns);
+    return cross_entropy_strip_gradient(s, p, total_weight, gradient, columns);
+  }
+  T* dx = gradient.dx;
+  const T top = row_maximum(s.classes, row.x);
+  const double sum = exp_row<T, true>(s.classes, row.x, top, dx), dloss = static_cast<double>(gradient.dloss[0]);
+  row.normaliser[0] = top;
+  row.normaliser[1] = static_cast<T>(std::log(sum));
+  row.loss[0] = position_loss(s, p, row.x, row.target[0], top, row.normaliser[1]);
+  const Vec<T> scale = broadcast<T>(static_cast<T>(dloss / sum));
+  index_t i = 0;
+  for (; i + lanes<T> <= s.classes; i += lanes<T>) store<T>(dx + i, load<T>(dx + i) * scale);
+  if (i < s.classes) store_first<T>(dx + i, load_first<T>(dx + i, s.classes - i) * scale, s.classes - i);
+  dx[row.target[0]] -= gradient.dloss[0];
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA

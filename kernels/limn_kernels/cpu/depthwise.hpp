@@ -8,6 +8,8 @@
 
 #define LIMN_ISA_BODY <limn_kernels/cpu/depthwise.inl>
 #include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/depthwise_flat.inl>
+#include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
@@ -21,27 +23,20 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 /// Planes of one task: small ones together.
 [[nodiscard]] inline index_t depthwise_grain(const Conv2dShape& s) { return 1 + 65536 / (s.oh * s.ow * 9 + s.h * s.w); }
 
+/// y, at least `floor` (0: ReLU; minus infinity).
 template <class T>
-void depthwise_3x3(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y) {
+void depthwise_3x3(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T floor, T* y) {
   parallel_for(s.n * s.oc, depthwise_grain(s), [&](index_t begin, index_t end) {
-    for (index_t plane = begin; plane < end; ++plane) {
-      const index_t o = plane % s.oc;
-      const T* from = x + (plane / s.oc * s.c + o / s.outputs()) * s.h * s.w;
-      T* to = y + plane * s.oh * s.ow;
-      const T add = bias ? bias[o] : T(0);
-      LIMN_CALL_ISA(depthwise_plane<T>, s, from, weight + o * 9, false, add, to);
-    }
+    LIMN_CALL_ISA(depthwise_planes<T>, s, begin, end, x, weight, bias, floor, y);
   });
 }
 
 /// Stride 1 and one output a channel: dx is the convolution of dy with the turned kernels.
 template <class T>
 void depthwise_3x3_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
-  parallel_for(s.n * s.c, depthwise_grain(s), [&](index_t begin, index_t end) {
-    for (index_t plane = begin; plane < end; ++plane)
-      LIMN_CALL_ISA(depthwise_plane<T>, s, dy + plane * s.h * s.w, weight + plane % s.c * 9, true, T(0),
-                    dx + plane * s.h * s.w);
-  });
+  const Scratch<T> turned(s.c * 9);
+  for (index_t i = 0; i < s.c * 9; ++i) turned.data()[i] = weight[i / 9 * 9 + 8 - i % 9];
+  depthwise_3x3<T>(s, dy, turned.data(), nullptr, -std::numeric_limits<T>::infinity(), dx);
 }
 
 template <class T>

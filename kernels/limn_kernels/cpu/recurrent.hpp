@@ -58,6 +58,16 @@ void for_batch_parts(index_t batch, Body&& body) {
   parallel_for(batch, rows >= 24 ? rows : batch, body);
 }
 
+/// Both directions of a layer at once, where there are no more threads than that, or where a step is too small to be
+/// divided: then no thread waits for another, and each reads the weights of its own direction alone.
+template <class Body>
+void for_directions(const RecurrentShape& s, index_t directions, Body&& body) {
+  const bool small = 2 * s.batch * 4 * s.hidden * (s.input + s.state()) < 400000;
+  parallel_for(directions, small || thread_count() <= directions ? 1 : directions, [&](index_t begin, index_t end) {
+    for (index_t d = begin; d < end; ++d) body(d);
+  });
+}
+
 /// Whether weights are packed for a walk: with few rows a step takes as long as reading them, and in a short walk
 /// packing takes longer than it saves.
 [[nodiscard]] inline bool packs_weights(const RecurrentShape& s) { return s.batch >= 6 && s.time * s.batch >= 64; }

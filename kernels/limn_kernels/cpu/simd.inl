@@ -40,6 +40,16 @@ LIMN_INLINE Vec<float> masked_load(const float* p, index_t n) {
 LIMN_INLINE void masked_store(float* p, Vec<float> v, index_t n) {
   __builtin_ia32_storeups512_mask(p, v, static_cast<std::uint16_t>((1u << n) - 1));
 }
+#elif LIMN_VECTOR_BYTES == 32
+LIMN_INLINE Vec<std::int32_t> first_lanes(index_t n) {
+  return Vec<std::int32_t>{0, 1, 2, 3, 4, 5, 6, 7} < static_cast<std::int32_t>(n);
+}
+LIMN_INLINE Vec<float> masked_load(const float* p, index_t n) {
+  return __builtin_ia32_maskloadps256(reinterpret_cast<const Vec<float>*>(p), first_lanes(n));
+}
+LIMN_INLINE void masked_store(float* p, Vec<float> v, index_t n) {
+  __builtin_ia32_maskstoreps256(reinterpret_cast<Vec<float>*>(p), first_lanes(n), v);
+}
 #endif
 /// The square root, rounded correctly.
 LIMN_INLINE Vec<float> sqrt(Vec<float> x) {
@@ -58,10 +68,10 @@ LIMN_INLINE Vec<float> sqrt(Vec<float> x) {
 #endif
 }
 
-/// The first n < lanes elements; the other lanes are zero. Nothing past them is read or written.
+/// The first n <= lanes elements; the other lanes are zero. Nothing past them is read or written.
 template <class T>
 LIMN_INLINE Vec<T> load_first(const T* p, index_t n) {
-#if LIMN_VECTOR_BYTES == 64
+#if LIMN_VECTOR_BYTES >= 32
   if constexpr (std::is_same_v<T, float>) return masked_load(p, n);
 #endif
   alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>] = {};
@@ -70,7 +80,7 @@ LIMN_INLINE Vec<T> load_first(const T* p, index_t n) {
 }
 template <class T>
 LIMN_INLINE void store_first(T* p, Vec<T> v, index_t n) {
-#if LIMN_VECTOR_BYTES == 64
+#if LIMN_VECTOR_BYTES >= 32
   if constexpr (std::is_same_v<T, float>) return masked_store(p, v, n);
 #endif
   alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
@@ -112,6 +122,17 @@ LIMN_INLINE V shuffled(V a, V b, std::index_sequence<from...>) {
   return __builtin_shuffle(a, b, order);
 #endif
 }
+
+#if LIMN_VECTOR_BYTES == 64
+/// Lane i is lane index[i] of a and b (b's are counted on): known at run time only (vpermt2ps).
+LIMN_INLINE Vec<float> picked(Vec<float> a, Vec<float> b, Vec<std::int32_t> index) {
+#if defined(__clang__)
+  return __builtin_ia32_vpermi2varps512(a, index, b);
+#else
+  return __builtin_shuffle(a, b, index);
+#endif
+}
+#endif
 
 /// Lane i becomes lane i ^ distance.
 template <index_t distance, class V, std::size_t... i>

@@ -253,16 +253,17 @@ void winograd_outputs(const WinogradBlock& b, bool pooled, index_t outputs, cons
 
 // ---- Products: 36 (or 64) matrix products of U and V. ----
 
-/// c [Rows, panel] = a^T b: a and b are panels [k, panel], Rows columns of a are used. `add`: c += a^T b.
+/// c [Rows, panel] = a^T b: a and b are panels [k, panel], Rows columns of a are used. `add`: c += a^T b. Meanwhile the
+/// panel at `next` is asked for.
 template <index_t Rows>
-void winograd_tile(index_t k, const float* a, const float* b, float* c, index_t ldc, bool add) {
-  constexpr index_t step = lanes<float>, ahead = 12 * winograd_panel;
+void winograd_tile(index_t k, const float* a, const float* b, const float* next, float* c, index_t ldc, bool add) {
+  constexpr index_t step = lanes<float>;
   Vec<float> sum[Rows][2];
   LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = Vec<float>{};
   for (index_t p = 0; p < k; ++p) {
     const Vec<float> b0 = load<float>(b), b1 = load<float>(b + step);
-    __builtin_prefetch(b + ahead);
-    __builtin_prefetch(b + ahead + step);
+    __builtin_prefetch(next);
+    __builtin_prefetch(next + step);
     LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
       const Vec<float> x = broadcast<float>(a[i]);
       sum[i][0] += x * b0;
@@ -270,6 +271,7 @@ void winograd_tile(index_t k, const float* a, const float* b, float* c, index_t 
     }
     a += winograd_panel;
     b += winograd_panel;
+    next += winograd_panel;
   }
   LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
     float* to = c + i * ldc;
@@ -282,16 +284,19 @@ void winograd_tile(index_t k, const float* a, const float* b, float* c, index_t 
   }
 }
 
-/// The same for any number of rows up to a panel, in tiles of nearly equal height.
-inline void winograd_tiles(index_t rows, index_t k, const float* a, const float* b, float* c, index_t ldc, bool add) {
+/// The same for any number of rows up to a panel, in tiles of nearly equal height. The first asks for b itself, 12
+/// steps ahead; the second for the panel at `next`, unless that is null.
+inline void winograd_tiles(index_t rows, index_t k, const float* a, const float* b, const float* next, float* c,
+                           index_t ldc, bool add) {
   const index_t parts = (rows + winograd_rows - 1) / winograd_rows, base = rows / parts, extra = rows % parts;
   for (index_t part = 0, first = 0; part < parts; ++part) {
     const index_t height = base + (part < extra ? 1 : 0);
     float* to = c + first * ldc;
+    const float* wanted = next && part == 1 ? next : b + 12 * winograd_panel;
     switch (height) {
-#define LIMN_TILE(n)                                 \
-  case n:                                            \
-    winograd_tile<n>(k, a + first, b, to, ldc, add); \
+#define LIMN_TILE(n)                                         \
+  case n:                                                    \
+    winograd_tile<n>(k, a + first, b, wanted, to, ldc, add); \
     break;
       LIMN_TILE(1)
       LIMN_TILE(2)
@@ -328,7 +333,7 @@ inline void winograd_products_wide(index_t xi_count, index_t panels, index_t cha
       const index_t rows = outputs - o < winograd_panel ? outputs - o : winograd_panel;
       for (index_t panel = 0; panel < panels; ++panel)
         winograd_tiles(rows, channels, u + xi * u_stride + o * channels,
-                       v + xi * v_stride + panel * channels * winograd_panel,
+                       v + xi * v_stride + panel * channels * winograd_panel, nullptr,
                        m + xi * m_stride + (panel * outputs + o) * winograd_panel, winograd_panel, false);
     }
 }
@@ -360,8 +365,10 @@ inline void winograd_products_narrow(index_t xi_count, index_t count, index_t ch
     for (index_t o = 0; o < outputs; o += winograd_panel)
       for (index_t panel = 0; panel < panels; ++panel) {
         const index_t left = count - panel * winograd_panel, rows = left < winograd_panel ? left : winograd_panel;
-        winograd_tiles(rows, channels, v + xi * v_stride + panel * channels * winograd_panel,
-                       u + xi * u_stride + o * channels, turned, winograd_panel, false);
+        const float *own = u + xi * u_stride + o * channels, *next = nullptr;  // U's next panel comes from memory
+        if (panel == 0) next = o + winograd_panel < outputs ? own + channels * winograd_panel : u + (xi + 1) * u_stride;
+        winograd_tiles(rows, channels, v + xi * v_stride + panel * channels * winograd_panel, own, next, turned,
+                       winograd_panel, false);
         winograd_turn(rows, outputs - o < winograd_panel ? outputs - o : winograd_panel, turned,
                       m + xi * m_stride + (panel * outputs + o) * winograd_panel);
       }

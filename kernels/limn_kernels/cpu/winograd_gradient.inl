@@ -100,7 +100,8 @@ inline void winograd_gradient_products(index_t first, index_t xi_count, index_t 
     for (index_t o = 0; o < outputs; o += panel)
       for (index_t i = 0; i < channels; i += panel)
         winograd_tiles(outputs - o < panel ? outputs - o : panel, count, m + xi * m_stride + o / panel * m_panel,
-                       v + xi * v_stride + i / panel * v_panel, c + (xi * outputs + o) * 2 * panel + i, 2 * panel, add);
+                       v + xi * v_stride + i / panel * v_panel, nullptr, c + (xi * outputs + o) * 2 * panel + i,
+                       2 * panel, add);
 }
 
 /// dw[output * output_stride + channel * 9 + tap] = G^T c G for `outputs` outputs and up to two panels of channels.

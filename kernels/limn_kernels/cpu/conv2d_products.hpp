@@ -1,0 +1,100 @@
+#pragma once
+// Convolutions that are one matrix product of tensors as they lie: 1 x 1 of stride 1 (x is [channels, pixels]), and
+// patches, whose stride is the kernel's size: no element of x is read twice, so that dx is the product's result in
+// another order.
+
+#include <limn_kernels/cpu/conv2d_direct.hpp>
+
+namespace limn::inline LIMN_ABI::kernels::cpu {
+
+[[nodiscard]] inline bool is_pointwise(const Conv2dShape& s) {
+  return s.kh == 1 && s.kw == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 && s.pad_left == 0 &&
+         s.oh == s.h && s.ow == s.w;
+}
+/// Patches of more than one pixel that cover x.
+[[nodiscard]] inline bool is_patches(const Conv2dShape& s) {
+  return s.kh * s.kw > 1 && s.kh == s.stride_h && s.kw == s.stride_w && s.dilation_h == 1 && s.dilation_w == 1 &&
+         s.pad_top == 0 && s.pad_left == 0 && s.oh * s.kh == s.h && s.ow * s.kw == s.w;
+}
+
+/// run(image, group) for all of both: on a thread each where they are enough for all, else one after another.
+template <class Run>
+void for_each_image_and_group(const Conv2dShape& s, Run&& run) {
+  const index_t count = s.n * s.groups;
+  const auto of_range = [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) run(i / s.groups, i % s.groups);
+  };
+  if (count >= 2 * thread_count())
+    parallel_for(count, 1, of_range);
+  else
+    of_range(0, count);
+}
+
+/// y = weight x + bias, at least `floor`; bias may be null.
+template <class T>
+void pointwise_forward(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T floor, T* y) {
+  const index_t c = s.channels(), o = s.outputs(), pixels = s.oh * s.ow;
+  for_each_image_and_group(s, [&](index_t image, index_t group) {
+    T* to = y + (image * s.oc + group * o) * pixels;
+    const T* add = bias ? bias + group * o : nullptr;
+    gemm_tiled<T>({o, pixels, c, false, false, c, pixels, pixels}, T(1), weight + group * o * c,
+                  x + (image * s.c + group * c) * pixels, T(0), to,
+                  [=](index_t row, index_t rows, index_t column, index_t columns) {
+                    for (index_t i = row; i < row + rows; ++i)
+                      LIMN_CALL_ISA(conv2d_finish<T>, columns, add ? add[i] : T(0), floor, to + i * pixels + column);
+                  });
+  });
+}
+
+/// dx = weight^T dy.
+template <class T>
+void pointwise_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
+  const index_t c = s.channels(), o = s.outputs(), pixels = s.oh * s.ow;
+  for_each_image_and_group(s, [&](index_t image, index_t group) {
+    gemm<T>({c, pixels, o, true, false, c, pixels, pixels}, T(1), weight + group * o * c,
+            dy + (image * s.oc + group * o) * pixels, T(0), dx + (image * s.c + group * c) * pixels);
+  });
+}
+
+/// dw = the sum over the images of dy x^T.
+template <class T>
+void pointwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
+  const index_t c = s.channels(), o = s.outputs(), pixels = s.oh * s.ow;
+  for (index_t group = 0; group < s.groups; ++group)
+    for (index_t image = 0; image < s.n; ++image)
+      gemm<T>({o, c, pixels, false, true, pixels, pixels, c}, T(1), dy + (image * s.oc + group * o) * pixels,
+              x + (image * s.c + group * c) * pixels, T(image == 0 ? 0 : 1), dw + group * o * c);
+}
+
+/// [pixels, field] = dy^T weight, whose parts go to dx as they are done.
+template <class T>
+void patches_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
+  const index_t o = s.outputs(), field = s.field(), pixels = s.oh * s.ow;
+  for_each_image_and_group(s, [&](index_t image, index_t group) {
+    const Scratch<T> rows(pixels * field);
+    T* to = dx + (image * s.c + group * s.channels()) * s.h * s.w;
+    gemm_tiled<T>({pixels, field, o, true, false, pixels, field, field}, T(1), dy + (image * s.oc + group * o) * pixels,
+                  weight + group * o * field, T(0), rows.data(),
+                  [&](index_t row, index_t count, index_t first, index_t taps) {
+                    LIMN_CALL_ISA(conv2d_patches_to_image<T>, s, row, count, first, taps, rows.data(), to);
+                  });
+  });
+}
+
+/// dw = the sum over the images of dy [outputs, pixels] times x's patches [pixels, field].
+template <class T>
+void patches_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
+  const index_t o = s.outputs(), field = s.field(), pixels = s.oh * s.ow;
+  const Scratch<T> rows(pixels * field);
+  for (index_t group = 0; group < s.groups; ++group)
+    for (index_t image = 0; image < s.n; ++image) {
+      const T* from = x + (image * s.c + group * s.channels()) * s.h * s.w;
+      parallel_for(s.oh, 1 + 65536 / (s.ow * field), [&](index_t begin, index_t end) {
+        LIMN_CALL_ISA(conv2d_image_to_patches<T>, s, begin * s.ow, (end - begin) * s.ow, from, rows.data());
+      });
+      gemm<T>({o, field, pixels, false, false, pixels, field, field}, T(1), dy + (image * s.oc + group * o) * pixels,
+              rows.data(), T(image == 0 ? 0 : 1), dw + group * o * field);
+    }
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu

@@ -1,0 +1,188 @@
+// Planes whose rows are short beside a vector of 16 lanes: rows lie end to end in the lanes, as they do in memory, so
+// that 7 x 7 outputs are four vectors instead of seven. What a row of x gives to the rows above and below it is a sum
+// of its own, moved there in registers.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
+
+#if LIMN_VECTOR_BYTES == 64
+
+/// For rows of up to so many elements (stride 2: pairs of rows of twice as many), planes of up to so many vectors.
+inline constexpr index_t depthwise_flat_width = 12, depthwise_flat_vectors = 9;
+
+[[nodiscard]] inline bool depthwise_is_flat(const Conv2dShape& s) {
+  if (s.stride_h == 1) return s.w <= depthwise_flat_width && s.h * s.w <= 16 * depthwise_flat_vectors;
+  return s.w % 2 == 0 && s.w <= 16;
+}
+
+LIMN_INLINE Vec<float> depthwise_kept(Vec<float> v, Vec<std::int32_t> kept) {
+  return (Vec<float>)((Vec<std::int32_t>)v & kept);
+}
+
+/// Stride 1. No element outside the plane is read or written. `Vectors` of them, or any number: 0.
+template <index_t Vectors>
+class DepthwiseFlatPlane {
+ public:
+  explicit DepthwiseFlatPlane(const Conv2dShape& s)
+      : size_(s.h * s.w), last_(Vectors > 0 ? Vectors - 1 : (size_ - 1) / 16) {
+    for (index_t at = 0, column = 0; at < size_; ++at, column = column + 1 == s.w ? 0 : column + 1) {
+      left_[at / 16][at % 16] = column == 0 ? 0 : -1;
+      right_[at / 16][at % 16] = column == s.w - 1 ? 0 : -1;
+    }
+    for (index_t i = 0; i < 16; ++i) {
+      from_above_[i] = static_cast<std::int32_t>(16 + i - s.w);
+      from_below_[i] = static_cast<std::int32_t>(i + s.w);
+    }
+  }
+  LIMN_INLINE void operator()(const float* x, const float* weight, float bias, float floor, float* y) const {
+    Vec<float> w[9], tap[3];
+    LIMN_UNROLLED for (index_t t = 0; t < 9; ++t) w[t] = in_register<float>(broadcast<float>(weight[t]));
+    const Vec<float> start = broadcast<float>(bias), least = broadcast<float>(floor), zero{};
+    const index_t last = Vectors > 0 ? Vectors - 1 : last_;
+    if (last == 0)
+      taps<true, true>(x, 0, tap);
+    else
+      taps<true, false>(x, 0, tap);
+    Vec<float> above = depthwise_row(w, tap), below = depthwise_row(w + 6, tap);
+    Vec<float> sum = start + depthwise_row(w + 3, tap) + picked(zero, above, from_above_);
+#pragma GCC unroll 4
+    for (index_t v = 1; v < last; ++v, y += 16) {
+      taps<false, false>(x, v, tap);
+      const Vec<float> down = depthwise_row(w, tap), up = depthwise_row(w + 6, tap);
+      store<float>(y, vmax(least, sum + picked(below, up, from_below_)));
+      sum = start + depthwise_row(w + 3, tap) + picked(above, down, from_above_);
+      above = down;
+      below = up;
+    }
+    if (last > 0) {
+      taps<false, true>(x, last, tap);
+      const Vec<float> down = depthwise_row(w, tap), up = depthwise_row(w + 6, tap);
+      store<float>(y, vmax(least, sum + picked(below, up, from_below_)));
+      sum = start + depthwise_row(w + 3, tap) + picked(above, down, from_above_);
+      below = up;
+      y += 16;
+    }
+    store_first<float>(y, vmax(least, sum + picked(below, zero, from_below_)), size_ - last_ * 16);
+  }
+
+ private:
+  template <bool First, bool Last>
+  LIMN_INLINE void taps(const float* x, index_t vector, Vec<float>* tap) const {
+    constexpr auto all = std::make_index_sequence<16>();
+    const index_t count = size_ - last_ * 16;
+    const float* p = x + vector * 16;
+    tap[1] = in_register<float>(Last ? load_first<float>(p, count) : load<float>(p));
+    const Vec<float> left = First  ? depthwise_up(Vec<float>{}, tap[1], all)
+                            : Last ? load_first<float>(p - 1, count < 16 ? count + 1 : 16)
+                                   : load<float>(p - 1);
+    const Vec<float> right = Last ? depthwise_down(tap[1], Vec<float>{}, all) : load<float>(p + 1);
+    tap[0] = in_register<float>(depthwise_kept(left, left_[vector]));
+    tap[2] = in_register<float>(depthwise_kept(right, right_[vector]));
+  }
+
+  index_t size_, last_;  // elements of a plane, its last vector
+  Vec<std::int32_t> left_[depthwise_flat_vectors] = {}, right_[depthwise_flat_vectors] = {};
+  Vec<std::int32_t> from_above_{}, from_below_{};  // lanes of two neighbouring vectors: a row before, a row behind
+};
+
+/// Stride 2, rows of 2 ow elements: two rows of x, the second of which the next row of y reads, too. `Rows` of x, or
+/// any number: 0.
+template <index_t Rows>
+class DepthwiseFlatPairs {
+ public:
+  explicit DepthwiseFlatPairs(const Conv2dShape& s) : h_(s.h), w_(s.w) {
+    const auto half = static_cast<std::int32_t>(s.ow);
+    for (std::int32_t i = 0; i < 16; ++i) {
+      upper_[i] = i < half ? 0 : -1;
+      left_[i] = i == 0 || i == half ? 16 : i - 1;
+      first_[i] = i < half ? i : i - half + 16;
+      second_[i] = i < half ? i + half : i + 16;
+    }
+  }
+  LIMN_INLINE void operator()(const float* x, const float* weight, float bias, float floor, float* y) const {
+    Vec<float> near[3], next[3];
+    LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) {
+      near[j] = in_register<float>(upper_ ? broadcast<float>(weight[6 + j]) : broadcast<float>(weight[3 + j]));
+      next[j] = in_register<float>(broadcast<float>(weight[j]));
+    }
+    const Vec<float> start = upper_ ? Vec<float>{} : broadcast<float>(bias), least = broadcast<float>(floor);
+    Vec<float> carried = start;
+    const index_t pair = 2 * w_;
+    index_t rows = Rows > 0 ? Rows : h_;  // of x that are left
+#pragma GCC unroll 4
+    for (; rows >= 4; rows -= 4, x += 2 * pair, y += w_) {
+      const Vec<float> one = row(x, pair, near, next, start, carried),
+                       two = row(x + pair, pair, near, next, start, carried);
+      store_first<float>(y, vmax(least, picked(one, two, first_) + picked(one, two, second_)), w_);
+    }
+    if (rows >= 2) {
+      const Vec<float> one = row(x, pair, near, next, start, carried);
+      store_first<float>(y, vmax(least, picked(one, one, first_) + picked(one, one, second_)), w_ / 2);
+      x += pair;
+      y += w_ / 2;
+    }
+    if (rows % 2 == 1) {
+      const Vec<float> one = row(x, w_, near, next, start, carried);
+      store_first<float>(y, vmax(least, picked(one, one, first_) + picked(one, one, second_)), w_ / 2);
+    }
+  }
+
+ private:
+  /// Half the sum of a row of y in the lower lanes, half in the upper ones.
+  LIMN_INLINE Vec<float> row(const float* x, index_t count, const Vec<float>* near, const Vec<float>* next,
+                             Vec<float> start, Vec<float>& carried) const {
+    constexpr auto all = std::make_index_sequence<16>();
+    const Vec<float> a = load_first<float>(x, count < 16 ? count : 16),
+                     b = load_first<float>(x + 16, count < 16 ? 0 : count - 16), odd = depthwise_odd(a, b, all);
+    const Vec<float> tap[3] = {picked(odd, Vec<float>{}, left_), even_lanes(a, b, all), odd};
+    const Vec<float> sum = carried + depthwise_row(near, tap);
+    carried = upper_ ? depthwise_row(next, tap) : start;
+    return sum;
+  }
+
+  index_t h_, w_;
+  Vec<std::int32_t> upper_{}, left_{}, first_{}, second_{};
+};
+
+#endif
+
+/// The planes [begin, end) of all images' outputs, each by `way`.
+template <class T, class Way>
+void depthwise_planes_by(const Conv2dShape& s, const Way way, index_t begin, index_t end, const T* x, const T* weight,
+                         const T* bias, T floor, T* y) {
+  const index_t outputs = s.outputs(), in = s.h * s.w, out = s.oh * s.ow, oc = s.oc;
+  index_t o = begin % oc, of_channel = o % outputs;  // no division for each plane: it takes as long as a row of it
+  x += (begin / oc * s.c + o / outputs) * in;
+  y += begin * out;
+  for (index_t plane = begin; plane < end; ++plane, y += out) {
+    way(x, weight + o * 9, bias ? bias[o] : T(0), floor, y);
+    if (++of_channel == outputs) {
+      of_channel = 0;
+      x += in;
+    }
+    if (++o == oc) o = 0;
+  }
+}
+
+/// weight [oc, 9].
+template <class T>
+void depthwise_planes(const Conv2dShape& s, index_t begin, index_t end, const T* x, const T* weight, const T* bias,
+                      T floor, T* y) {
+#if LIMN_VECTOR_BYTES == 64
+  if constexpr (std::is_same_v<T, float>)
+    if (depthwise_is_flat(s)) {  // without loops where images of 224 pixels end: 7 x 7, and 14 x 14 before it
+#define LIMN_BY(...) return depthwise_planes_by(s, __VA_ARGS__(s), begin, end, x, weight, bias, floor, y)
+      if (s.stride_h == 1 && (s.h * s.w + 15) / 16 == 4) LIMN_BY(DepthwiseFlatPlane<4>);
+      if (s.stride_h == 1) LIMN_BY(DepthwiseFlatPlane<0>);
+      if (s.h == 14) LIMN_BY(DepthwiseFlatPairs<14>);
+      LIMN_BY(DepthwiseFlatPairs<0>);
+#undef LIMN_BY
+    }
+#endif
+  s.stride_h == 1 ? depthwise_planes_by(s, DepthwisePlane<T, 1>{s}, begin, end, x, weight, bias, floor, y)
+                  : depthwise_planes_by(s, DepthwisePlane<T, 2>{s}, begin, end, x, weight, bias, floor, y);
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
+#pragma GCC diagnostic pop
