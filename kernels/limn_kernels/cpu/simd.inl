@@ -190,11 +190,14 @@ LIMN_INLINE T reduce_max(Vec<T> v) {
   return reduce_lanes<T, lanes<T> / 2>(v, JoinMaximum());
 }
 
-/// v, loaded once: GCC would rather load it again for each of several uses.
+/// v, computed once and rounded as it is: GCC would rather load it again for each of several uses, or fuse a product
+/// with a sum.
 template <class T>
 LIMN_INLINE Vec<T> in_register(Vec<T> v) {
 #if defined(__x86_64__)
   asm("" : "+v"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
 #endif
   return v;
 }
