@@ -101,7 +101,10 @@ refuses "an encoder without its weights" model.safetensors "$retriever" index da
 refuses "a query image that is not there" absent.png "$retriever" search absent.png -g texts.limn $model
 refuses "a damaged query image" empty.png bash -c ": >'$scratch/empty.png'; exec '$retriever' search '$scratch/empty.png' -g texts.limn $model"
 refuses "an unwritable gallery" good.png/new.limn "$retriever" index texts.txt -o good.png/new.limn $model
-refuses "no checkpoint" --checkpoint "$retriever" search "a star" -g texts.limn
+refuses "a gallery of another model than the program's own" texts.limn "$retriever" search "a star" -g texts.limn
+works "a gallery by the program's own checkpoint" "$retriever" index data/images -o box.limn
+works "search in it" "$retriever" search "a red circle" -g box.limn --top 2
+expect "two lines" [ "$(wc -l <"$out")" = 2 ]
 refuses "a checkpoint that is not there" gone.safetensors env LIMN_RETRIEVER_CHECKPOINT=gone.safetensors "$retriever" search "a star" -g texts.limn
 works "a checkpoint by environment" env LIMN_RETRIEVER_CHECKPOINT=model.safetensors "$retriever" search "a star" -g texts.limn
 by() { refuses "checkpoint: $1" "$2" "$retriever" search "a star" -g texts.limn --checkpoint "$2"; }
