@@ -105,8 +105,8 @@ TEST_CASE("lstm: both directions at once are each direction alone, the same bits
     const NoGradGuard no_grad;
     const auto forward = lstm<float>(x, {}, {}, {weights[0]}),
                both = lstm<float>(x, {}, {}, weights, {.bidirectional = true});
-    const auto reversed = lstm<float>(flip(x, {0}), {}, {}, {weights[1]});
-    const Tensor<float> joined = concat<float>({forward.output, flip(reversed.output, {0})}, 2);
+    const auto reversed = lstm<float>(flip(x, 0), {}, {}, {weights[1]});
+    const Tensor<float> joined = concat<float>({forward.output, flip(reversed.output, 0)}, 2);
     CHECK(std::memcmp(both.output.data(), detail::packed(joined).data(),
                       static_cast<std::size_t>(joined.numel()) * 4) == 0);
     CHECK(std::memcmp(both.output.data(), first[0].data(), static_cast<std::size_t>(joined.numel()) * 4) == 0);

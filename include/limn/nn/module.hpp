@@ -92,7 +92,7 @@ void eval(M& module) {
 
 /// What prepack() prepares. A layer drops what is not wanted.
 struct PrepackOptions {
-  bool linear = true;    ///< weights of linear and recurrent layers, in the kernels' order: as many bytes again
+  bool linear = true;    ///< weights of linear layers, in the kernels' order: as many bytes again
   bool winograd = true;  ///< 3 x 3 kernels, transformed: four times as many bytes again
 };
 
