@@ -74,6 +74,7 @@ Captioner Captioner::load(const std::string& checkpoint) {
   file.load(captioner.tensors());
   captioner.encoder_weights_ = file.encoder_weights();
   captioner.train(false);
+  nn::prepack(captioner);
   return captioner;
 }
 

@@ -80,6 +80,7 @@ class PlanesEncoder final : public Encoder {
   Features operator()(const std::vector<image::Image>& images) const override {
     return features_of_planes(network_.features(prepare(images, preparation_)));
   }
+  void prepack() override { nn::prepack(network_); }
 
  private:
   std::string name_;
@@ -108,6 +109,7 @@ class VGGEncoder final : public Encoder {
     const Tensor<float> planes = network_.features(prepare(images, preparation_));
     return {network_.hidden(network_.pool(planes)), to_grid(planes)};
   }
+  void prepack() override { nn::prepack(network_); }
 
  private:
   /// torchvision's names; timm's differ in the classifier ("pre_logits.fc1" is a 7x7 convolution there).
@@ -190,6 +192,9 @@ class Combined final : public Encoder {
       grids.push_back(features.grid);
     }
     return {concat(pooled, 1), concat(grids, 2)};
+  }
+  void prepack() override {
+    for (const auto& part : parts_) part->prepack();
   }
 
  private:

@@ -25,6 +25,8 @@ class Encoder {
   };
   /// Of pictures of any size.
   [[nodiscard]] virtual Features operator()(const std::vector<image::Image>& images) const = 0;
+  /// Prepares the weights for many pictures; for a few it takes longer than it saves.
+  virtual void prepack() = 0;
 };
 
 /// The mean of planes [N, C, h, w] over their places, and the planes averaged (or repeated) to 7 x 7.

@@ -185,6 +185,7 @@ int evaluate(const EvaluateOptions& options) {
     check_features(*file, options.features, captioner);
   } else {
     encoder = encoder_of(captioner, checkpoint, options.weights);
+    if (encoder) encoder->prepack();
   }
   std::unique_ptr<Corpus> corpus;
   if (options.data == "scenes")

@@ -42,6 +42,7 @@ int write_features(const FeatureOptions& options, const std::vector<std::string>
                    const std::vector<std::filesystem::path>& paths, const char* program) {
   NoGradGuard no_grad;
   const auto encoder = make_encoder(options.encoder, options.weights);
+  encoder->prepack();
   const index_t count = static_cast<index_t>(names.size()), places = 49;
   std::map<std::string, io::SafetensorsRows::Column> columns = {
       {"pooled", {io::DType::f32, {count, encoder->pooled_size()}}}};

@@ -107,6 +107,7 @@ class OwnEncoder final : public Encoder {
     NoGradGuard no_grad;
     return features_of_planes(cnn_(pixels_of(images, config_.picture)));
   }
+  void prepack() override { nn::prepack(cnn_); }
 
  private:
   OwnEncoderConfig config_;

@@ -45,6 +45,7 @@ int evaluate(const EvaluateOptions& options) {
   std::unique_ptr<captioner::Encoder> encoder;
   if (options.features.empty()) {
     encoder = matcher.encoder(checkpoint, options.weights);
+    encoder->prepack();
   } else {
     file.emplace(options.features);
     matcher.require_features(*file, options.features);

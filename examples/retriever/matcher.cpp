@@ -105,6 +105,7 @@ Matcher Matcher::load(const std::string& checkpoint) {
                          io::json_value<double>(file.checkpoint().extra(), "offset", file.path())};
   matcher.encoder_weights_ = file.encoder_weights();
   matcher.train(false);
+  nn::prepack(matcher.model_);
   return matcher;
 }
 

@@ -167,7 +167,10 @@ int index_folder(const IndexOptions& options) {
   const auto fresh = static_cast<index_t>(wanted.size());
 
   std::unique_ptr<captioner::Encoder> encoder;
-  if (!texts && fresh > 0) encoder = encoder_of(matcher, options.model);
+  if (!texts && fresh > 0) {
+    encoder = encoder_of(matcher, options.model);
+    if (fresh > 50) encoder->prepack();
+  }
   app::watch_signals();
   app::Progress progress(gallery.kind(), fresh, options.quiet);
   index_t skipped = 0, done = 0;

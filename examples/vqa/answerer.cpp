@@ -84,6 +84,7 @@ Answerer Answerer::load(const std::string& checkpoint) {
   file.load(answerer.tensors());
   answerer.encoder_weights_ = file.encoder_weights();
   answerer.train(false);
+  nn::prepack(answerer);
   return answerer;
 }
 

@@ -63,6 +63,7 @@ int evaluate(const EvaluateOptions& options) {
   if (frozen && options.features.empty())
     encoder = captioner::find_encoder(answerer.architecture().encoder, answerer.encoder_weights(), checkpoint,
                                       options.weights);
+  if (encoder) encoder->prepack();
   const auto source = make_source({.data = options.data,
                                    .split = options.split,
                                    .features = options.features,
