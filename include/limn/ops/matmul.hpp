@@ -136,6 +136,7 @@ template <class T>
     const auto product = [device = x.device(), reduced](const kernels::GemmShape& s, const Tensor<T>& p,
                                                         const Tensor<T>& q, const Tensor<T>& to,
                                                         const T* bias = nullptr) {
+      static_cast<void>(reduced);
       if constexpr (std::is_same_v<T, float>)
         if (reduced)
           return reduced->gemm(device, s, detail::packed(p).data(), detail::packed(q).data(), to.data(),
