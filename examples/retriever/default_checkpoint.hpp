@@ -6,12 +6,7 @@
 namespace limn::retriever {
 
 [[nodiscard]] inline std::string default_checkpoint() {
-#ifdef LIMN_RETRIEVER_DEFAULT
-  constexpr const char* source = LIMN_RETRIEVER_DEFAULT;
-#else
-  constexpr const char* source = nullptr;
-#endif
-  return app::find_checkpoint({"LIMN_RETRIEVER_CHECKPOINT", "retriever.safetensors", source,
+  return app::find_checkpoint({"LIMN_RETRIEVER_CHECKPOINT", "retriever.safetensors", LIMN_RETRIEVER_DEFAULT,
                                "name a checkpoint, or train one with 'retriever train'"});
 }
 

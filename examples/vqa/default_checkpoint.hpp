@@ -6,12 +6,7 @@
 namespace limn::vqa {
 
 [[nodiscard]] inline std::string default_checkpoint() {
-#ifdef LIMN_VQA_DEFAULT
-  constexpr const char* source = LIMN_VQA_DEFAULT;
-#else
-  constexpr const char* source = nullptr;
-#endif
-  return app::find_checkpoint({"LIMN_VQA_CHECKPOINT", "vqa_scenes.safetensors", source,
+  return app::find_checkpoint({"LIMN_VQA_CHECKPOINT", "vqa_scenes.safetensors", LIMN_VQA_DEFAULT,
                                "name a checkpoint, or train one with 'vqa train --data scenes'"});
 }
 
