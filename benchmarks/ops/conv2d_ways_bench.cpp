@@ -21,14 +21,14 @@ Contenders ways(limn::kernels::Conv2dShape s) {
               "limn.f4",
               [=] {
                 using limn::kernels::cpu::Winograd4;
-                limn::kernels::cpu::conv2d_winograd_forward<Winograd4>(s, o.x, o.w, o.bias, o.y, {});
+                limn::kernels::cpu::conv2d_winograd_forward<Winograd4>(s, o.x, o.w, o.bias, o.y, {}, nullptr);
               },
               error),
           here(
               "limn.f6",
               [=] {
                 using limn::kernels::cpu::Winograd6;
-                limn::kernels::cpu::conv2d_winograd_forward<Winograd6>(s, o.x, o.w, o.bias, o.y, {});
+                limn::kernels::cpu::conv2d_winograd_forward<Winograd6>(s, o.x, o.w, o.bias, o.y, {}, nullptr);
               },
               error)};
 }
