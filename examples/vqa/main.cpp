@@ -77,6 +77,8 @@ int main(int argc, char** argv) {
     train->add_option("--answers", t.most_answers, "learn the most frequent answers only")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
+    train->add_option("--types", t.types, "train on questions of these types alone (as 'vqa eval' names them)")
+        ->delimiter(',');
     train
         ->add_option("--focal", t.focal,
                      "a question answered with probability p counts (1 - p)^FOCAL: the hard ones more")

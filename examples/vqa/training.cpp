@@ -40,7 +40,7 @@ class VqaTrainee final : public app::Trainee<Batch> {
     std::vector<std::int64_t> targets;
     for (std::size_t k = 0; k < images.size(); ++k) {
       std::vector<Question> all = training_.questions(epoch, images[k]);
-      std::erase_if(all, [&](const Question& q) { return !answer_ids_.count(q.answer); });
+      std::erase_if(all, [&](const Question& q) { return !answer_ids_.count(q.answer) || !wanted(q.type); });
       if (const auto most = static_cast<std::size_t>(options_.questions); most > 0 && all.size() > most) {
         Generator draw(options_.run.seed ^ 0x9a5cu);
         draw.set_state({draw.state().seed, static_cast<std::uint64_t>(epoch * items() + images[k]) * 64});
@@ -135,6 +135,7 @@ class VqaTrainee final : public app::Trainee<Batch> {
     return {{"model", answerer_.architecture().to_json()},
             {"questions", options_.questions},
             {"focal", options_.focal},
+            {"types", options_.types},
             {"shift", options_.shift},
             {"min_count", options_.min_count},
             {"validation", validation_.images()}};
@@ -143,6 +144,11 @@ class VqaTrainee final : public app::Trainee<Batch> {
   void save(const std::string& path) override { answerer_.save(path, weights_); }
 
  private:
+  [[nodiscard]] bool wanted(const std::string& type) const {
+    return options_.types.empty() ||
+           std::find(options_.types.begin(), options_.types.end(), type) != options_.types.end();
+  }
+
   const TrainOptions& options_;
   const Source& training_;
   const Source& validation_;
@@ -174,6 +180,17 @@ std::vector<std::string> choose_answers(const std::vector<Question>& questions, 
         stderr, "vqa: note: %lld training questions have answers beyond the %lld most frequent ones and are left out\n",
         static_cast<long long>(left_out), static_cast<long long>(most));
   return answers;
+}
+
+/// Throws when no question of the source is of a type that was named.
+void require_types(const std::vector<std::string>& types, const Source& source) {
+  for (const std::string& type : types) {
+    bool found = false;
+    for (index_t i = 0; i < source.images() && !found; ++i)
+      for (const Question& q : source.questions(0, i)) found = found || q.type == type;
+    if (!found)
+      fail("--types", "no question is of the type ", io::in_quotes(type), "; 'vqa eval' lists those there are");
+  }
 }
 
 /// A trained answerer that reads what this run has.
@@ -224,6 +241,7 @@ int train(const TrainOptions& options) {
   source.limit = options.validation > 0 ? options.validation : scenes ? 500 : 0;
   const auto validation = make_source(source);
 
+  require_types(options.types, *validation);
   const std::vector<Question> questions = training->all_questions();
   std::vector<text::Tokens> sentences;
   for (const Question& q : questions) sentences.push_back(data::question_words(q.text));

@@ -15,6 +15,8 @@ works "training on scenes" "$vqa" train --data scenes --out run --limit 8 --vali
 cp run/best.safetensors model.safetensors
 works "training on a folder" "$vqa" train --data data --out folder $small --questions 3
 works "going on from a trained answerer" "$vqa" train --data scenes --out further --init model.safetensors --limit 8 --validation 2 $small --seed 2
+works "training on one type of questions" "$vqa" train --data scenes --out typed --types background,relation --limit 8 --validation 30 $small
+refuses "a type that no question is of" "no question is of the type" "$vqa" train --data scenes --out new --types colours --limit 8 --validation 2 $small
 refuses "going on with pictures of another size" model.safetensors "$vqa" train --data scenes --out sizes --init model.safetensors --limit 8 \
     --validation 2 --picture 48 --batch 4 --epochs 1 --quiet
 model="--checkpoint model.safetensors"
