@@ -49,6 +49,8 @@ struct WinogradBlock {
 #include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/winograd.inl>
 #include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/winograd_products.inl>
+#include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 

@@ -1,4 +1,4 @@
-// The inner loops of winograd.hpp for one instruction set: the transforms, and the register tile between them.
+// The inner loops of winograd.hpp for one instruction set: the transforms.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
@@ -6,9 +6,6 @@ namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
 /// Positions (or outputs) of one panel: what the register tile is wide.
 inline constexpr index_t winograd_panel = 2 * lanes<float>;
-/// Rows of the largest register tile.
-inline constexpr index_t winograd_rows = LIMN_VECTOR_BYTES == 64 ? 14 : 6;
-
 inline index_t winograd_panel_width() { return winograd_panel; }
 
 // ---- Sixteen (or 8, or 4) tiles in the lanes of a vector. ----
@@ -249,129 +246,6 @@ void winograd_outputs(const WinogradBlock& b, bool pooled, index_t outputs, cons
                       float floor, float* y) {
   if (pooled) return winograd_output_block<F, true>(b, outputs, m, bias, floor, y);
   winograd_output_block<F, false>(b, outputs, m, bias, floor, y);
-}
-
-// ---- Products: 36 (or 64) matrix products of U and V. ----
-
-/// c [Rows, panel] = a^T b: a and b are panels [k, panel], Rows columns of a are used. `add`: c += a^T b. Meanwhile the
-/// panel at `next` is asked for.
-template <index_t Rows>
-void winograd_tile(index_t k, const float* a, const float* b, const float* next, float* c, index_t ldc, bool add) {
-  constexpr index_t step = lanes<float>;
-  Vec<float> sum[Rows][2];
-  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = Vec<float>{};
-  for (index_t p = 0; p < k; ++p) {
-    const Vec<float> b0 = load<float>(b), b1 = load<float>(b + step);
-    __builtin_prefetch(next);
-    __builtin_prefetch(next + step);
-    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
-      const Vec<float> x = broadcast<float>(a[i]);
-      sum[i][0] += x * b0;
-      sum[i][1] += x * b1;
-    }
-    a += winograd_panel;
-    b += winograd_panel;
-    next += winograd_panel;
-  }
-  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
-    float* to = c + i * ldc;
-    if (add) {
-      sum[i][0] += load<float>(to);
-      sum[i][1] += load<float>(to + step);
-    }
-    store<float>(to, sum[i][0]);
-    store<float>(to + step, sum[i][1]);
-  }
-}
-
-/// The same for any number of rows up to a panel, in tiles of nearly equal height. The first asks for b itself, 12
-/// steps ahead; the second for the panel at `next`, unless that is null.
-inline void winograd_tiles(index_t rows, index_t k, const float* a, const float* b, const float* next, float* c,
-                           index_t ldc, bool add) {
-  const index_t parts = (rows + winograd_rows - 1) / winograd_rows, base = rows / parts, extra = rows % parts;
-  for (index_t part = 0, first = 0; part < parts; ++part) {
-    const index_t height = base + (part < extra ? 1 : 0);
-    float* to = c + first * ldc;
-    const float* wanted = next && part == 1 ? next : b + 12 * winograd_panel;
-    switch (height) {
-#define LIMN_TILE(n)                                         \
-  case n:                                                    \
-    winograd_tile<n>(k, a + first, b, wanted, to, ldc, add); \
-    break;
-      LIMN_TILE(1)
-      LIMN_TILE(2)
-      LIMN_TILE(3)
-      LIMN_TILE(4)
-      LIMN_TILE(5)
-      LIMN_TILE(6)
-#if LIMN_VECTOR_BYTES == 64
-      LIMN_TILE(7)
-      LIMN_TILE(8)
-      LIMN_TILE(9)
-      LIMN_TILE(10)
-      LIMN_TILE(11)
-      LIMN_TILE(12)
-      LIMN_TILE(13)
-      LIMN_TILE(14)
-#endif
-#undef LIMN_TILE
-      default:
-        break;
-    }
-    first += height;
-  }
-}
-
-/// M [xi][panel][outputs][winograd_panel] of some outputs of a block: V's positions in the lanes. u: the first output's
-/// panel of U [xi][output panel][channels][winograd_panel], xi u_stride apart.
-inline void winograd_products_wide(index_t xi_count, index_t panels, index_t channels, index_t outputs, const float* u,
-                                   index_t u_stride, const float* v, float* m) {
-  const index_t v_stride = winograd_stride(panels * channels * winograd_panel),
-                m_stride = winograd_stride(panels * outputs * winograd_panel);
-  for (index_t xi = 0; xi < xi_count; ++xi)
-    for (index_t o = 0; o < outputs; o += winograd_panel) {
-      const index_t rows = outputs - o < winograd_panel ? outputs - o : winograd_panel;
-      for (index_t panel = 0; panel < panels; ++panel)
-        winograd_tiles(rows, channels, u + xi * u_stride + o * channels,
-                       v + xi * v_stride + panel * channels * winograd_panel, nullptr,
-                       m + xi * m_stride + (panel * outputs + o) * winograd_panel, winograd_panel, false);
-    }
-}
-
-/// to[j * panel + i] = from[i * panel + j] for i < rows, j < columns.
-LIMN_INLINE void winograd_turn(index_t rows, index_t columns, const float* from, float* to) {
-  index_t i = 0;
-  for (; i + 4 <= rows; i += 4)
-    for (index_t j = 0; j < columns; j += 4) {
-      WinogradQuad q[4];
-      LIMN_UNROLLED for (index_t r = 0; r < 4; ++r) q[r] = winograd_quad(from + (i + r) * winograd_panel + j);
-      winograd_transpose_quads(q);
-      float* out = to + j * winograd_panel + i;
-      LIMN_UNROLLED for (index_t r = 0; r < 4; ++r) if (j + r < columns)
-          std::memcpy(out + r * winograd_panel, &q[r], sizeof q[r]);
-    }
-  for (; i < rows; ++i)
-    for (index_t j = 0; j < columns; ++j) to[j * winograd_panel + i] = from[i * winograd_panel + j];
-}
-
-/// The same with the outputs in the lanes: no lane is idle however few the positions, at the price of turning M over.
-inline void winograd_products_narrow(index_t xi_count, index_t count, index_t channels, index_t outputs, const float* u,
-                                     index_t u_stride, const float* v, float* m) {
-  alignas(LIMN_VECTOR_BYTES) float turned[winograd_panel * winograd_panel];
-  const index_t panels = (count + winograd_panel - 1) / winograd_panel;
-  const index_t v_stride = winograd_stride(panels * channels * winograd_panel),
-                m_stride = winograd_stride(panels * outputs * winograd_panel);
-  for (index_t xi = 0; xi < xi_count; ++xi)
-    for (index_t o = 0; o < outputs; o += winograd_panel)
-      for (index_t panel = 0; panel < panels; ++panel) {
-        const index_t left = count - panel * winograd_panel, rows = left < winograd_panel ? left : winograd_panel;
-        const float *own = u + xi * u_stride + o * channels, *next = nullptr;  // U's next panel comes from memory
-        if (panel == 0) next = o + winograd_panel < outputs ? own + channels * winograd_panel : u + (xi + 1) * u_stride;
-        winograd_tiles(rows, channels, v + xi * v_stride + panel * channels * winograd_panel, own, next, turned,
-                       winograd_panel, false);
-        winograd_turn(rows, outputs - o < winograd_panel ? outputs - o : winograd_panel, turned,
-                      m + xi * m_stride + (panel * outputs + o) * winograd_panel);
-      }
 }
 
 // ---- Weights. ----
