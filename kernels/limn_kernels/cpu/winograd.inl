@@ -154,37 +154,33 @@ void winograd_input_block(const WinogradBlock& b, index_t height, index_t width,
   }
 }
 
-/// Writes `count` <= 4 elements.
-LIMN_INLINE void winograd_store_few(float* to, WinogradQuad v, index_t count) {
-  if (count == 4) {
-    std::memcpy(to, &v, sizeof v);
-    return;
-  }
-  for (index_t i = 0; i < count; ++i) to[i] = v[i];
-}
-
-/// A row of the tiles: y[0..3] hold columns first..first + 3 of the tiles in the lanes.
-LIMN_INLINE void winograd_store_row(const WinogradBlock& b, index_t position, index_t i, index_t first, Vec<float>* y,
-                                    float* to) {
-  winograd_transpose(y);
+/// A row of the tiles: y[0..Columns - 1] hold the columns of the tiles in the lanes. y has room for whole quads.
+template <index_t Columns>
+LIMN_INLINE void winograd_store_row(const WinogradBlock& b, index_t position, index_t i, Vec<float>* y, float* to) {
+  constexpr index_t quads = (Columns + 3) / 4;
+  LIMN_UNROLLED for (index_t q = 0; q < quads; ++q) winograd_transpose(y + 4 * q);
   LIMN_UNROLLED for (index_t r = 0; r < 4; ++r) {
     const index_t at = position + r;
-    if (b.target_contiguous[position / lanes<float> * 4 + r]) {
+    if (Columns == 4 && b.target_contiguous[position / lanes<float> * 4 + r]) {
       float* row = to + b.target[at] + i * b.y_width;
       __builtin_prefetch(row + b.y_plane, 1);
       if (i < b.rows[at]) store<float>(row, y[r]);
       continue;
     }
-    alignas(LIMN_VECTOR_BYTES) float lane[lanes<float>];
-    store<float>(lane, y[r]);
-    for (index_t q = 0; q < lanes<float> / 4; ++q) {
+    alignas(LIMN_VECTOR_BYTES) float lane[quads][lanes<float>];
+    LIMN_UNROLLED for (index_t q = 0; q < quads; ++q) store<float>(lane[q], y[4 * q + r]);
+    LIMN_UNROLLED for (index_t q = 0; q < lanes<float> / 4; ++q) {
       const index_t tile = at + 4 * q;
       if (tile >= b.count || i >= b.rows[tile]) continue;
-      const index_t left = b.columns[tile] - first;
-      winograd_store_few(to + b.target[tile] + i * b.y_width + first, winograd_quad(lane + 4 * q),
-                         left < 0   ? 0
-                         : left < 4 ? left
-                                    : 4);
+      float* row = to + b.target[tile] + i * b.y_width;
+      const index_t columns = b.columns[tile];
+      if (columns == Columns) {
+        std::memcpy(row, lane[0] + 4 * q, (Columns < 4 ? Columns : 4) * sizeof(float));
+        if constexpr (Columns > 4) std::memcpy(row + 4, lane[1] + 4 * q, (Columns - 4) * sizeof(float));
+        __builtin_prefetch(row + b.y_plane, 1);
+      } else {
+        for (index_t j = 0; j < columns; ++j) row[j] = lane[j / 4][4 * q + j % 4];
+      }
     }
   }
 }
@@ -215,7 +211,7 @@ void winograd_output_tiles(const WinogradBlock& b, index_t position, const float
                          right = winograd_larger(above[j + 1], below[j + 1]);
         y[j / 2] = vmax(least, winograd_larger(left, right) + add);
       }
-      winograd_store_row(b, position, i / 2, 0, y, to);
+      winograd_store_row<t / 2>(b, position, i / 2, y, to);
     }
     return;
   }
@@ -223,8 +219,7 @@ void winograd_output_tiles(const WinogradBlock& b, index_t position, const float
     Vec<float> y[8] = {};
     winograd_output(F{}, w[i], y);
     LIMN_UNROLLED for (index_t j = 0; j < t; ++j) y[j] = vmax(least, y[j] + add);  // a NaN stays
-    winograd_store_row(b, position, i, 0, y, to);
-    if constexpr (t > 4) winograd_store_row(b, position, i, 4, y + 4, to);
+    winograd_store_row<t>(b, position, i, y, to);
   }
 }
 
