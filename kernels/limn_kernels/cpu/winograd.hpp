@@ -175,16 +175,16 @@ void winograd_weights(const WinogradWeights& w, index_t first, index_t outputs, 
 /// No sum depends on it: threads may.
 struct WinogradPlan {
   index_t blocks, tiles, task_outputs, chunk;
-  bool wide;  ///< V's panels stay in the first-level cache: positions in the lanes
+  bool wide;  ///< positions in the lanes: V's panels stay in the first-level cache, U near
 };
 template <class F>
 [[nodiscard]] WinogradPlan winograd_plan(const WinogradProblem& p, index_t all_tiles) {
-  constexpr index_t xi_count = (F::tile + 2) * (F::tile + 2), l1 = 24 << 10, l2 = 300 << 10, narrow = 28;
+  constexpr index_t xi_count = (F::tile + 2) * (F::tile + 2), l1 = 24 << 10, l2 = 600 << 10, l3 = 6 << 20;
   const index_t panel = winograd_panel(), threads = thread_count(), bytes = sizeof(float);
   WinogradPlan plan{};
-  plan.wide = p.channels * panel * bytes <= l1;
-  // Wide: V fills the second-level cache. Narrow: two register tiles, for which U's next panel is in time.
-  plan.tiles = plan.wide ? std::max<index_t>(1, l2 / (xi_count * p.channels * panel * bytes)) * panel : narrow;
+  plan.wide = p.channels * panel * bytes <= l1 && winograd_weight_size<F>(p.outputs, p.channels) * bytes <= l3;
+  // Wide: V fills the second-level cache. Narrow: two register tiles (AVX-512), for which U's next panel is in time.
+  plan.tiles = plan.wide ? std::max<index_t>(1, l2 / (xi_count * p.channels * panel * bytes)) * panel : 28;
   index_t blocks = (all_tiles + plan.tiles - 1) / plan.tiles;
   if (blocks > 1 && blocks < 8 * threads) blocks = (blocks + threads - 1) / threads * threads;
   const index_t even = (all_tiles + blocks - 1) / blocks;
