@@ -72,15 +72,6 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
   return tiles * ((t + 2) * (t + 2) * products + transform * (s.channels() + s.outputs())) < s.oh * s.ow * 9 * products;
 }
 
-/// 1 x 1: whether the register tiles of conv2d_direct.hpp, that read x where it lies, leave few of their pixels idle
-/// and find a tile's weights in the first-level cache; a matrix product may turn the other way round, or pack.
-template <class T>
-[[nodiscard]] bool conv2d_pays_direct(const Conv2dShape& s) {
-  const index_t pixels = s.oh * s.ow, lanes = LIMN_CALL_ISA(direct_tile_pixels<T>, ) / 2,
-                computed = (pixels - direct_dot_pixels(s, lanes) + lanes - 1) / lanes * lanes;
-  return s.channels() <= direct_dots_field && (computed - pixels) * 12 <= pixels;
-}
-
 template <class F>
 void conv2d_winograd_forward(const Conv2dShape& s, const float* x, const float* weight, const float* bias, float* y,
                              Conv2dFusion fusion, const PackedConv2d<float>* packed) {
@@ -158,7 +149,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
     depthwise_3x3(s, x, weight, bias, floor, sums);
   else if (s.channels() == 1)
     depthwise_general(s, x, weight, bias, sums);
-  else if (is_pointwise(s) && !conv2d_pays_direct<T>(s))
+  else if (is_pointwise(s) && !pointwise_pays_direct<T>(s))
     pointwise_forward(s, x, weight, bias, floor, sums);
   else
     conv2d_direct(s, x, weight, bias, floor, sums);
