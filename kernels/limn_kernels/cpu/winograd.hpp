@@ -224,7 +224,9 @@ void winograd_convolve(const WinogradProblem& p, const float* x, const WinogradW
                     until = std::min(p.outputs, from + plan.task_outputs);
       const WinogradBlock b = tiling.block(first, std::min(plan.tiles, all_tiles - first));
       const index_t panels = (b.count + panel - 1) / panel;
-      const bool wide = plan.wide && b.count * 8 > panels * panel * 7;
+      // Wide wastes lanes without a position, narrow lanes without an output, and turns M over.
+      const bool wide =
+          plan.wide && panels * panel * p.outputs * 7 < b.count * ((p.outputs + panel - 1) / panel * panel) * 8;
       LIMN_CALL_ISA(winograd_input_block<F>, b, p.h, p.w, p.channels, x, strip.data(), v.data());
       for (index_t o = from; o < until; o += plan.chunk) {
         const index_t outputs = std::min(plan.chunk, until - o);
