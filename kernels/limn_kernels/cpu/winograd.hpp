@@ -178,13 +178,18 @@ struct WinogradPlan {
   bool wide;  ///< positions in the lanes: V's panels stay in the first-level cache, U near
 };
 template <class F>
-[[nodiscard]] WinogradPlan winograd_plan(const WinogradProblem& p, index_t all_tiles) {
+[[nodiscard]] WinogradPlan winograd_plan(const WinogradProblem& p, index_t all_tiles, bool prepared) {
   constexpr index_t xi_count = (F::tile + 2) * (F::tile + 2), l1 = 24 << 10, l2 = 600 << 10, l3 = 6 << 20;
   const index_t panel = winograd_panel(), threads = thread_count(), bytes = sizeof(float);
   WinogradPlan plan{};
   plan.wide = p.channels * panel * bytes <= l1 && winograd_weight_size<F>(p.outputs, p.channels) * bytes <= l3;
-  // Wide: V fills the second-level cache. Narrow: two register tiles (AVX-512), for which U's next panel is in time.
-  plan.tiles = plan.wide ? std::max<index_t>(1, l2 / (xi_count * p.channels * panel * bytes)) * panel : 28;
+  // Wide: V fills the second-level cache. Narrow: two register tiles (AVX-512), for which U's next panel is in time;
+  // where U is transformed for few tiles, one block of all, for which it never lies in memory.
+  plan.tiles = 28;
+  if (plan.wide)
+    plan.tiles = std::max<index_t>(1, l2 / (xi_count * p.channels * panel * bytes)) * panel;
+  else if (!prepared && all_tiles * threads <= 128)
+    plan.tiles = all_tiles;
   index_t blocks = (all_tiles + plan.tiles - 1) / plan.tiles;
   if (blocks > 1 && blocks < 8 * threads) blocks = (blocks + threads - 1) / threads * threads;
   const index_t even = (all_tiles + blocks - 1) / blocks;
@@ -203,7 +208,7 @@ void winograd_convolve(const WinogradProblem& p, const float* x, const WinogradW
                        float floor, float* y) {
   constexpr index_t xi_count = (F::tile + 2) * (F::tile + 2);
   const index_t panel = winograd_panel(), all_tiles = WinogradTiling<F>(p, 1).tiles();
-  WinogradPlan plan = winograd_plan<F>(p, all_tiles);
+  WinogradPlan plan = winograd_plan<F>(p, all_tiles, w.u != nullptr);
   const index_t output_tasks = (p.outputs + plan.task_outputs - 1) / plan.task_outputs;
   // Weights that one block of tiles uses are transformed panel by panel where they are used, and never lie in memory.
   const bool in_passing = !w.u && plan.blocks == 1;
