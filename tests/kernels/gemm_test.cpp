@@ -167,7 +167,8 @@ TEST_CASE("the epilogue of linear gives the bits of a product, a sum and a funct
   using kernels::Activation;
   for (const auto activation : {Activation::none, Activation::relu, Activation::gelu, Activation::gelu_tanh,
                                 Activation::silu, Activation::tanh, Activation::sigmoid})
-    for (const auto& [m, n, k] : {std::array<index_t, 3>{3, 70, 100}, {33, 300, 20}, {200, 17, 600}, {5, 9, 0}}) {
+    for (const auto& size : {std::array<index_t, 3>{3, 70, 100}, {33, 300, 20}, {200, 17, 600}, {5, 9, 0}}) {
+      const index_t m = size[0], n = size[1], k = size[2];
       const auto a = random_values(m * k, generator), w = random_values(n * k, generator),
                  b = random_values(n, generator);
       const std::vector<float> ta(a.begin(), a.end()), tw(w.begin(), w.end()), tb(b.begin(), b.end());
