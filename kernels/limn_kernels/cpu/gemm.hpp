@@ -55,6 +55,7 @@ inline constexpr index_t gemm_block_rows = 168;   // rows of one block of A: 344
 inline constexpr index_t gemm_turned_rows = 112;  // of C's columns where C is computed transposed: whole 16 x 16 blocks
 inline constexpr index_t gemm_stripe = index_t{1} << 22;  // elements of B packed at a time by one task
 inline constexpr index_t gemm_chunk = 512;                // columns of C computed for all k, and finished, at a time
+inline constexpr index_t gemm_shared = index_t{1} << 24;  // elements of an operand copied once for all threads
 inline constexpr index_t gemm_dot_rows = 8;               // up to so many rows, rows times rows is not packed
 
 template <class T>
@@ -126,6 +127,20 @@ void gemm_pack_panels(index_t k, index_t n, const T* b, index_t b_step, index_t 
     LIMN_CALL_ISA(gemm_pack_b<T>, k, std::min(width, n - j), b + j * b_column, b_step, b_column, panels + j * k);
 }
 
+/// The same for all k, on all threads: panels [k, n] as GemmPanels holds them.
+template <class T>
+void gemm_pack_all(index_t k, index_t n, const T* b, index_t b_step, index_t b_column, T* panels, index_t width) {
+  const index_t padded = round_up(n, width);
+  parallel_for(padded / width, 1 + 65536 / (k * width + 1), [&](index_t begin, index_t end) {
+    const index_t first = begin * width, columns = std::min(end * width, n) - first;
+    for (index_t p = 0; p < k; p += gemm_depth) {
+      const index_t depth = std::min(gemm_depth, k - p);
+      gemm_pack_panels(depth, columns, b + p * b_step + first * b_column, b_step, b_column,
+                       panels + p * padded + first * depth, width);
+    }
+  });
+}
+
 /// Whether rows so far apart fall on the same few lines of a cache: a tile then does better beside them.
 template <class T>
 bool gemm_rows_collide(index_t distance, index_t rows) {
@@ -137,6 +152,13 @@ index_t gemm_row_distance(index_t columns) {
   return round_up(columns, 16) + (gemm_rows_collide<T>(round_up(columns, 16), 8) ? 16 : 0);
 }
 
+/// Whether B's panels are read as they lie: when they stay in the second-level cache, or one tile of rows reads all.
+template <class T>
+bool gemm_reads_b_in_place(const GemmProduct<T>& s, GemmGeometry tile) {
+  return s.b_column == 1 && s.n % tile.columns == 0 &&
+         (s.m <= tile.rows || (s.n * s.k <= 65536 && !gemm_rows_collide<T>(s.b_step, s.k)));
+}
+
 /// One task, on one thread: the columns [first_column, ...) of op(B) that s describes, from `packed` where that is
 /// given. finish(row, rows, column, columns) is called for each part of C, in s's own numbering, when its sums are
 /// complete.
@@ -144,10 +166,8 @@ template <class T, class Finish>
 void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& packed, index_t first_column,
                const Finish& finish) {
   const index_t width = tile.columns, padded = packed.data ? packed.padded : round_up(s.n, width);
-  // B is read as panels of `width` columns: as they lie when they stay in the second-level cache or one tile of rows
-  // reads all, packed otherwise, a few blocks of k at a time.
-  const bool b_in_place = !packed.data && s.b_column == 1 && s.n % width == 0 &&
-                          (s.m <= tile.rows || (s.n * s.k <= 65536 && !gemm_rows_collide<T>(s.b_step, s.k)));
+  // B is read as panels of `width` columns: as they lie, or packed a few blocks of k at a time.
+  const bool b_in_place = !packed.data && gemm_reads_b_in_place(s, tile);
   const bool pack_b = !packed.data && !b_in_place;
   const index_t most = pack_b ? gemm_stripe / padded / gemm_depth * gemm_depth : 8 * gemm_depth;
   const index_t deep = std::min(s.k, std::max(gemm_depth, std::min(most, 8 * gemm_depth)));
@@ -214,7 +234,7 @@ double gemm_cost(const GemmProduct<T>& s) {
 
 /// float and double: packed blocks and register tiles.
 template <class T, class Finish>
-void gemm_tiled(GemmProduct<T> s, const GemmPanels<T>& packed, const Finish& finish) {
+void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   const int threads = thread_count();
   if (!packed.data && s.a_step == 1 && s.b_step == 1 && std::min(s.m, s.n) <= gemm_dot_rows && s.k >= 64) {
     const bool tall = s.m > s.n;
@@ -245,6 +265,26 @@ void gemm_tiled(GemmProduct<T> s, const GemmPanels<T>& packed, const Finish& fin
       break;
   }
   const index_t across = (s.n + columns - 1) / columns;
+  // What several tasks would copy, each for itself, is copied once.
+  const bool share_b = !packed.data && rows < s.m && s.n * s.k <= gemm_shared &&
+                       !gemm_reads_b_in_place(s.part(0, rows, 0, columns), tile);
+  const bool share_a =
+      across > 1 && threads > 1 && s.m * s.k <= gemm_shared && (s.a_step != 1 || gemm_rows_collide<T>(s.a_row, rows));
+  const index_t a_row = gemm_row_distance<T>(s.k);
+  const Scratch<T> panels(share_b ? round_up(s.n, tile.columns) * s.k : 0), copied(share_a ? (s.m + 1) * a_row : 0);
+  if (share_b) {
+    gemm_pack_all(s.k, s.n, s.b, s.b_step, s.b_column, panels.data(), tile.columns);
+    packed = {panels.data(), round_up(s.n, tile.columns)};
+  }
+  if (share_a) {
+    parallel_for(s.m, round_up(1 + 65536 / s.k, 16), [&](index_t begin, index_t end) {
+      LIMN_CALL_ISA(gemm_pack_a<T>, end - begin, s.k, s.a + begin * s.a_row, s.a_row, s.a_step,
+                    copied.data() + begin * a_row, a_row);
+    });
+    s.a = copied.data();
+    s.a_row = a_row;
+    s.a_step = 1;
+  }
   parallel_for(tasks(), 1, [&](index_t begin, index_t end) {
     for (index_t task = begin; task < end; ++task) {
       const index_t row = task / across * rows, column = task % across * columns;
@@ -329,15 +369,7 @@ PackedMatrix<T>::PackedMatrix(index_t k, index_t n, bool transposed, const T* b,
   padded_n_ = cpu::round_up(n, width);
   data_ = static_cast<T*>(cpu::allocate_long_lived(bytes()));
   if (ldb == 0) ldb = transposed ? k : n;
-  const index_t step = transposed ? 1 : ldb, column = transposed ? ldb : 1, panels = padded_n_ / width;
-  parallel_for(panels, 1 + 65536 / (k * width + 1), [&](index_t begin, index_t end) {
-    const index_t first = begin * width, columns = std::min(end * width, n) - first;
-    for (index_t p = 0; p < k; p += cpu::gemm_depth) {
-      const index_t depth = std::min(cpu::gemm_depth, k - p);
-      cpu::gemm_pack_panels(depth, columns, b + p * step + first * column, step, column,
-                            data_ + p * padded_n_ + first * depth, width);
-    }
-  });
+  cpu::gemm_pack_all(k, n, b, transposed ? 1 : ldb, transposed ? ldb : 1, data_, width);
 }
 
 template <class T>
