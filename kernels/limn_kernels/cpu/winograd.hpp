@@ -188,7 +188,7 @@ template <class F>
   plan.tiles = 28;
   if (plan.wide)
     plan.tiles = std::max<index_t>(1, l2 / (xi_count * p.channels * panel * bytes)) * panel;
-  else if (!prepared && all_tiles * threads <= 128)
+  else if (!prepared && all_tiles <= std::max<index_t>(64, 128 / threads))
     plan.tiles = all_tiles;
   index_t blocks = (all_tiles + plan.tiles - 1) / plan.tiles;
   if (blocks > 1 && blocks < 8 * threads) blocks = (blocks + threads - 1) / threads * threads;
