@@ -30,8 +30,9 @@ struct GruStepBackward {
   const T* h_before;         // [batch, hidden]
   const T* dh;               // [batch, hidden]: added to dstate
   T* dstate;                 // [batch, hidden]: gradient on h, becomes the part on h_before that passes through z
-  T* dgates_x;               // [batch, 3 hidden]: gradient on w_ih x + b_ih
-  T* dgates_h;               // [batch, 3 hidden]: gradient on w_hh h + b_hh
+  T* dgates_x;               // [batch, 3 hidden], rows `row` apart: gradient on w_ih x + b_ih
+  T* dgates_h;               // the same on w_hh h + b_hh
+  index_t row;
 };
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
@@ -51,7 +52,7 @@ void gru_walk(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T
   zeros.zero();
   if (!panels) input_products(s, width, in.x, in.w_ih, of_x.data());
 
-  const index_t blocks = (hidden + LIMN_CALL_ISA(vector_lanes<T>) - 1) / LIMN_CALL_ISA(vector_lanes<T>);
+  const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), blocks = (hidden + lanes - 1) / lanes;
   const T* h = in.h0 ? in.h0 + first * hidden : zeros.data();
   for (index_t i = 0; i < s.time; ++i) {
     const index_t row = s.at(i) * batch + first;
@@ -67,11 +68,12 @@ void gru_walk(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T
                           out.gates ? out.inner + row * hidden : nullptr,
                           out.h + row * hidden};
     if (panels) {
-      for_step_blocks(blocks, 2 * rows * width * (s.input + hidden),
-                      [&](index_t begin, index_t end) { LIMN_CALL_ISA(gru_step<T>, step, begin, end); });
-    } else {
-      for_units(hidden, 2 * rows * width * hidden, [&](index_t begin, index_t end) {
-        LIMN_CALL_ISA(gru_step_stream<T>, step, in.w_hh, of_x.data() + row * width, of_h.data(), begin, end);
+      for_step_parts(blocks, 1, 2 * rows * width * (s.input + hidden),
+                     [&](index_t begin, index_t end) { LIMN_CALL_ISA(gru_step<T>, step, begin, end); });
+    } else {  // every second step reads the weights backwards: it begins with what is still in the cache
+      for_step_parts(hidden, lanes, 2 * rows * width * hidden, [&](index_t begin, index_t end) {
+        LIMN_CALL_ISA(gru_step_stream<T>, step, in.w_hh, of_x.data() + row * width, of_h.data(), i % 2 == 1, begin,
+                      end);
       });
     }
     h = step.h;
@@ -95,9 +97,10 @@ void gru_forward(const RecurrentShape& s, const GruInputs<T>& in, const GruState
 template <class T>
 void gru_backward(const RecurrentShape& s, const GruInputs<T>& in, const GruStates<T>& saved, const T* dh,
                   const GruGradients<T>& grads) {
-  const index_t batch = s.batch, hidden = s.hidden, width = 3 * hidden, steps = s.time * batch;
+  const index_t batch = s.batch, hidden = s.hidden, width = 3 * hidden;
   const Panels<T> recurrent = Panels<T>::backward(s, width, in.w_hh);
-  Workspace<T> dgates_x(steps * width), dgates_h(steps * width), zeros(batch * hidden), dstate(batch * hidden);
+  const GateGradients<T> dgates_x(s, width), dgates_h(s, width);
+  Workspace<T> zeros(batch * hidden), dstate(batch * hidden);
   zeros.zero();
   dstate.zero();
 
@@ -113,20 +116,21 @@ void gru_backward(const RecurrentShape& s, const GruInputs<T>& in, const GruStat
                                     h_before + first * hidden,
                                     dh + row * hidden,
                                     carried,
-                                    dgates_x.data() + row * width,
-                                    dgates_h.data() + row * width};
+                                    dgates_x.at(row),
+                                    dgates_h.at(row),
+                                    dgates_h.row()};
       parallel_for(rows, 1 + 16384 / hidden,
                    [&](index_t begin, index_t end) { LIMN_CALL_ISA(gru_step_backward<T>, step, begin, end); });
-      state_gradient(s, recurrent, rows, width, step.dgates_h, in.w_hh, carried);
+      state_gradient(s, recurrent, i, rows, width, step.dgates_h, step.row, in.w_hh, carried);
     }
   });
 
   if (grads.dh0) std::copy_n(dstate.data(), batch * hidden, grads.dh0);
-  if (grads.dx) input_gradient(s, width, dgates_x.data(), in.w_ih, grads.dx);
-  if (grads.dw_ih) weight_gradient(steps, width, s.input, dgates_x.data(), in.x, T{0}, grads.dw_ih);
-  if (grads.dw_hh) recurrent_weight_gradient(s, width, dgates_h.data(), saved.h, in.h0, grads.dw_hh);
-  if (grads.db_ih) bias_gradient(s, width, dgates_x.data(), grads.db_ih);
-  if (grads.db_hh) bias_gradient(s, width, dgates_h.data(), grads.db_hh);
+  if (grads.dx) dgates_x.times(in.w_ih, s.input, grads.dx);
+  if (grads.dw_ih) dgates_x.input_weights(s, in.x, grads.dw_ih);
+  if (grads.dw_hh) dgates_h.recurrent_weights(s, saved.h, in.h0, grads.dw_hh);
+  if (grads.db_ih) dgates_x.bias(grads.db_ih);
+  if (grads.db_hh) dgates_h.bias(grads.db_hh);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu

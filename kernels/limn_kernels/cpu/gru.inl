@@ -68,10 +68,11 @@ void gru_step(const GruStep<T>& s, index_t first, index_t last) {
 
 /// Units [first, last) of one step of few rows: of_x has the input products, of_h is scratch memory.
 template <class T>
-void gru_step_stream(const GruStep<T>& s, const T* w_hh, const T* of_x, T* of_h, index_t first, index_t last) {
+void gru_step_stream(const GruStep<T>& s, const T* w_hh, const T* of_x, T* of_h, bool back, index_t first,
+                     index_t last) {
   for (index_t row = 0; row < 3 * s.batch; ++row)
     for (index_t unit = first; unit < last; ++unit) of_h[row * s.hidden + unit] = T(0);
-  stream_units<T>(s.batch, 3, s.hidden, s.hidden, w_hh, s.h_before, of_h, first, last);
+  stream_units<T>(s.batch, 3, s.hidden, s.hidden, w_hh, s.h_before, of_h, back, first, last);
   for (index_t b = 0; b < s.batch; ++b)
     for (index_t unit = first; unit < last; unit += lanes<T>) {
       const index_t n = last - unit < lanes<T> ? last - unit : lanes<T>, at = b * 3 * s.hidden + unit;
@@ -91,8 +92,8 @@ void gru_step_backward(const GruStepBackward<T>& s, index_t first, index_t last)
   for (index_t b = first; b < last; ++b) {
     const bool masked = s.mask && s.mask[b] == 0;
     const T* gates = s.gates + b * 3 * s.hidden;
-    T* dx_side = s.dgates_x + b * 3 * s.hidden;
-    T* dh_side = s.dgates_h + b * 3 * s.hidden;
+    T* dx_side = s.dgates_x + b * s.row;
+    T* dh_side = s.dgates_h + b * s.row;
     for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
       const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>, at = b * s.hidden + unit;
       const Vec<T> dh = load_n<T>(s.dstate + at, n) + load_n<T>(s.dh + at, n), one = broadcast<T>(T{1});

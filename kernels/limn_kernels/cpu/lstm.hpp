@@ -31,9 +31,10 @@ struct LstmStepBackward {
   const T* c_before;         // [batch, hidden]
   const T* c;                // [batch, hidden]
   const T* dh;               // [batch, hidden]: added to dstate, or null
-  T* dstate;      // [batch, hidden]: gradient on o tanh(c); a masked row keeps it, in the others it becomes 0
-  T* dc;          // [batch, hidden]: gradient on c, becomes that on c_before
-  T* dgates;      // [batch, 4 hidden]
+  T* dstate;  // [batch, hidden]: gradient on o tanh(c); a masked row keeps it, in the others it becomes 0
+  T* dc;      // [batch, hidden]: gradient on c, becomes that on c_before
+  T* dgates;  // [batch, 4 hidden], rows `row` apart
+  index_t row;
   T* hidden_out;  // [batch, hidden]: o tanh(c) again, or null
 };
 
@@ -57,7 +58,7 @@ void lstm_walk(const RecurrentShape& s, const LstmInputs<T>& in, const LstmState
   T* products = out.gates ? out.gates : sums.data();
   if (!panels) input_products(s, width, in.x, in.w_ih, products);
 
-  const index_t blocks = (hidden + LIMN_CALL_ISA(vector_lanes<T>) - 1) / LIMN_CALL_ISA(vector_lanes<T>);
+  const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), blocks = (hidden + lanes - 1) / lanes;
   const T* h = in.h0 ? in.h0 + first * state : zeros.data();
   const T* c = in.c0 ? in.c0 + first * hidden : zeros.data();
   for (index_t i = 0; i < s.time; ++i) {
@@ -79,11 +80,11 @@ void lstm_walk(const RecurrentShape& s, const LstmInputs<T>& in, const LstmState
                            projected ? unprojected.data() : h_now,
                            !projected};
     if (panels) {
-      for_step_blocks(blocks, 2 * rows * width * (s.input + state),
-                      [&](index_t begin, index_t end) { LIMN_CALL_ISA(lstm_step<T>, step, begin, end); });
-    } else {
-      for_units(hidden, 2 * rows * width * state, [&](index_t begin, index_t end) {
-        LIMN_CALL_ISA(lstm_step_stream<T>, step, in.w_hh, products + row * width, begin, end);
+      for_step_parts(blocks, 1, 2 * rows * width * (s.input + state),
+                     [&](index_t begin, index_t end) { LIMN_CALL_ISA(lstm_step<T>, step, begin, end); });
+    } else {  // every second step reads the weights backwards: it begins with what is still in the cache
+      for_step_parts(hidden, lanes, 2 * rows * width * state, [&](index_t begin, index_t end) {
+        LIMN_CALL_ISA(lstm_step_stream<T>, step, in.w_hh, products + row * width, i % 2 == 1, begin, end);
       });
     }
     if (projected) {
@@ -116,8 +117,9 @@ template <class T>
 struct LstmBackwardWalk {
   const Panels<T>&recurrent, &projection;  // w_hh and w_hr as [4 hidden, state], [state, hidden]
   const T* dh;                             // [time, batch, state]
-  T *dgates, *dstate, *dc;                 // [time, batch, 4 hidden], [batch, state], [batch, hidden]
-  T *dprojected, *unprojected;             // [time, batch, state], [time, batch, hidden]: with a projection, for dw_hr
+  const GateGradients<T>& dgates;
+  T *dstate, *dc;               // [batch, state], [batch, hidden]
+  T *dprojected, *unprojected;  // [time, batch, state], [time, batch, hidden]: with a projection, for dw_hr
 };
 
 /// The steps of the walk for the rows [first, last) of the batch.
@@ -154,11 +156,12 @@ void lstm_backward_walk(const RecurrentShape& s, const LstmInputs<T>& in, const 
                                    projected ? nullptr : walk.dh + row * hidden,
                                    projected ? dhidden.data() : dstate,
                                    walk.dc + first * hidden,
-                                   walk.dgates + row * width,
+                                   walk.dgates.at(row),
+                                   walk.dgates.row(),
                                    projected ? walk.unprojected + row * hidden : nullptr};
     parallel_for(rows, 1 + 16384 / hidden,
                  [&](index_t begin, index_t end) { LIMN_CALL_ISA(lstm_step_backward<T>, step, begin, end); });
-    state_gradient(s, walk.recurrent, rows, width, step.dgates, in.w_hh, dstate);
+    state_gradient(s, walk.recurrent, i, rows, width, step.dgates, step.row, in.w_hh, dstate);
   }
 }
 
@@ -169,25 +172,28 @@ void lstm_backward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmS
   const bool projected = s.projection > 0;
   const Panels<T> recurrent = Panels<T>::backward(s, width, in.w_hh);
   const Panels<T> projection = Panels<T>::plain(s.projection, hidden, in.w_hr, hidden, 1);
-  Workspace<T> dgates(steps * width), dstate(batch * state), dc(batch * hidden);
+  const GateGradients<T> dgates(s, width);
+  Workspace<T> dstate(batch * state), dc(batch * hidden);
   Workspace<T> dprojected(projected ? steps * state : 0), unprojected(projected ? steps * hidden : 0);
   dstate.zero();
   if (dc_last)
     std::copy_n(dc_last, batch * hidden, dc.data());
   else
     dc.zero();
-  const LstmBackwardWalk<T> walk{recurrent,         projection,        dh, dgates.data(), dstate.data(), dc.data(),
+  const LstmBackwardWalk<T> walk{recurrent,         projection,        dh, dgates, dstate.data(), dc.data(),
                                  dprojected.data(), unprojected.data()};
   for_batch_parts(batch, [&](index_t first, index_t last) { lstm_backward_walk(s, in, saved, walk, first, last); });
 
   if (grads.dh0) std::copy_n(dstate.data(), batch * state, grads.dh0);
   if (grads.dc0) std::copy_n(dc.data(), batch * hidden, grads.dc0);
-  if (grads.dx) input_gradient(s, width, dgates.data(), in.w_ih, grads.dx);
-  if (grads.dw_ih) weight_gradient(steps, width, s.input, dgates.data(), in.x, T{0}, grads.dw_ih);
-  if (grads.dw_hh) recurrent_weight_gradient(s, width, dgates.data(), saved.h, in.h0, grads.dw_hh);
-  if (grads.dw_hr && projected)
-    weight_gradient(steps, state, hidden, dprojected.data(), unprojected.data(), T{0}, grads.dw_hr);
-  if (grads.db) bias_gradient(s, width, dgates.data(), grads.db);
+  if (grads.dx) dgates.times(in.w_ih, s.input, grads.dx);
+  if (grads.dw_ih) dgates.input_weights(s, in.x, grads.dw_ih);
+  if (grads.dw_hh) dgates.recurrent_weights(s, saved.h, in.h0, grads.dw_hh);
+  if (grads.dw_hr && projected) {
+    const GemmShape shape{.m = state, .n = hidden, .k = steps, .transpose_a = true};
+    kernels::gemm<T>(cpu_device, shape, T{1}, dprojected.data(), unprojected.data(), T{0}, grads.dw_hr);
+  }
+  if (grads.db) dgates.bias(grads.db);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu

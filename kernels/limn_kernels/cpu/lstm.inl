@@ -68,8 +68,8 @@ void lstm_step(const LstmStep<T>& s, index_t first, index_t last) {
 
 /// Units [first, last) of one step of few rows; `sums` has the input products and receives the recurrent ones.
 template <class T>
-void lstm_step_stream(const LstmStep<T>& s, const T* w_hh, T* sums, index_t first, index_t last) {
-  stream_units<T>(s.batch, 4, s.hidden, s.state, w_hh, s.h_before, sums, first, last);
+void lstm_step_stream(const LstmStep<T>& s, const T* w_hh, T* sums, bool back, index_t first, index_t last) {
+  stream_units<T>(s.batch, 4, s.hidden, s.state, w_hh, s.h_before, sums, back, first, last);
   for (index_t b = 0; b < s.batch; ++b)
     for (index_t unit = first; unit < last; unit += lanes<T>) {
       const index_t n = last - unit < lanes<T> ? last - unit : lanes<T>;
@@ -88,7 +88,7 @@ void lstm_step_backward(const LstmStepBackward<T>& s, index_t first, index_t las
   for (index_t b = first; b < last; ++b) {
     const bool masked = s.mask && s.mask[b] == 0;
     const T* gates = s.gates + b * 4 * s.hidden;
-    T* dgates = s.dgates + b * 4 * s.hidden;
+    T* dgates = s.dgates + b * s.row;
     for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
       const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>, at = b * s.hidden + unit;
       Vec<T> dh = load_n<T>(s.dstate + at, n);
