@@ -31,16 +31,18 @@ struct GruTile {
   template <index_t R>
   LIMN_INLINE void run(index_t row) const {
     constexpr index_t step = 3 * lanes<T>;
-    const T *input[R], *state[R];
+    const T* state[R];
     Vec<T> sum[R][3], of_x[R];
 #pragma GCC unroll 8
-    for (index_t r = 0; r < R; ++r) {
-      input[r] = s.x + (row + r) * s.input;
-      state[r] = s.h_before + (row + r) * s.hidden;
+    for (index_t r = 0; r < R; ++r) state[r] = s.h_before + (row + r) * s.hidden;
+    if (s.products) {
 #pragma GCC unroll 8
-      for (index_t g = 0; g < 3; ++g) sum[r][g] = load_n<T>(s.bias + g * s.hidden + unit, n);
+      for (index_t r = 0; r < R; ++r)
+#pragma GCC unroll 8
+        for (index_t g = 0; g < 3; ++g) sum[r][g] = load_n<T>(s.products + ((row + r) * 3 + g) * s.hidden + unit, n);
+    } else {
+      start_sums<T, R, 3>(s.x + row * s.input, s.input, s.bias + unit, s.hidden, n, panel, sum);
     }
-    multiply_panel<T, R, 3>(s.input, input, 1, panel, step, sum);
 #pragma GCC unroll 8
     for (index_t r = 0; r < R; ++r) {
       of_x[r] = sum[r][2];
@@ -55,14 +57,14 @@ struct GruTile {
   }
 };
 
-/// Unit blocks [first, last) of one step.
+/// Unit blocks [first, last) of one step, from the last to the first when `back`.
 template <class T>
-void gru_step(const GruStep<T>& s, index_t first, index_t last) {
+void gru_step(const GruStep<T>& s, bool back, index_t first, index_t last) {
   const index_t length = (s.input + s.hidden) * 3 * lanes<T>;
-  for (index_t block = first; block < last; ++block) {
-    const index_t unit = block * lanes<T>, n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
-    const T* panel = s.panels + block * length;
-    for_each_tile(s.batch, GruTile<T>{s, unit, n, panel});
+  for (index_t i = first; i < last; ++i) {
+    const index_t block = back ? last - 1 - (i - first) : i, unit = block * lanes<T>;
+    const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
+    for_each_tile(s.batch, GruTile<T>{s, unit, n, s.panels + block * length});
   }
 }
 

@@ -15,8 +15,9 @@ struct LstmStep {
   const T* x;                // [batch, input]
   const T* h_before;         // [batch, state]
   const T* c_before;         // [batch, hidden]
-  const T* panels;           // Panels::gates of w_ih and w_hh
+  const T* panels;           // GatePanels of w_ih and w_hh
   const T* bias;             // [4 hidden]
+  const T* products;         // [batch, 4 hidden]: the sums of input and bias, or null: not known yet
   T* gates;                  // [batch, 4 hidden], or null: nobody wants them
   T* c;                      // [batch, hidden], may be c_before
   T* h;                      // [batch, hidden]
@@ -45,20 +46,26 @@ struct LstmStepBackward {
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-/// The steps of the walk for the rows [first, last) of the batch; few rows read the weights as they are stored:
-/// `panels` is null.
+/// The steps of the walk for the rows [first, last) of the batch; few rows without packed weights read them as they are
+/// stored: `panels` is null.
 template <class T>
 void lstm_walk(const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& out, const T* panels,
                const Panels<T>& projection, const T* bias, index_t first, index_t last) {
   const index_t batch = s.batch, rows = last - first, hidden = s.hidden, state = s.state(), width = 4 * hidden;
   const bool projected = s.projection > 0;
   Workspace<T> zeros(rows * std::max(hidden, state)), unprojected(projected ? rows * hidden : 0);
-  Workspace<T> sums(panels || out.gates ? 0 : s.time * rows * width);
+  // The input products of all steps at once, where a step alone would have too few rows for that.
+  const bool ahead = !panels || (rows < packed_rows && s.time > 1);
+  Workspace<T> sums(ahead && !out.gates ? s.time * rows * width : 0);
   zeros.zero();
   T* products = out.gates ? out.gates : sums.data();
-  if (!panels) input_products(s, width, in.x, in.w_ih, products);
-
   const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), blocks = (hidden + lanes - 1) / lanes;
+  if (!panels) input_products(s, width, in.x, in.w_ih, products);
+  if (panels && ahead)
+    for_step_parts(blocks, 1, 2 * s.time * rows * width * s.input, [&](index_t begin, index_t end) {
+      LIMN_CALL_ISA(input_panels<T>, 4, s.time * rows, hidden, s.input, state, in.x, panels, bias, products, begin,
+                    end);
+    });
   const T* h = in.h0 ? in.h0 + first * state : zeros.data();
   const T* c = in.c0 ? in.c0 + first * hidden : zeros.data();
   for (index_t i = 0; i < s.time; ++i) {
@@ -75,16 +82,18 @@ void lstm_walk(const RecurrentShape& s, const LstmInputs<T>& in, const LstmState
                            c,
                            panels,
                            bias,
+                           panels && ahead ? products + row * width : nullptr,
                            out.gates ? out.gates + row * width : nullptr,
                            out.c + (out.gates ? row : first) * hidden,
                            projected ? unprojected.data() : h_now,
                            !projected};
+    const bool back = i % 2 == 1;  // through the weights: a step begins with what the last one left in the cache
     if (panels) {
       for_step_parts(blocks, 1, 2 * rows * width * (s.input + state),
-                     [&](index_t begin, index_t end) { LIMN_CALL_ISA(lstm_step<T>, step, begin, end); });
-    } else {  // every second step reads the weights backwards: it begins with what is still in the cache
+                     [&](index_t begin, index_t end) { LIMN_CALL_ISA(lstm_step<T>, step, back, begin, end); });
+    } else {
       for_step_parts(hidden, lanes, 2 * rows * width * state, [&](index_t begin, index_t end) {
-        LIMN_CALL_ISA(lstm_step_stream<T>, step, in.w_hh, products + row * width, i % 2 == 1, begin, end);
+        LIMN_CALL_ISA(lstm_step_stream<T>, step, in.w_hh, products + row * width, back, begin, end);
       });
     }
     if (projected) {
@@ -105,11 +114,13 @@ void lstm_forward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmSt
   Workspace<T> bias(width);
   add_biases(width, in.b_ih, in.b_hh, bias.data());
   const Panels<T> projection = Panels<T>::plain(hidden, s.projection, in.w_hr, 1, hidden);
-  if (!packs_weights(s)) return lstm_walk<T>(s, in, out, nullptr, projection, bias.data(), 0, batch);
-  const Panels<T> weights = Panels<T>::gates(4, hidden, {{in.w_ih, s.input}, {in.w_hh, s.state()}});
-  for_batch_parts(batch, [&](index_t first, index_t last) {
-    lstm_walk(s, in, out, weights.data(), projection, bias.data(), first, last);
-  });
+  const GatePanels<T> layout{4, hidden, s.input, s.state()};
+  const bool packs = !in.packed && packs_weights(s);
+  const Workspace<T> weights(packs ? layout.size() : 0);
+  if (packs) layout.pack(in.w_ih, in.w_hh, weights.data());
+  const T* panels = in.packed ? in.packed->data() : packs ? weights.data() : nullptr;
+  for_batch_parts(
+      batch, [&](index_t first, index_t last) { lstm_walk(s, in, out, panels, projection, bias.data(), first, last); });
 }
 
 /// What a backward walk leaves for the products over all its steps, and what it carries from step to step.

@@ -72,35 +72,37 @@ inline constexpr index_t packed_rows = 6;
   return s.batch >= packed_rows && s.time * s.batch >= 64;
 }
 
-/// One weight matrix [gates * hidden, k], row-major.
+/// The weights of one direction as the walks forward read them: panels [block][k][gate][lane], block b with the units b
+/// * lanes ... of every gate, k through w_ih's columns and then w_hh's.
 template <class T>
-struct PanelSource {
-  const T* w;
-  index_t k;
+struct GatePanels {
+  index_t gates, hidden, input, state;
+
+  [[nodiscard]] index_t size() const {
+    const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>);
+    return (hidden + lanes - 1) / lanes * lanes * gates * (input + state);
+  }
+  void pack(const T* w_ih, const T* w_hh, T* panels) const {
+    const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), step = gates * lanes, length = (input + state) * step;
+    const index_t blocks = (hidden + lanes - 1) / lanes;
+    parallel_for(blocks, blocks * length < 65536 ? blocks : 1, [&](index_t first, index_t last) {
+      for (index_t block = first; block < last; ++block)
+        for (index_t gate = 0; gate < gates; ++gate) {
+          const index_t unit = block * lanes, row = gate * hidden + unit, count = std::min(lanes, hidden - unit);
+          T* to = panels + block * length + gate * lanes;
+          LIMN_CALL_ISA(pack_transposed<T>, input, count, w_ih + row * input, input, to, step);
+          LIMN_CALL_ISA(pack_transposed<T>, state, count, w_hh + row * state, state, to + input * step, step);
+        }
+    });
+  }
 };
 
-/// Weights laid out for multiply_panel: panels [block][k][vector][lane], padded with zeros. Two layouts:
-/// gates(): block b holds units b * lanes ... of every gate (vector = gate); the matrices follow each other along k.
-/// plain(): w as [k, n] by its two strides, one of them 1; block b holds columns b * 4 * lanes ...
+/// A weight matrix [k, n] laid out for multiply_panel: panels [block][k][vector][lane] of four vectors of columns,
+/// padded with zeros.
 template <class T>
 class Panels {
  public:
-  static Panels gates(index_t gate_count, index_t hidden, std::initializer_list<PanelSource<T>> sources) {
-    const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), step = gate_count * lanes;
-    index_t depth = 0;
-    for (const PanelSource<T>& source : sources) depth += source.k;
-    Panels panels(depth, (hidden + lanes - 1) / lanes, step);
-    panels.for_blocks([&](index_t block, T* to) {
-      const index_t unit = block * lanes, count = std::min(lanes, hidden - unit);
-      for (const PanelSource<T>& source : sources) {
-        for (index_t gate = 0; gate < gate_count; ++gate)
-          LIMN_CALL_ISA(pack_transposed<T>, source.k, count, source.w + (gate * hidden + unit) * source.k, source.k,
-                        to + gate * lanes, step);
-        to += source.k * step;
-      }
-    });
-    return panels;
-  }
+  /// w by its two strides, one of them 1.
   static Panels plain(index_t k, index_t n, const T* w, index_t stride_k, index_t stride_n) {
     const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), width = 4 * lanes;
     Panels panels(k, (n + width - 1) / width, width);
@@ -116,8 +118,6 @@ class Panels {
     panels.columns_ = n;
     return panels;
   }
-  [[nodiscard]] const T* data() const { return data_.data(); }
-  [[nodiscard]] index_t blocks() const { return blocks_; }
 
   /// The layout of dstate += dgates w_hh, w [width, state] as it is stored, for walks that pack it; otherwise empty.
   static Panels backward(const RecurrentShape& s, index_t width, const T* w) {
@@ -231,3 +231,21 @@ void add_biases(index_t width, const T* b_ih, const T* b_hh, T* bias) {
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
+
+namespace limn::inline LIMN_ABI::kernels {
+
+template <class T>
+PackedRecurrent<T>::PackedRecurrent(index_t gates, index_t hidden, index_t input, index_t state, const T* w_ih,
+                                    const T* w_hh) {
+  const cpu::GatePanels<T> panels{gates, hidden, input, state};
+  bytes_ = static_cast<std::size_t>(panels.size()) * sizeof(T);
+  data_ = static_cast<T*>(cpu::allocate_long_lived(bytes_));
+  panels.pack(w_ih, w_hh, data_);
+}
+
+template <class T>
+PackedRecurrent<T>::~PackedRecurrent() {
+  cpu::release_long_lived(data_, bytes_);
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels

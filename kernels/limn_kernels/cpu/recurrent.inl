@@ -47,6 +47,54 @@ void accumulate_panels(index_t rows, index_t n, index_t k, const T* a, index_t l
   }
 }
 
+/// sum[r][g] = bias[g bias_step ...] + row r of x * the part of a gate panel that belongs to w_ih.
+template <class T, index_t R, index_t G>
+LIMN_INLINE void start_sums(const T* x, index_t input, const T* bias, index_t bias_step, index_t n, const T* panel,
+                            Vec<T> (&sum)[R][G]) {
+  const T* source[R];
+#pragma GCC unroll 8
+  for (index_t r = 0; r < R; ++r) source[r] = x + r * input;
+#pragma GCC unroll 8
+  for (index_t g = 0; g < G; ++g) {
+    const Vec<T> start = load_n<T>(bias + g * bias_step, n);
+#pragma GCC unroll 8
+    for (index_t r = 0; r < R; ++r) sum[r][g] = start;
+  }
+  multiply_panel<T, R, G>(input, source, 1, panel, G * lanes<T>, sum);
+}
+
+/// Input products of any rows in the units [unit, unit + n) of G gates.
+template <class T, index_t G>
+struct InputTile {
+  index_t hidden, input, unit, n;
+  const T *x, *panel, *bias;
+  T* y;
+
+  template <index_t R>
+  LIMN_INLINE void run(index_t row) const {
+    Vec<T> sum[R][G];
+    start_sums<T, R, G>(x + row * input, input, bias + unit, hidden, n, panel, sum);
+#pragma GCC unroll 8
+    for (index_t r = 0; r < R; ++r)
+#pragma GCC unroll 8
+      for (index_t g = 0; g < G; ++g) store_n<T>(y + ((row + r) * G + g) * hidden + unit, sum[r][g], n);
+  }
+};
+
+/// y [rows, gates hidden] = bias [gates hidden] + x [rows, input] w_ih^T for unit blocks [first, last) of gate panels.
+template <class T>
+void input_panels(index_t gates, index_t rows, index_t hidden, index_t input, index_t state, const T* x,
+                  const T* panels, const T* bias, T* y, index_t first, index_t last) {
+  for (index_t block = first; block < last; ++block) {
+    const index_t unit = block * lanes<T>, n = hidden - unit < lanes<T> ? hidden - unit : lanes<T>;
+    const T* panel = panels + block * (input + state) * gates * lanes<T>;
+    if (gates == 4)
+      for_each_tile(rows, InputTile<T, 4>{hidden, input, unit, n, x, panel, bias, y});
+    else
+      for_each_tile(rows, InputTile<T, 3>{hidden, input, unit, n, x, panel, bias, y});
+  }
+}
+
 /// Lane j: x . row j of w, of k elements each; beyond the n rows of w the last one again. Row after row: one stream of
 /// memory is what the processor follows best.
 template <class T>
