@@ -97,6 +97,13 @@ void lstm_step_backward(const LstmStepBackward<T>& s, index_t first, index_t las
     T* dgates = s.dgates + b * s.row;
     for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
       const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>, at = b * s.hidden + unit;
+      for (index_t gate = 0; gate < 4; ++gate) {  // the next row: too many streams for the processor's own
+        __builtin_prefetch(gates + (4 + gate) * s.hidden + unit);
+        __builtin_prefetch(dgates + s.row + gate * s.hidden + unit, 1);
+      }
+      __builtin_prefetch(s.c + at + s.hidden);
+      __builtin_prefetch(s.c_before + at + s.hidden);
+      if (s.dh) __builtin_prefetch(s.dh + at + s.hidden);
       Vec<T> dh = load_n<T>(s.dstate + at, n);
       if (s.dh) dh += load_n<T>(s.dh + at, n);
       store_n<T>(s.dstate + at, masked ? dh : zero, n);
