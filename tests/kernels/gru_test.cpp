@@ -88,6 +88,8 @@ TEST_CASE("gru kernel: sizes around a vector and a tile") {
 TEST_CASE("gru kernel gives the same bits for 1, 2 and 7 threads") {
   const auto n = test::random_recurrent({.time = 5, .batch = 40, .input = 64, .hidden = 150, .masked = true}, 3, false);
   test::check_recurrent_threads(n, false, gru_kernel<float>());
+  const auto step = test::random_recurrent({.time = 1, .batch = 60, .input = 70, .hidden = 150}, 3, false);
+  test::check_recurrent_threads(step, false, gru_kernel<float>());
   // 170 rows: every thread walks through the sequence with rows of its own.
   const auto many =
       test::random_recurrent({.time = 3, .batch = 170, .input = 9, .hidden = 21, .masked = true}, 3, false);

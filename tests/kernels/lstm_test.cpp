@@ -102,6 +102,8 @@ TEST_CASE("lstm kernel gives the same bits for 1, 2 and 7 threads") {
   const auto projected =
       test::random_recurrent({.time = 3, .batch = 40, .input = 32, .hidden = 150, .projection = 70}, 4, true);
   test::check_recurrent_threads(projected, true, lstm_kernel<float>());
+  const auto step = test::random_recurrent({.time = 1, .batch = 60, .input = 70, .hidden = 150}, 4, true);
+  test::check_recurrent_threads(step, true, lstm_kernel<float>());
   // 170 rows: every thread walks through the sequence with rows of its own.
   const auto many =
       test::random_recurrent({.time = 3, .batch = 170, .input = 9, .hidden = 21, .masked = true}, 4, true);

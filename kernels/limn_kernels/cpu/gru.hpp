@@ -100,6 +100,7 @@ void gru_forward(const RecurrentShape& s, const GruInputs<T>& in, const GruState
   const Workspace<T> weights(packs ? layout.size() : 0);
   if (packs) layout.pack(in.w_ih, in.w_hh, weights.data());
   const T* panels = in.packed ? in.packed->data() : packs ? weights.data() : nullptr;
+  if (!panels) return gru_walk<T>(s, in, out, nullptr, bias.data(), 0, batch);
   for_batch_parts(batch, [&](index_t first, index_t last) { gru_walk(s, in, out, panels, bias.data(), first, last); });
 }
 

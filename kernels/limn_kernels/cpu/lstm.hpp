@@ -119,6 +119,7 @@ void lstm_forward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmSt
   const Workspace<T> weights(packs ? layout.size() : 0);
   if (packs) layout.pack(in.w_ih, in.w_hh, weights.data());
   const T* panels = in.packed ? in.packed->data() : packs ? weights.data() : nullptr;
+  if (!panels) return lstm_walk<T>(s, in, out, nullptr, projection, bias.data(), 0, batch);
   for_batch_parts(
       batch, [&](index_t first, index_t last) { lstm_walk(s, in, out, panels, projection, bias.data(), first, last); });
 }
