@@ -156,10 +156,18 @@ struct StreamColumns {
 
   template <index_t R>
   LIMN_INLINE void run(index_t row) const {
-    constexpr index_t width = stream_vectors<R> * lanes<T>;
-    index_t j = 0;
-    for (; j + width <= columns; j += width) tile<R, stream_vectors<R>>(row, j, lanes<T>);
-    for (; j < columns; j += lanes<T>) tile<R, 1>(row, j, columns - j < lanes<T> ? columns - j : lanes<T>);
+    tiles<R, stream_vectors<R>>(row, 0);
+  }
+
+  /// The columns from j on, as many as can in tiles of V vectors.
+  template <index_t R, index_t V>
+  LIMN_INLINE void tiles(index_t row, index_t j) const {
+    if constexpr (V == 1) {
+      for (; j < columns; j += lanes<T>) tile<R, 1>(row, j, columns - j < lanes<T> ? columns - j : lanes<T>);
+    } else {
+      for (; j + V * lanes<T> <= columns; j += V * lanes<T>) tile<R, V>(row, j, lanes<T>);
+      tiles<R, V / 2>(row, j);
+    }
   }
 
   /// V vectors of columns, the last of n elements.
