@@ -129,8 +129,8 @@ void gru_backward(const RecurrentShape& s, const GruInputs<T>& in, const GruStat
                                     dgates_x.at(row),
                                     dgates_h.at(row),
                                     dgates_h.row()};
-      parallel_for(rows, 1 + 16384 / hidden,
-                   [&](index_t begin, index_t end) { LIMN_CALL_ISA(gru_step_backward<T>, step, begin, end); });
+      for_step_parts(rows, 1, 64 * rows * hidden,
+                     [&](index_t begin, index_t end) { LIMN_CALL_ISA(gru_step_backward<T>, step, begin, end); });
       state_gradient(s, recurrent, i, rows, width, step.dgates_h, step.row, in.w_hh, carried);
     }
   });

@@ -171,8 +171,8 @@ void lstm_backward_walk(const RecurrentShape& s, const LstmInputs<T>& in, const 
                                    walk.dgates.at(row),
                                    walk.dgates.row(),
                                    projected ? walk.unprojected + row * hidden : nullptr};
-    parallel_for(rows, 1 + 16384 / hidden,
-                 [&](index_t begin, index_t end) { LIMN_CALL_ISA(lstm_step_backward<T>, step, begin, end); });
+    for_step_parts(rows, 1, 64 * rows * hidden,
+                   [&](index_t begin, index_t end) { LIMN_CALL_ISA(lstm_step_backward<T>, step, begin, end); });
     state_gradient(s, walk.recurrent, i, rows, width, step.dgates, step.row, in.w_hh, dstate);
   }
 }

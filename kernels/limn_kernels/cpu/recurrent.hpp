@@ -161,6 +161,21 @@ void input_products(const RecurrentShape& s, index_t width, const T* x, const T*
   });
 }
 
+/// C = op(A) B + beta C in one part of rows a thread, each a product of its own: gemm's own parts, three a thread and
+/// more, would pack B as often. An element's sum has the same order in any of them.
+template <class T>
+void product_by_rows(const GemmShape& shape, const T* a, const T* b, T beta, T* c) {
+  const index_t threads = thread_count();
+  if (shape.m < 64 * threads || shape.k < 64) return kernels::gemm<T>(cpu_device, shape, T{1}, a, b, beta, c);
+  const index_t part = round_up((shape.m + threads - 1) / threads, 16);
+  parallel_for(shape.m, part, [&](index_t first, index_t last) {
+    GemmShape own = shape;
+    own.m = last - first;
+    kernels::gemm<T>(cpu_device, own, T{1}, a + first * (shape.transpose_a ? 1 : shape.lda), b, beta,
+                     c + first * shape.n);
+  });
+}
+
 /// The gradients on the gates of all steps, [time * batch, width], which the walk backward leaves for the products over
 /// all steps. Rows are `row` apart: never a multiple of 4096 bytes, at which they would share a few lines of the cache.
 template <class T>
@@ -176,13 +191,12 @@ class GateGradients {
 
   /// dx [rows, columns] = this * w [width, columns].
   void times(const T* w, index_t columns, T* dx) const {
-    const GemmShape shape{.m = rows_, .n = columns, .k = width_, .lda = row_};
-    kernels::gemm<T>(cpu_device, shape, T{1}, data_.data(), w, T{0}, dx);
+    product_by_rows<T>({.m = rows_, .n = columns, .k = width_, .lda = row_}, data_.data(), w, T{0}, dx);
   }
   /// dw [width, columns] = beta dw + this^T x, for `rows` rows from `first` on.
   void transposed_times(index_t first, index_t rows, const T* x, index_t columns, T beta, T* dw) const {
-    const GemmShape shape{.m = width_, .n = columns, .k = rows, .transpose_a = true, .lda = row_};
-    kernels::gemm<T>(cpu_device, shape, T{1}, at(first), x, beta, dw);
+    product_by_rows<T>({.m = width_, .n = columns, .k = rows, .transpose_a = true, .lda = row_}, at(first), x, beta,
+                       dw);
   }
   /// dw_ih [width, input] = this^T x.
   void input_weights(const RecurrentShape& s, const T* x, T* dw) const {
