@@ -49,8 +49,10 @@ double median(std::vector<double> values) {
 }
 
 struct Side {
-  int calls = 1;     ///< a sample: enough for 2 ms
-  bool warm = true;  ///< short work is done once untimed first, so that caches hold its own data
+  int calls = 1;  ///< a sample: enough for 2 ms
+  /// Short work is done untimed first: once, so that caches hold its own data; with threads for 6 ms, since one that
+  /// sleeps may come at the next tick of the clock only (4 ms), and not every library waits for it.
+  int warm = 1;
   std::vector<double> times;
 };
 
@@ -82,8 +84,8 @@ void duel(benchmark::State& state, const std::string& case_name, const Work& wor
     settle();
     const double first = contenders[i].seconds(1), once = first > 0.5 ? first : contenders[i].seconds(1);
     sides[i].calls = std::clamp(static_cast<int>(2e-3 / std::max(once, 1e-8)), 1, 100000);
-    sides[i].warm = once < 20e-3;
-    round += once * sides[i].calls + (sides[i].warm ? once : 0) + (settings.threads > 1 ? 8e-3 : 0);
+    sides[i].warm = once >= 20e-3 ? 0 : settings.threads > 1 ? static_cast<int>(6e-3 / std::max(once, 1e-7)) + 1 : 1;
+    round += once * (sides[i].calls + sides[i].warm) + (settings.threads > 1 ? 8e-3 : 0);
   }
   const int least = round > 5 ? 2 : round > 2 ? 3 : 5;
   const int rounds = std::clamp(static_cast<int>(settings.seconds / round), least, 60);
@@ -93,7 +95,7 @@ void duel(benchmark::State& state, const std::string& case_name, const Work& wor
       for (std::size_t i = 0; i < contenders.size(); ++i) {
         const std::size_t who = (i + static_cast<std::size_t>(r)) % contenders.size();
         settle();
-        if (sides[who].warm) contenders[who].seconds(1);
+        if (sides[who].warm > 0) contenders[who].seconds(sides[who].warm);
         sides[who].times.push_back(contenders[who].seconds(sides[who].calls) / sides[who].calls);
       }
     state.SetIterationTime(median(sides[0].times));

@@ -128,6 +128,7 @@ Contenders caption_training(index_t batch, index_t steps) {
 
 Contenders caption_decoding(index_t steps) {
   const auto m = std::make_shared<Decoder>();
+  nn::prepack(*m);
   Contenders all{here("limn", [m, steps] {
     const NoGradGuard no_grad;
     Tensor<std::int64_t> id = full<std::int64_t>({1, 1}, 0);

@@ -18,6 +18,7 @@ constexpr const char* names[] = {"inference", "training", "backward", "both"};
 struct Layer {
   kernels::RecurrentShape shape;
   Tensor<float> x, w_ih, w_hh, b_ih, b_hh, h, c, gates, dh, dx, dw_ih, dw_hh, db;
+  std::unique_ptr<const kernels::PackedRecurrent<float>> packed;  // as nn::prepack() leaves weights, for inference
 
   explicit Layer(const kernels::RecurrentShape& s) : shape(s) {
     const index_t steps = s.time, hidden = s.hidden, batch = s.batch, inputs = s.input;
@@ -35,12 +36,16 @@ struct Layer {
     dw_ih = Tensor<float>(w_ih.shape());
     dw_hh = Tensor<float>(w_hh.shape());
     db = Tensor<float>(b_ih.shape());
+    packed =
+        std::make_unique<const kernels::PackedRecurrent<float>>(4, hidden, inputs, hidden, w_ih.data(), w_hh.data());
   }
   [[nodiscard]] kernels::LstmInputs<float> in() const {
     return {.x = x.data(), .w_ih = w_ih.data(), .w_hh = w_hh.data(), .b_ih = b_ih.data(), .b_hh = b_hh.data()};
   }
   void forward(bool training) const {
-    kernels::lstm_forward(cpu_device, shape, in(), {h.data(), c.data(), training ? gates.data() : nullptr});
+    kernels::LstmInputs<float> inputs = in();
+    if (!training) inputs.packed = packed.get();
+    kernels::lstm_forward(cpu_device, shape, inputs, {h.data(), c.data(), training ? gates.data() : nullptr});
   }
   void backward() const {
     const kernels::LstmGradients<float> gradients{

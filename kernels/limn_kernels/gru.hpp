@@ -8,13 +8,14 @@ namespace limn::inline LIMN_ABI::kernels {
 /// What a GRU layer reads. Gate rows are stacked r | z | n.
 template <class T>
 struct GruInputs {
-  const T* x = nullptr;                // [time, batch, input]
-  const std::uint8_t* mask = nullptr;  // [time, batch], see RecurrentShape; null = every step runs
-  const T* h0 = nullptr;               // [batch, hidden], null = zeros
-  const T* w_ih = nullptr;             // [3 hidden, input]
-  const T* w_hh = nullptr;             // [3 hidden, hidden]
-  const T* b_ih = nullptr;             // [3 hidden], null = none
-  const T* b_hh = nullptr;             // [3 hidden], null = none
+  const T* x = nullptr;                        // [time, batch, input]
+  const std::uint8_t* mask = nullptr;          // [time, batch], see RecurrentShape; null = every step runs
+  const T* h0 = nullptr;                       // [batch, hidden], null = zeros
+  const T* w_ih = nullptr;                     // [3 hidden, input]
+  const T* w_hh = nullptr;                     // [3 hidden, hidden]
+  const T* b_ih = nullptr;                     // [3 hidden], null = none
+  const T* b_hh = nullptr;                     // [3 hidden], null = none
+  const PackedRecurrent<T>* packed = nullptr;  // w_ih and w_hh again, for the forward pass; null = none
 };
 
 /// What the forward pass writes and the backward pass reads. Without `gates`, `inner` is not written either, and

@@ -8,15 +8,16 @@ namespace limn::inline LIMN_ABI::kernels {
 /// What an LSTM layer reads. Gate rows are stacked i | f | g | o.
 template <class T>
 struct LstmInputs {
-  const T* x = nullptr;                // [time, batch, input]
-  const std::uint8_t* mask = nullptr;  // [time, batch], see RecurrentShape; null = every step runs
-  const T* h0 = nullptr;               // [batch, state], null = zeros
-  const T* c0 = nullptr;               // [batch, hidden], null = zeros
-  const T* w_ih = nullptr;             // [4 hidden, input]
-  const T* w_hh = nullptr;             // [4 hidden, state]
-  const T* w_hr = nullptr;             // [projection, hidden], null without projection
-  const T* b_ih = nullptr;             // [4 hidden], null = none
-  const T* b_hh = nullptr;             // [4 hidden], null = none
+  const T* x = nullptr;                        // [time, batch, input]
+  const std::uint8_t* mask = nullptr;          // [time, batch], see RecurrentShape; null = every step runs
+  const T* h0 = nullptr;                       // [batch, state], null = zeros
+  const T* c0 = nullptr;                       // [batch, hidden], null = zeros
+  const T* w_ih = nullptr;                     // [4 hidden, input]
+  const T* w_hh = nullptr;                     // [4 hidden, state]
+  const T* w_hr = nullptr;                     // [projection, hidden], null without projection
+  const T* b_ih = nullptr;                     // [4 hidden], null = none
+  const T* b_hh = nullptr;                     // [4 hidden], null = none
+  const PackedRecurrent<T>* packed = nullptr;  // w_ih and w_hh again, for the forward pass; null = none
 };
 
 /// What the forward pass writes and the backward pass reads: the states after each step, and the gates in it. Without

@@ -21,4 +21,23 @@ struct RecurrentShape {
   [[nodiscard]] index_t at(index_t i) const { return reverse ? time - 1 - i : i; }
 };
 
+/// The weights of one direction of an lstm (4 gates) or gru (3), w_ih [gates hidden, input] and w_hh [gates hidden,
+/// state], packed once for many calls in the order in which this processor's kernels read them: as many bytes again,
+/// the units rounded up to a whole vector. Float and double; on the CPU.
+template <class T>
+class PackedRecurrent {
+ public:
+  /// w_ih and w_hh are not needed afterwards.
+  PackedRecurrent(index_t gates, index_t hidden, index_t input, index_t state, const T* w_ih, const T* w_hh);
+  ~PackedRecurrent();
+  PackedRecurrent(const PackedRecurrent&) = delete;
+  PackedRecurrent& operator=(const PackedRecurrent&) = delete;
+
+  [[nodiscard]] const T* data() const { return data_; }
+
+ private:
+  std::size_t bytes_;
+  T* data_;
+};
+
 }  // namespace limn::inline LIMN_ABI::kernels

@@ -88,10 +88,20 @@ TEST_CASE("gru kernel: sizes around a vector and a tile") {
 TEST_CASE("gru kernel gives the same bits for 1, 2 and 7 threads") {
   const auto n = test::random_recurrent({.time = 5, .batch = 40, .input = 64, .hidden = 150, .masked = true}, 3, false);
   test::check_recurrent_threads(n, false, gru_kernel<float>());
+  const auto step = test::random_recurrent({.time = 1, .batch = 60, .input = 70, .hidden = 150}, 3, false);
+  test::check_recurrent_threads(step, false, gru_kernel<float>());
   // 170 rows: every thread walks through the sequence with rows of its own.
   const auto many =
       test::random_recurrent({.time = 3, .batch = 170, .input = 9, .hidden = 21, .masked = true}, 3, false);
   test::check_recurrent_threads(many, false, gru_kernel<float>());
+}
+TEST_CASE("gru kernel: few rows, which read the weights as they are stored, of more units than a tile has columns") {
+  for (index_t batch : {1, 2, 3, 5})
+    check({.time = 3, .batch = batch, .input = 70, .hidden = 290, .reverse = batch == 2, .masked = batch == 3}, false);
+  for (index_t batch : {1, 4}) {
+    const auto n = test::random_recurrent({.time = 4, .batch = batch, .input = 70, .hidden = 290}, 3, false);
+    test::check_recurrent_threads(n, false, gru_kernel<float>());
+  }
 }
 TEST_CASE("gru kernel: random sizes from 1 to 70") {
   std::mt19937 random(5);
@@ -106,4 +116,35 @@ TEST_CASE("gru kernel: random sizes from 1 to 70") {
            .bias = i % 4 != 3,
            .initial = i % 5 != 4},
           false);
+}
+TEST_CASE("gru kernel with packed weights writes the states of its definition, with the same bits for any threads") {
+  const int before = kernels::thread_count();
+  for (const index_t batch : {1, 2, 5, 6, 31, 50})
+    for (const index_t time : {1, 4}) {
+      CAPTURE(batch);
+      CAPTURE(time);
+      const auto n = test::random_recurrent(
+          {.time = time, .batch = batch, .input = 70, .hidden = 183, .reverse = batch == 5, .masked = batch % 2 == 0},
+          3, false);
+      const auto data = test::recurrent_data<float>(n);
+      const kernels::RecurrentShape s{n.time, n.batch, n.input, n.hidden, 0, n.reverse};
+      const kernels::PackedRecurrent<float> packed(3, n.hidden, n.input, n.hidden, data.w_ih.data(), data.w_hh.data());
+      kernels::GruInputs<float> in;
+      in.x = data.x.data(), in.mask = n.mask.empty() ? nullptr : n.mask.data(), in.h0 = data.h0.data();
+
+      in.b_ih = data.b_ih.data(), in.b_hh = data.b_hh.data(), in.packed = &packed;
+      const auto states = static_cast<std::size_t>(time * batch * 183);
+      std::vector<float> first;
+      for (const int threads : {1, 2, 7}) {
+        kernels::set_thread_count(threads);
+        std::vector<float> h(states);
+        kernels::gru_forward<float>(cpu_device, s, in, {h.data(), nullptr, nullptr});
+        if (threads == 1) {
+          first = h;
+          CHECK(test::largest_difference(test::narrow<double>(h), test::naive_gru(n).h) < 3e-5);
+        }
+        CHECK(h == first);
+      }
+      kernels::set_thread_count(before);
+    }
 }

@@ -102,10 +102,20 @@ TEST_CASE("lstm kernel gives the same bits for 1, 2 and 7 threads") {
   const auto projected =
       test::random_recurrent({.time = 3, .batch = 40, .input = 32, .hidden = 150, .projection = 70}, 4, true);
   test::check_recurrent_threads(projected, true, lstm_kernel<float>());
+  const auto step = test::random_recurrent({.time = 1, .batch = 60, .input = 70, .hidden = 150}, 4, true);
+  test::check_recurrent_threads(step, true, lstm_kernel<float>());
   // 170 rows: every thread walks through the sequence with rows of its own.
   const auto many =
       test::random_recurrent({.time = 3, .batch = 170, .input = 9, .hidden = 21, .masked = true}, 4, true);
   test::check_recurrent_threads(many, true, lstm_kernel<float>());
+}
+TEST_CASE("lstm kernel: few rows, which read the weights as they are stored, of more units than a tile has columns") {
+  for (index_t batch : {1, 2, 3, 5})
+    check({.time = 3, .batch = batch, .input = 70, .hidden = 290, .reverse = batch == 2, .masked = batch == 3}, false);
+  for (index_t batch : {1, 4}) {
+    const auto n = test::random_recurrent({.time = 4, .batch = batch, .input = 70, .hidden = 290}, 4, true);
+    test::check_recurrent_threads(n, true, lstm_kernel<float>());
+  }
 }
 TEST_CASE("lstm kernel: random sizes from 1 to 70") {
   std::mt19937 random(5);
@@ -140,5 +150,36 @@ TEST_CASE("lstm kernel without gates writes the same states, and the last c alon
       const auto last = static_cast<std::ptrdiff_t>(s.at(3) * batch * 19);
       CHECK(h == h_alone);
       CHECK(std::vector<float>(c.begin() + last, c.begin() + last + static_cast<std::ptrdiff_t>(cells)) == c_alone);
+    }
+}
+TEST_CASE("lstm kernel with packed weights writes the states of its definition, with the same bits for any threads") {
+  const int before = kernels::thread_count();
+  for (const index_t batch : {1, 2, 5, 6, 31, 50})
+    for (const index_t time : {1, 4}) {
+      CAPTURE(batch);
+      CAPTURE(time);
+      const auto n = test::random_recurrent(
+          {.time = time, .batch = batch, .input = 70, .hidden = 183, .reverse = batch == 5, .masked = batch % 2 == 0},
+          4, true);
+      const auto data = test::recurrent_data<float>(n);
+      const kernels::RecurrentShape s{n.time, n.batch, n.input, n.hidden, 0, n.reverse};
+      const kernels::PackedRecurrent<float> packed(4, n.hidden, n.input, n.hidden, data.w_ih.data(), data.w_hh.data());
+      kernels::LstmInputs<float> in;
+      in.x = data.x.data(), in.mask = n.mask.empty() ? nullptr : n.mask.data(), in.h0 = data.h0.data();
+      in.c0 = data.c0.data();
+      in.b_ih = data.b_ih.data(), in.b_hh = data.b_hh.data(), in.packed = &packed;
+      const auto states = static_cast<std::size_t>(time * batch * 183);
+      std::vector<float> first;
+      for (const int threads : {1, 2, 7}) {
+        kernels::set_thread_count(threads);
+        std::vector<float> h(states), c(static_cast<std::size_t>(batch * 183));
+        kernels::lstm_forward<float>(cpu_device, s, in, {h.data(), c.data(), nullptr});
+        if (threads == 1) {
+          first = h;
+          CHECK(test::largest_difference(test::narrow<double>(h), test::naive_lstm(n).h) < 3e-5);
+        }
+        CHECK(h == first);
+      }
+      kernels::set_thread_count(before);
     }
 }

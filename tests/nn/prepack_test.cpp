@@ -9,6 +9,7 @@
 #include <limn/io/state_dict.hpp>
 #include <limn/nn/conv.hpp>
 #include <limn/nn/linear.hpp>
+#include <limn/nn/recurrent.hpp>
 #include <limn/ops/conv2d_relu.hpp>
 #include <limn/ops/reduce.hpp>
 #include <limn/optim/sgd.hpp>
@@ -132,4 +133,46 @@ TEST_CASE("prepack: each kind of layer is prepared only if wanted, and forgets w
   nn::Conv2d<double> exact(20, 20, 3, generator, {.padding = 1});
   nn::prepack(exact);
   CHECK(exact.packed() == nullptr);
+}
+
+namespace {
+
+/// What nn::LSTM and nn::GRU answer with prepared weights is what they answer without, for one and many rows, until a
+/// weight changes, and after it.
+template <class Layer>
+void check_recurrent_prepack() {
+  Generator generator(5);
+  Layer layer(19, 37, generator, {.layers = 2, .bidirectional = true});
+  for (const index_t batch : {1, 3, 9})
+    for (const index_t time : {1, 8}) {
+      CAPTURE(batch);
+      CAPTURE(time);
+      const Tensor<float> x = uniform({time, batch, 19}, generator, -1, 1);
+      nn::prepack(layer, {.recurrent = false});
+      const NoGradGuard no_grad;
+      CHECK(layer.packed().empty());
+      const Tensor<float> first = layer(x).output;
+      nn::prepack(layer);
+      REQUIRE(layer.packed().size() == 4);
+      CHECK(near(layer(x).output, first));
+
+      layer.weights[1].w_hh.data()[0] += 1;
+      layer.weights[1].w_hh.mark_written();
+      CHECK(layer.packed()[0] != nullptr);
+      CHECK(layer.packed()[1] == nullptr);
+      const Tensor<float> stale = layer(x).output;
+      nn::prepack(layer);
+      CHECK(layer.packed()[1] != nullptr);
+      CHECK(near(layer(x).output, stale));
+    }
+  CHECK(layer.packed().empty());  // a gradient may be recorded
+}
+
+}  // namespace
+
+TEST_CASE("prepack: LSTM answers as its weights are now, one row and many, both directions") {
+  check_recurrent_prepack<nn::LSTM<float>>();
+}
+TEST_CASE("prepack: GRU answers as its weights are now, one row and many, both directions") {
+  check_recurrent_prepack<nn::GRU<float>>();
 }

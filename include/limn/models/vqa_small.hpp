@@ -94,9 +94,9 @@ struct VqaSmall {
         reader = nn::LSTM<T>(u + seen_size(), u, generator, {.batch_first = true});
       }
     }
-    if (config.image == "pooled") pooled = nn::Linear<T>(config.features, u, generator);
+    if (looks()) pooled = nn::Linear<T>(config.features, u, generator);
     const index_t question = asks() ? u : 0;
-    const index_t seen = attends() ? seen_size() + (reads() ? u : 0) : config.image == "pooled" ? u : 0;
+    const index_t seen = (attends() ? seen_size() + (reads() ? u : 0) : 0) + (looks() ? u : 0);
     hidden = nn::Linear<T>(question + seen, 2 * u, generator);
     if (multiplies()) {
       asked = nn::Linear<T>(question, u, generator);
@@ -129,8 +129,9 @@ struct VqaSmall {
 
   [[nodiscard]] bool asks() const { return config.question != "none"; }
   [[nodiscard]] bool reads() const { return config.question == "lstm"; }
+  [[nodiscard]] bool looks() const { return config.image != "none"; }
   [[nodiscard]] bool attends() const { return config.image == "attention"; }
-  [[nodiscard]] bool multiplies() const { return asks() && config.image != "none"; }
+  [[nodiscard]] bool multiplies() const { return asks() && looks(); }
 
   /// grid [M, P, features] (P a square number, in reading order) -> answers of the batch. The grid may be undefined
   /// when the model asks without looking.
@@ -156,7 +157,7 @@ struct VqaSmall {
       answer.last = squeeze(last.weights, 1);
       seen.push_back(squeeze(last.values, 1));
     }
-    if (config.image == "pooled")
+    if (looks())
       seen.push_back(relu(pooled(drop(index_select(mean(standardised(grid), {1}), 0, batch.image), generator))));
     answer.logits = output(drop(fuse(question, seen), generator));
     return answer;

@@ -92,8 +92,9 @@ void eval(M& module) {
 
 /// What prepack() prepares. A layer drops what is not wanted.
 struct PrepackOptions {
-  bool linear = true;    ///< weights of linear layers, in the kernels' order: as many bytes again
-  bool winograd = true;  ///< 3 x 3 kernels, transformed: four times as many bytes again
+  bool linear = true;     ///< weights of linear layers, in the kernels' order: as many bytes again
+  bool winograd = true;   ///< 3 x 3 kernels, transformed: four times as many bytes again
+  bool recurrent = true;  ///< weights of LSTM and GRU, in the kernels' order: as many bytes again
 };
 
 /// Prepares the weights of all layers once for many calls under NoGradGuard. Nothing else changes: calls that record

@@ -1,6 +1,10 @@
 #pragma once
 // LSTM, GRU and RNN modules with PyTorch's parameter names.
 
+#include <memory>
+
+#include <limn/autograd/no_grad.hpp>
+#include <limn/core/stamp.hpp>
 #include <limn/nn/init.hpp>
 #include <limn/nn/module.hpp>
 #include <limn/ops/gru.hpp>
@@ -79,6 +83,36 @@ struct RecurrentStack {
             .dropout = training && options.layers > 1 ? options.dropout : 0,
             .generator = call.generator};
   }
+
+  /// Makes a copy of each direction's weights for the kernel; drops all copies where they are not wanted.
+  void pack(index_t gates, const PrepackOptions& wanted) {
+    copies_.clear();
+    if (!wanted.recurrent) return;
+    for (const RecurrentWeights<T>& w : weights) {
+      Copy copy{nullptr, Stamp<T>(w.w_ih), Stamp<T>(w.w_hh)};
+      if (copy.holds(w))
+        copy.packed = std::make_shared<const kernels::PackedRecurrent<T>>(gates, w.w_ih.size(0) / gates, w.w_ih.size(1),
+                                                                          w.w_hh.size(1), w.w_ih.data(), w.w_hh.data());
+      copies_.push_back(copy);
+    }
+  }
+  /// What pack() left, null where it is stale; nothing where a gradient may be recorded.
+  [[nodiscard]] PackedWeights<T> packed() const {
+    PackedWeights<T> all;
+    if (grad_enabled() || copies_.size() != weights.size()) return all;
+    for (std::size_t k = 0; k < weights.size(); ++k)
+      all.push_back(copies_[k].packed && copies_[k].holds(weights[k]) ? copies_[k].packed.get() : nullptr);
+    return all;
+  }
+
+ private:
+  struct Copy {
+    std::shared_ptr<const kernels::PackedRecurrent<T>> packed;
+    Stamp<T> w_ih, w_hh;
+
+    [[nodiscard]] bool holds(const RecurrentWeights<T>& w) const { return w_ih.holds(w.w_ih) && w_hh.holds(w.w_hh); }
+  };
+  std::vector<Copy> copies_;
 };
 
 }  // namespace detail
@@ -92,7 +126,13 @@ struct LSTM : detail::RecurrentStack<T> {
 
   [[nodiscard]] LstmResult<T> operator()(const Tensor<T>& x, const Tensor<T>& h0 = Tensor<T>(),
                                          const Tensor<T>& c0 = Tensor<T>(), const RecurrentCall& call = {}) const {
-    return lstm(x, h0, c0, this->weights, this->for_call(call));
+    return lstm(x, h0, c0, this->weights, this->for_call(call), this->packed());
+  }
+
+  /// Copies the weights into the order in which the kernel reads them, for calls under NoGradGuard. After a write to a
+  /// weight its copy is no longer used: call prepack() again (docs/decisions/0009-packed-weights.md).
+  void prepack(const PrepackOptions& wanted = {}) {
+    if constexpr (std::is_floating_point_v<T>) this->pack(4, wanted);
   }
 };
 
@@ -105,7 +145,13 @@ struct GRU : detail::RecurrentStack<T> {
 
   [[nodiscard]] RecurrentResult<T> operator()(const Tensor<T>& x, const Tensor<T>& h0 = Tensor<T>(),
                                               const RecurrentCall& call = {}) const {
-    return gru(x, h0, this->weights, this->for_call(call));
+    return gru(x, h0, this->weights, this->for_call(call), this->packed());
+  }
+
+  /// Copies the weights into the order in which the kernel reads them, for calls under NoGradGuard. After a write to a
+  /// weight its copy is no longer used: call prepack() again (docs/decisions/0009-packed-weights.md).
+  void prepack(const PrepackOptions& wanted = {}) {
+    if constexpr (std::is_floating_point_v<T>) this->pack(3, wanted);
   }
 };
 

@@ -29,20 +29,23 @@ template <class T>
 
 /// What the kernel reads; the (contiguous) tensors must outlive it.
 template <class T>
-[[nodiscard]] kernels::GruInputs<T> gru_inputs(const std::vector<Tensor<T>>& in, const Tensor<std::uint8_t>& runs) {
+[[nodiscard]] kernels::GruInputs<T> gru_inputs(const std::vector<Tensor<T>>& in, const Tensor<std::uint8_t>& runs,
+                                               const kernels::PackedRecurrent<T>* packed = nullptr) {
   return {.x = in[0].data(),
           .mask = runs.data(),
           .h0 = in[1].data(),
           .w_ih = in[2].data(),
           .w_hh = in[3].data(),
           .b_ih = in[4].data(),
-          .b_hh = in[5].data()};
+          .b_hh = in[5].data(),
+          .packed = packed};
 }
 
 /// One layer in one direction by the fused kernel: h of every step [time, batch, hidden].
 template <class T>
 [[nodiscard]] Tensor<T> gru_walk(const kernels::RecurrentShape& s, const Tensor<std::uint8_t>& runs,
-                                 const std::vector<Tensor<T>>& in) {
+                                 const std::vector<Tensor<T>>& in,
+                                 const kernels::PackedRecurrent<T>* packed_weights = nullptr) {
   const std::vector<Tensor<T>> read = packed_all(in);
   const Device device = read[0].device();
   Tensor<T> h({s.time, s.batch, s.hidden}, device), gates, inner;
@@ -50,7 +53,8 @@ template <class T>
     gates = Tensor<T>({s.time, s.batch, 3 * s.hidden}, device);
     inner = Tensor<T>(h.shape(), device);
   }
-  kernels::gru_forward(device, s, gru_inputs(read, runs), {h.data(), gates.data(), inner.data()});
+  kernels::gru_forward(device, s, gru_inputs(read, runs, gates.defined() ? nullptr : packed_weights),
+                       {h.data(), gates.data(), inner.data()});
 
   return record("gru", h, in, [s, runs, in, h, gates, inner](const Tensor<T>& dy) -> Grads<T> {
     if (grad_enabled()) return composite_backward([&](const auto& x) { return gru_formula(s, runs, x); }, in, dy);
@@ -69,10 +73,11 @@ template <class T>
 ///   r, z = sigmoid(w_i x + b_i + w_h h + b_h); n = tanh(w_in x + b_in + r (w_hn h + b_hn)); h' = (1 - z) n + z h
 /// x [time, batch, input] (batch_first: [batch, time, input]); h0 [layers * directions, batch, hidden], undefined =
 /// zeros; `weights` layer by layer, forward then reversed. The second-order gradient goes through the formula in
-/// ordinary operations.
+/// ordinary operations. packed_weights, for calls that record nothing: the same weights as nn::prepack() leaves them.
 template <class T>
 [[nodiscard]] RecurrentResult<T> gru(const Tensor<T>& x, const Tensor<T>& h0,
-                                     const std::vector<RecurrentWeights<T>>& weights, const GruOptions& options = {}) {
+                                     const std::vector<RecurrentWeights<T>>& weights, const GruOptions& options = {},
+                                     const PackedWeights<T>& packed_weights = {}) {
   check_rank("gru", "x", x.shape(), 3);
   if constexpr (is_half<T>) {
     const RecurrentResult<float> wide = gru(detail::widened(x), detail::widened(h0), detail::widened(weights), options);
@@ -80,6 +85,7 @@ template <class T>
   } else {
     const Tensor<std::uint8_t> runs =
         detail::running_steps("gru", x.size(options.batch_first ? 1 : 0), x.size(options.batch_first ? 0 : 1), options);
+    detail::check_packed("gru", packed_weights, weights.size());
     return detail::stack_layers(
         "gru", x, weights.size(), options,
         detail::one_by_one<T>([&](std::size_t k, const Tensor<T>& input, bool reverse) {
@@ -87,7 +93,8 @@ template <class T>
           if (w.w_hr.defined()) fail("gru", "has no projection but w_hr was given");
           const kernels::RecurrentShape s = detail::recurrent_shape("gru", 3, input.shape(), w, reverse);
           const Tensor<T> h = detail::initial_state("gru", "h0", h0, k, weights.size(), s.batch, s.hidden);
-          return detail::gru_walk<T>(s, runs, {input, h, w.w_ih, w.w_hh, w.b_ih, w.b_hh});
+          return detail::gru_walk<T>(s, runs, {input, h, w.w_ih, w.w_hh, w.b_ih, w.b_hh},
+                                     packed_weights.empty() ? nullptr : packed_weights[k]);
         }));
   }
 }

@@ -44,7 +44,8 @@ template <class T>
 /// What the kernel reads in direction d; the (contiguous) tensors must outlive it.
 template <class T>
 [[nodiscard]] kernels::LstmInputs<T> lstm_inputs(const std::vector<Tensor<T>>& in, std::size_t d,
-                                                 const Tensor<std::uint8_t>& runs) {
+                                                 const Tensor<std::uint8_t>& runs,
+                                                 const kernels::PackedRecurrent<T>* packed = nullptr) {
   const Tensor<T>* own = in.data() + 1 + d * lstm_inputs_each;
   return {.x = in[0].data(),
           .mask = runs.data(),
@@ -54,15 +55,18 @@ template <class T>
           .w_hh = own[3].data(),
           .w_hr = own[6].data(),
           .b_ih = own[4].data(),
-          .b_hh = own[5].data()};
+          .b_hh = own[5].data(),
+          .packed = packed};
 }
 
 /// One layer by the fused kernel: one direction, or two at once. s is the first direction; the second has the same
-/// sizes and the reversed time. Returns in one row, because an operation has one output, for each direction h of every
-/// step [time * batch * state] and behind it the c after the walk [batch * hidden].
+/// sizes and the reversed time. packed_weights: of each direction, or null. Returns in one row, because an operation
+/// has one output, for each direction h of every step [time * batch * state] and behind it the c after the walk [batch
+/// * hidden].
 template <class T>
 [[nodiscard]] Tensor<T> lstm_layer(const kernels::RecurrentShape& s, const Tensor<std::uint8_t>& runs,
-                                   const std::vector<Tensor<T>>& in) {
+                                   const std::vector<Tensor<T>>& in,
+                                   const kernels::PackedRecurrent<T>* const* packed_weights = nullptr) {
   const std::vector<Tensor<T>> read = packed_all(in);
   const Device device = read[0].device();
   const auto directions = static_cast<index_t>(in.size() / lstm_inputs_each);
@@ -83,8 +87,10 @@ template <class T>
   kernels::lstm_directions(device, s, directions, [&](index_t d) {
     T* const last = y.data() + d * length + states;
     if (!c.defined())
-      return kernels::lstm_forward(device, shape_of(d), lstm_inputs(read, static_cast<std::size_t>(d), runs),
-                                   {y.data() + d * length, last, nullptr});
+      return kernels::lstm_forward(
+          device, shape_of(d),
+          lstm_inputs(read, static_cast<std::size_t>(d), runs, packed_weights ? packed_weights[d] : nullptr),
+          {y.data() + d * length, last, nullptr});
     kernels::lstm_forward(device, shape_of(d), lstm_inputs(read, static_cast<std::size_t>(d), runs), saved(d));
     kernels::copy_bytes(last, device, saved(d).c + shape_of(d).at(s.time - 1) * cells, device,
                         static_cast<std::size_t>(cells) * sizeof(T));
@@ -128,10 +134,12 @@ template <class T>
 ///   tanh(c'))
 /// x [time, batch, input] (batch_first: [batch, time, input]); h0 [layers * directions, batch, state] and
 /// c0 [layers * directions, batch, hidden], undefined = zeros; `weights` layer by layer, forward then reversed.
-/// The second-order gradient goes through the same formula in ordinary operations.
+/// The second-order gradient goes through the same formula in ordinary operations. packed_weights, for calls that
+/// record nothing: the same weights as nn::prepack() leaves them, see there.
 template <class T>
 [[nodiscard]] LstmResult<T> lstm(const Tensor<T>& x, const Tensor<T>& h0, const Tensor<T>& c0,
-                                 const std::vector<RecurrentWeights<T>>& weights, const LstmOptions& options = {}) {
+                                 const std::vector<RecurrentWeights<T>>& weights, const LstmOptions& options = {},
+                                 const PackedWeights<T>& packed_weights = {}) {
   check_rank("lstm", "x", x.shape(), 3);
   if constexpr (is_half<T>) {
     const LstmResult<float> wide =
@@ -140,6 +148,7 @@ template <class T>
   } else {
     const Tensor<std::uint8_t> runs = detail::running_steps("lstm", x.size(options.batch_first ? 1 : 0),
                                                             x.size(options.batch_first ? 0 : 1), options);
+    detail::check_packed("lstm", packed_weights, weights.size());
     std::vector<Tensor<T>> cells;
     const auto result = detail::stack_layers(
         "lstm", x, weights.size(), options, [&](std::size_t k, std::size_t directions, const Tensor<T>& input) {
@@ -156,7 +165,8 @@ template <class T>
             in.push_back(detail::initial_state("lstm", "c0", c0, k + d, weights.size(), s.batch, s.hidden));
             for (const Tensor<T>& part : {w.w_ih, w.w_hh, w.b_ih, w.b_hh, w.w_hr}) in.push_back(part);
           }
-          const Tensor<T> row = detail::lstm_layer<T>(s, runs, in);
+          const Tensor<T> row =
+              detail::lstm_layer<T>(s, runs, in, packed_weights.empty() ? nullptr : &packed_weights[k]);
           const index_t states = s.time * s.batch * s.state(), each = states + s.batch * s.hidden;
           std::vector<Tensor<T>> h;
           for (index_t d = 0; d < static_cast<index_t>(directions); ++d) {

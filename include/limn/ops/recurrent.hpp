@@ -49,6 +49,11 @@ struct RecurrentWeights {
         w_hr(std::move(projection)) {}
 };
 
+/// For each of the weights of an lstm or gru what kernels::PackedRecurrent made of w_ih and w_hh, null = nothing; empty
+/// = nothing of any. Whether they are still those weights is the caller's to know.
+template <class T>
+using PackedWeights = std::vector<const kernels::PackedRecurrent<T>*>;
+
 template <class T>
 struct RecurrentResult {
   Tensor<T> output;  ///< [time, batch, directions * state] of the last layer, or [batch, time, ...] with batch_first
@@ -130,6 +135,12 @@ template <class T>
   for (const Tensor<T>& x : inputs)
     result.push_back(x.requires_grad() ? Tensor<T>(x.shape(), x.device()) : Tensor<T>());
   return result;
+}
+
+template <class T>
+void check_packed(const char* op, const PackedWeights<T>& packed_weights, std::size_t weights) {
+  if (!packed_weights.empty() && packed_weights.size() != weights)
+    fail(op, "got ", packed_weights.size(), " packed weights for ", weights, " layers and directions");
 }
 
 /// `next` where step t runs, `before` where it does not; runs [time, batch], undefined = all run.

@@ -31,16 +31,18 @@ struct GruTile {
   template <index_t R>
   LIMN_INLINE void run(index_t row) const {
     constexpr index_t step = 3 * lanes<T>;
-    const T *input[R], *state[R];
+    const T* state[R];
     Vec<T> sum[R][3], of_x[R];
 #pragma GCC unroll 8
-    for (index_t r = 0; r < R; ++r) {
-      input[r] = s.x + (row + r) * s.input;
-      state[r] = s.h_before + (row + r) * s.hidden;
+    for (index_t r = 0; r < R; ++r) state[r] = s.h_before + (row + r) * s.hidden;
+    if (s.products) {
 #pragma GCC unroll 8
-      for (index_t g = 0; g < 3; ++g) sum[r][g] = load_n<T>(s.bias + g * s.hidden + unit, n);
+      for (index_t r = 0; r < R; ++r)
+#pragma GCC unroll 8
+        for (index_t g = 0; g < 3; ++g) sum[r][g] = load_n<T>(s.products + ((row + r) * 3 + g) * s.hidden + unit, n);
+    } else {
+      start_sums<T, R, 3>(s.x + row * s.input, s.input, s.bias + unit, s.hidden, n, panel, sum);
     }
-    multiply_panel<T, R, 3>(s.input, input, 1, panel, step, sum);
 #pragma GCC unroll 8
     for (index_t r = 0; r < R; ++r) {
       of_x[r] = sum[r][2];
@@ -55,23 +57,24 @@ struct GruTile {
   }
 };
 
-/// Unit blocks [first, last) of one step.
+/// Unit blocks [first, last) of one step, from the last to the first when `back`.
 template <class T>
-void gru_step(const GruStep<T>& s, index_t first, index_t last) {
+void gru_step(const GruStep<T>& s, bool back, index_t first, index_t last) {
   const index_t length = (s.input + s.hidden) * 3 * lanes<T>;
-  for (index_t block = first; block < last; ++block) {
-    const index_t unit = block * lanes<T>, n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
-    const T* panel = s.panels + block * length;
-    for_each_tile(s.batch, GruTile<T>{s, unit, n, panel});
+  for (index_t i = first; i < last; ++i) {
+    const index_t block = back ? last - 1 - (i - first) : i, unit = block * lanes<T>;
+    const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>;
+    for_each_tile(s.batch, GruTile<T>{s, unit, n, s.panels + block * length});
   }
 }
 
 /// Units [first, last) of one step of few rows: of_x has the input products, of_h is scratch memory.
 template <class T>
-void gru_step_stream(const GruStep<T>& s, const T* w_hh, const T* of_x, T* of_h, index_t first, index_t last) {
+void gru_step_stream(const GruStep<T>& s, const T* w_hh, const T* of_x, T* of_h, bool back, index_t first,
+                     index_t last) {
   for (index_t row = 0; row < 3 * s.batch; ++row)
     for (index_t unit = first; unit < last; ++unit) of_h[row * s.hidden + unit] = T(0);
-  stream_units<T>(s.batch, 3, s.hidden, s.hidden, w_hh, s.h_before, of_h, first, last);
+  stream_units<T>(s.batch, 3, s.hidden, s.hidden, w_hh, s.h_before, of_h, back, first, last);
   for (index_t b = 0; b < s.batch; ++b)
     for (index_t unit = first; unit < last; unit += lanes<T>) {
       const index_t n = last - unit < lanes<T> ? last - unit : lanes<T>, at = b * 3 * s.hidden + unit;
@@ -91,8 +94,8 @@ void gru_step_backward(const GruStepBackward<T>& s, index_t first, index_t last)
   for (index_t b = first; b < last; ++b) {
     const bool masked = s.mask && s.mask[b] == 0;
     const T* gates = s.gates + b * 3 * s.hidden;
-    T* dx_side = s.dgates_x + b * 3 * s.hidden;
-    T* dh_side = s.dgates_h + b * 3 * s.hidden;
+    T* dx_side = s.dgates_x + b * s.row;
+    T* dh_side = s.dgates_h + b * s.row;
     for (index_t unit = 0; unit < s.hidden; unit += lanes<T>) {
       const index_t n = s.hidden - unit < lanes<T> ? s.hidden - unit : lanes<T>, at = b * s.hidden + unit;
       const Vec<T> dh = load_n<T>(s.dstate + at, n) + load_n<T>(s.dh + at, n), one = broadcast<T>(T{1});

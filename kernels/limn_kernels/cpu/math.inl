@@ -53,20 +53,75 @@ LIMN_INLINE F reduced_expm1(F x, F& n) {
 }
 /// 2^n for whole n, -126 <= n <= 127.
 LIMN_INLINE F power_of_two(F n) { return value(bits(n + f(12583039.f)) << u(23)); }  // 1.5 * 2^23 + 127
-#if LIMN_VECTOR_BYTES != 64
+#if LIMN_VECTOR_BYTES == 64
+/// 2^(i / 32), and what rounding took from it, relative to it. 32 numbers are two registers: looking one up is a
+/// shuffle.
+alignas(64) inline constexpr float exp_table[32] = {
+    1.f,        1.0218972f, 1.0442737f, 1.0671405f, 1.0905077f, 1.1143868f, 1.1387886f, 1.1637249f,
+    1.1892071f, 1.2152474f, 1.2418578f, 1.269051f,  1.2968396f, 1.3252367f, 1.3542556f, 1.38391f,
+    1.4142135f, 1.4451808f, 1.4768262f, 1.5091645f, 1.5422108f, 1.5759809f, 1.6104903f, 1.6457555f,
+    1.6817929f, 1.7186193f, 1.7562522f, 1.7947091f, 1.8340081f, 1.8741677f, 1.9152066f, 1.9571441f};
+alignas(64) inline constexpr float exp_table_rest[32] = {0.f,
+                                                         -4.7084576e-08f,
+                                                         4.628547e-08f,
+                                                         -5.5604225e-08f,
+                                                         -1.19921575e-08f,
+                                                         -4.8776062e-08f,
+                                                         4.7297824e-08f,
+                                                         -3.4814427e-08f,
+                                                         3.193418e-08f,
+                                                         -2.6886665e-08f,
+                                                         3.6210572e-08f,
+                                                         1.118421e-09f,
+                                                         -3.099072e-08f,
+                                                         -2.638301e-08f,
+                                                         -7.475213e-09f,
+                                                         -4.2456357e-08f,
+                                                         1.7114271e-08f,
+                                                         2.3001967e-08f,
+                                                         -3.0476834e-08f,
+                                                         -1.6538538e-08f,
+                                                         5.233334e-09f,
+                                                         -3.5920646e-08f,
+                                                         6.1075918e-09f,
+                                                         -3.1140544e-08f,
+                                                         -1.4719605e-08f,
+                                                         -2.8218102e-08f,
+                                                         -5.258795e-09f,
+                                                         -6.3603873e-09f,
+                                                         -6.1282597e-09f,
+                                                         -2.4880409e-08f,
+                                                         5.1406093e-09f,
+                                                         -8.697267e-09f};
+/// exp(x) for |x| <= 104: x = n ln 2 + r with n a multiple of 1/32 and |r| <= ln 2 / 64 (Tang, "Table-driven
+/// implementation of the exponential function", 1989). Three products fewer than reduced_expm1, half its latency.
+LIMN_INLINE F bounded_exp(F x) {
+  const F shifted = x * f(1.44269504f) + f(393216.f), n = shifted - f(393216.f);  // 1.5 * 2^18: five bits remain
+  const F power = picked(load<float>(exp_table), load<float>(exp_table + 16), i32(bits(shifted)));
+  const F rest = picked(load<float>(exp_table_rest), load<float>(exp_table_rest + 16), i32(bits(shifted)));
+  F r = x - n * f(0.693359375f);
+  r = r - n * f(-2.12194440e-4f);
+  const F p = (f(1.66667446e-1f) * r + f(5.00003666e-1f)) * (r * r) + (r + rest);
+  return scale_exponent(power * p + power, n);  // takes the whole part of n itself
+}
+#else
 /// x 2^n in two factors: n goes beyond the exponents of float on both sides.
 LIMN_INLINE F scale_exponent(F x, F n) {
   const F half = (n * f(0.5f) + f(12582912.f)) - f(12582912.f);
   return (x * power_of_two(half)) * power_of_two(n - half);
+}
+/// exp(x) for |x| <= 104.
+LIMN_INLINE F bounded_exp(F x) {
+  F n;
+  const F e = reduced_expm1(x, n) + f(1.f);
+  return scale_exponent(e, n);
 }
 #endif
 }  // namespace lane_math
 
 LIMN_INLINE Vec<float> exp(Vec<float> x) {
   using namespace lane_math;
-  F n;  // beyond +-104 the result is infinity or 0 anyway; a NaN stays
-  const F e = reduced_expm1(vmin(f(104.f), vmax(f(-104.f), x)), n) + f(1.f);
-  return scale_exponent(e, n);
+  return bounded_exp(vmin(f(104.f), vmax(f(-104.f), x)));  // beyond, it is infinity or 0 anyway; a NaN stays
 }
 
 LIMN_INLINE Vec<float> exp2(Vec<float> x) {
@@ -140,7 +195,7 @@ LIMN_INLINE Vec<float> tanh(Vec<float> x) {
 /// 1 / (1 + exp(-x)); a tiny result keeps its relative precision.
 LIMN_INLINE Vec<float> sigmoid(Vec<float> x) {
   using namespace lane_math;
-  const F e = exp(value(bits(x) | u(0x80000000u)));  // exp(-|x|)
+  const F e = bounded_exp(vmax(f(-104.f), value(bits(x) | u(0x80000000u))));  // exp(-|x|)
   return (x < f(0.f) ? e : f(1.f)) / (f(1.f) + e);
 }
 

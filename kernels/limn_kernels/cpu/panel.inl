@@ -71,32 +71,6 @@ LIMN_INLINE void for_each_tile(index_t rows, const Tile& tile) {
   }
 }
 
-/// Even and odd places of the result come from a and b: their lower halves, or their upper ones.
-template <class V, std::size_t... i>
-LIMN_INLINE V interleave_low(V a, V b, std::index_sequence<i...>) {
-  return shuffled(a, b, std::index_sequence<(i / 2 + i % 2 * sizeof...(i))...>());
-}
-template <class V, std::size_t... i>
-LIMN_INLINE V interleave_high(V a, V b, std::index_sequence<i...>) {
-  return shuffled(a, b, std::index_sequence<(sizeof...(i) / 2 + i / 2 + i % 2 * sizeof...(i))...>());
-}
-
-/// Row i and column i change places: log2(lanes) perfect shuffles.
-template <class T, index_t distance = lanes<T>>
-LIMN_INLINE void transpose(Vec<T> (&v)[lanes<T>]) {
-  constexpr index_t half = lanes<T> / 2;
-  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>();
-  Vec<T> w[lanes<T>];
-#pragma GCC unroll 16
-  for (index_t i = 0; i < half; ++i) {
-    w[2 * i] = interleave_low(v[i], v[i + half], all);
-    w[2 * i + 1] = interleave_high(v[i], v[i + half], all);
-  }
-#pragma GCC unroll 16
-  for (index_t i = 0; i < lanes<T>; ++i) v[i] = w[i];
-  if constexpr (distance > 2) transpose<T, distance / 2>(v);
-}
-
 /// y[p y_step + i] = x[i x_step + p] for p < k and i < lanes; where i >= count, 0.
 template <class T>
 void pack_transposed(index_t k, index_t count, const T* x, index_t x_step, T* y, index_t y_step) {
@@ -109,7 +83,7 @@ void pack_transposed(index_t k, index_t count, const T* x, index_t x_step, T* y,
                          4 * lanes<T>);  // so many rows at a time are too many for the processor's own
       v[i] = i < count ? load_n<T>(x + i * x_step + p, n) : Vec<T>{};
     }
-    transpose<T>(v);
+    transpose_block<T>(v);
 #pragma GCC unroll 16
     for (index_t i = 0; i < lanes<T>; ++i)
       if (i < n) store<T>(y + (p + i) * y_step, v[i]);

@@ -37,16 +37,13 @@ class Workspace {
   T* data_;
 };
 
-/// Splits `blocks` blocks of one step, `flops` in all, over the threads; small steps stay on one.
+/// Splits `count` units of one step, `flops` in all, over the threads, one part each: part i is the same in every step,
+/// so that a core finds its weights again in its own cache. Parts begin at multiples of `group`; small steps stay on
+/// one thread. A unit's sums are the same in every part.
 template <class Body>
-void for_step_blocks(index_t blocks, index_t flops, Body&& body) {
-  parallel_for(blocks, flops < 400000 ? blocks : (blocks + 7) / 8, body);
-}
-
-/// The same for single units; parts begin at multiples of 64.
-template <class Body>
-void for_units(index_t units, index_t flops, Body&& body) {
-  parallel_for(units, flops < 400000 ? units : (units + 511) / 512 * 64, body);
+void for_step_parts(index_t count, index_t group, index_t flops, Body&& body) {
+  const index_t groups = (count + group - 1) / group, threads = flops < 400000 ? 1 : thread_count();
+  parallel_for(count, (groups + threads - 1) / threads * group, body);
 }
 
 /// Runs body(first, last) for parts of the batch. Rows do not depend on each other, so that each thread may walk
@@ -70,37 +67,42 @@ void for_directions(const RecurrentShape& s, index_t directions, Body&& body) {
 
 /// Whether weights are packed for a walk: with few rows a step takes as long as reading them, and in a short walk
 /// packing takes longer than it saves.
-[[nodiscard]] inline bool packs_weights(const RecurrentShape& s) { return s.batch >= 6 && s.time * s.batch >= 64; }
+inline constexpr index_t packed_rows = 6;
+[[nodiscard]] inline bool packs_weights(const RecurrentShape& s) {
+  return s.batch >= packed_rows && s.time * s.batch >= 64;
+}
 
-/// One weight matrix [gates * hidden, k], row-major.
+/// The weights of one direction as the walks forward read them: panels [block][k][gate][lane], block b with the units b
+/// * lanes ... of every gate, k through w_ih's columns and then w_hh's.
 template <class T>
-struct PanelSource {
-  const T* w;
-  index_t k;
+struct GatePanels {
+  index_t gates, hidden, input, state;
+
+  [[nodiscard]] index_t size() const {
+    const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>);
+    return (hidden + lanes - 1) / lanes * lanes * gates * (input + state);
+  }
+  void pack(const T* w_ih, const T* w_hh, T* panels) const {
+    const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), step = gates * lanes, length = (input + state) * step;
+    const index_t blocks = (hidden + lanes - 1) / lanes;
+    parallel_for(blocks, blocks * length < 65536 ? blocks : 1, [&](index_t first, index_t last) {
+      for (index_t block = first; block < last; ++block)
+        for (index_t gate = 0; gate < gates; ++gate) {
+          const index_t unit = block * lanes, row = gate * hidden + unit, count = std::min(lanes, hidden - unit);
+          T* to = panels + block * length + gate * lanes;
+          LIMN_CALL_ISA(pack_transposed<T>, input, count, w_ih + row * input, input, to, step);
+          LIMN_CALL_ISA(pack_transposed<T>, state, count, w_hh + row * state, state, to + input * step, step);
+        }
+    });
+  }
 };
 
-/// Weights laid out for multiply_panel: panels [block][k][vector][lane], padded with zeros. Two layouts:
-/// gates(): block b holds units b * lanes ... of every gate (vector = gate); the matrices follow each other along k.
-/// plain(): w as [k, n] by its two strides, one of them 1; block b holds columns b * 4 * lanes ...
+/// A weight matrix [k, n] laid out for multiply_panel: panels [block][k][vector][lane] of four vectors of columns,
+/// padded with zeros.
 template <class T>
 class Panels {
  public:
-  static Panels gates(index_t gate_count, index_t hidden, std::initializer_list<PanelSource<T>> sources) {
-    const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), step = gate_count * lanes;
-    index_t depth = 0;
-    for (const PanelSource<T>& source : sources) depth += source.k;
-    Panels panels(depth, (hidden + lanes - 1) / lanes, step);
-    panels.for_blocks([&](index_t block, T* to) {
-      const index_t unit = block * lanes, count = std::min(lanes, hidden - unit);
-      for (const PanelSource<T>& source : sources) {
-        for (index_t gate = 0; gate < gate_count; ++gate)
-          LIMN_CALL_ISA(pack_transposed<T>, source.k, count, source.w + (gate * hidden + unit) * source.k, source.k,
-                        to + gate * lanes, step);
-        to += source.k * step;
-      }
-    });
-    return panels;
-  }
+  /// w by its two strides, one of them 1.
   static Panels plain(index_t k, index_t n, const T* w, index_t stride_k, index_t stride_n) {
     const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), width = 4 * lanes;
     Panels panels(k, (n + width - 1) / width, width);
@@ -116,19 +118,17 @@ class Panels {
     panels.columns_ = n;
     return panels;
   }
-  [[nodiscard]] const T* data() const { return data_.data(); }
-  [[nodiscard]] index_t blocks() const { return blocks_; }
 
   /// The layout of dstate += dgates w_hh, w [width, state] as it is stored, for walks that pack it; otherwise empty.
   static Panels backward(const RecurrentShape& s, index_t width, const T* w) {
     return plain(packs_weights(s) ? width : 0, s.state(), w, s.state(), 1);
   }
 
-  /// y [rows, n] += a [rows, k] * w [k, n]; for the plain layout.
-  void accumulate(index_t rows, const T* a, T* y) const {
+  /// y [rows, n] += a [rows, k] * w [k, n], rows of a lda apart (0 = no gap); for the plain layout.
+  void accumulate(index_t rows, const T* a, T* y, index_t lda = 0) const {
     if (rows == 0) return;
-    for_step_blocks(blocks_, 2 * rows * k_ * columns_, [&](index_t first, index_t last) {
-      LIMN_CALL_ISA(accumulate_panels<T>, rows, columns_, k_, a, data_.data(), y, first, last);
+    for_step_parts(blocks_, 1, 2 * rows * k_ * columns_, [&](index_t first, index_t last) {
+      LIMN_CALL_ISA(accumulate_panels<T>, rows, columns_, k_, a, lda == 0 ? k_ : lda, data_.data(), y, first, last);
     });
   }
 
@@ -147,54 +147,95 @@ class Panels {
 };
 
 /// y [time * batch, width] = x [time * batch, input] * w^T, w [width, input]: the input products of all steps at once.
+/// Of few rows neither operand is packed: 32 rows of w at a time stay in the first-level cache.
 template <class T>
 void input_products(const RecurrentShape& s, index_t width, const T* x, const T* w, T* y) {
-  const GemmShape shape{.m = s.time * s.batch, .n = width, .k = s.input, .transpose_b = true};
-  kernels::gemm<T>(cpu_device, shape, T{1}, x, w, T{0}, y);
-}
-
-/// dstate [rows, state] += dgates [rows, width] * w [width, state]; `panels` is Panels::backward of w.
-template <class T>
-void state_gradient(const RecurrentShape& s, const Panels<T>& panels, index_t rows, index_t width, const T* dgates,
-                    const T* w, T* dstate) {
-  if (packs_weights(s)) return panels.accumulate(rows, dgates, dstate);
-  const GemmShape shape{.m = rows, .n = s.state(), .k = width};
-  kernels::gemm<T>(cpu_device, shape, T{1}, dgates, w, T{1}, dstate);
-}
-
-/// dx [time * batch, input] = dgates [time * batch, width] * w [width, input].
-template <class T>
-void input_gradient(const RecurrentShape& s, index_t width, const T* dgates, const T* w, T* dx) {
-  const GemmShape shape{.m = s.time * s.batch, .n = s.input, .k = width};
-  kernels::gemm<T>(cpu_device, shape, T{1}, dgates, w, T{0}, dx);
-}
-
-/// dw [width, columns] = beta * dw + dgates^T * x over `rows` rows.
-template <class T>
-void weight_gradient(index_t rows, index_t width, index_t columns, const T* dgates, const T* x, T beta, T* dw) {
-  const GemmShape shape{.m = width, .n = columns, .k = rows, .transpose_a = true};
-  kernels::gemm<T>(cpu_device, shape, T{1}, dgates, x, beta, dw);
-}
-
-/// dw_hh [width, state] = sum over the walk of dgates[step]^T * (state before that step): h0 (null = zeros), then h.
-template <class T>
-void recurrent_weight_gradient(const RecurrentShape& s, index_t width, const T* dgates, const T* h, const T* h0,
-                               T* dw) {
-  const index_t state = s.state(), later = (s.time - 1) * s.batch;
-  const T* first_gates = dgates + s.at(0) * s.batch * width;
-  if (later == 0) std::fill_n(dw, width * state, T{0});
-  if (later > 0 && s.reverse) weight_gradient(later, width, state, dgates, h + s.batch * state, T{0}, dw);
-  if (later > 0 && !s.reverse) weight_gradient(later, width, state, dgates + s.batch * width, h, T{0}, dw);
-  if (h0) weight_gradient(s.batch, width, state, first_gates, h0, T{1}, dw);
-}
-
-/// db [width] = the sum of the rows of dgates [time * batch, width].
-template <class T>
-void bias_gradient(const RecurrentShape& s, index_t width, const T* dgates, T* db) {
-  const index_t rows = s.time * s.batch;
-  parallel_for(width, rows * width < 65536 ? width : 128, [&](index_t first, index_t last) {
-    LIMN_CALL_ISA(column_sums<T>, rows, width, dgates, db, first, last);
+  const index_t rows = s.time * s.batch, k = s.input;
+  const GemmShape shape{.m = rows, .n = width, .k = k, .transpose_b = true};
+  if (rows > 40 || k < 64) return kernels::gemm<T>(cpu_device, shape, T{1}, x, w, T{0}, y);
+  for_step_parts(width, 32, 2 * rows * width * k, [&](index_t first, index_t last) {
+    for (index_t j = first; j < last; j += 32)
+      for (index_t i = 0; i < rows; i += 4)
+        LIMN_CALL_ISA(gemm_dot<T>, std::min(rows - i, index_t{4}), std::min(last - j, index_t{32}), k, T{1}, x + i * k,
+                      k, w + j * k, k, T{0}, y + i * width + j, width, 1);
   });
+}
+
+/// C = op(A) B + beta C in one part of rows a thread, each a product of its own: gemm's own parts, three a thread and
+/// more, would pack B as often. An element's sum has the same order in any of them.
+template <class T>
+void product_by_rows(const GemmShape& shape, const T* a, const T* b, T beta, T* c) {
+  const index_t threads = thread_count();
+  if (shape.m < 64 * threads || shape.k < 64) return kernels::gemm<T>(cpu_device, shape, T{1}, a, b, beta, c);
+  const index_t part = round_up((shape.m + threads - 1) / threads, 16);
+  parallel_for(shape.m, part, [&](index_t first, index_t last) {
+    GemmShape own = shape;
+    own.m = last - first;
+    kernels::gemm<T>(cpu_device, own, T{1}, a + first * (shape.transpose_a ? 1 : shape.lda), b, beta,
+                     c + first * shape.n);
+  });
+}
+
+/// The gradients on the gates of all steps, [time * batch, width], which the walk backward leaves for the products over
+/// all steps. Rows are `row` apart: never a multiple of 4096 bytes, at which they would share a few lines of the cache.
+template <class T>
+class GateGradients {
+ public:
+  GateGradients(const RecurrentShape& s, index_t width)
+      : rows_(s.time * s.batch),
+        width_(width),
+        row_(width + 64 / static_cast<index_t>(sizeof(T))),
+        data_(rows_ * row_) {}
+  [[nodiscard]] index_t row() const { return row_; }
+  [[nodiscard]] T* at(index_t row) const { return data_.data() + row * row_; }
+
+  /// dx [rows, columns] = this * w [width, columns].
+  void times(const T* w, index_t columns, T* dx) const {
+    product_by_rows<T>({.m = rows_, .n = columns, .k = width_, .lda = row_}, data_.data(), w, T{0}, dx);
+  }
+  /// dw [width, columns] = beta dw + this^T x, for `rows` rows from `first` on.
+  void transposed_times(index_t first, index_t rows, const T* x, index_t columns, T beta, T* dw) const {
+    product_by_rows<T>({.m = width_, .n = columns, .k = rows, .transpose_a = true, .lda = row_}, at(first), x, beta,
+                       dw);
+  }
+  /// dw_ih [width, input] = this^T x.
+  void input_weights(const RecurrentShape& s, const T* x, T* dw) const {
+    transposed_times(0, rows_, x, s.input, T{0}, dw);
+  }
+  /// dw_hh [width, state] = sum over the walk of this[step]^T * (state before that step): h0 (null = zeros), then h.
+  void recurrent_weights(const RecurrentShape& s, const T* h, const T* h0, T* dw) const {
+    const index_t state = s.state(), later = (s.time - 1) * s.batch;
+    if (later == 0) std::fill_n(dw, width_ * state, T{0});
+    if (later > 0 && s.reverse) transposed_times(0, later, h + s.batch * state, state, T{0}, dw);
+    if (later > 0 && !s.reverse) transposed_times(s.batch, later, h, state, T{0}, dw);
+    if (h0) transposed_times(s.at(0) * s.batch, s.batch, h0, state, T{1}, dw);
+  }
+  /// db [width] = the sum of the rows.
+  void bias(T* db) const {
+    parallel_for(width_, rows_ * width_ < 65536 ? width_ : 128, [&](index_t first, index_t last) {
+      LIMN_CALL_ISA(column_sums<T>, rows_, data_.data(), row_, db, first, last);
+    });
+  }
+
+ private:
+  index_t rows_, width_, row_;
+  Workspace<T> data_;
+};
+
+/// In the i-th step of a walk back: dstate [rows, state] += dgates [rows, width] * w [width, state], rows of dgates
+/// `row` apart; `panels` is Panels::backward of w.
+template <class T>
+void state_gradient(const RecurrentShape& s, const Panels<T>& panels, index_t i, index_t rows, index_t width,
+                    const T* dgates, index_t row, const T* w, T* dstate) {
+  if (packs_weights(s)) return panels.accumulate(rows, dgates, dstate, row);
+  const index_t state = s.state();
+  if (rows < packed_rows)  // every second step reads the weights backwards: it begins with what is still in the cache
+    return for_step_parts(state, 64, 2 * rows * width * state, [&](index_t first, index_t last) {
+      LIMN_CALL_ISA(stream_columns<T>, rows,
+                    {width, row, last - first, state, state, dgates, w + first, dstate + first, i % 2 == 1});
+    });
+  const GemmShape shape{.m = rows, .n = state, .k = width, .lda = row};
+  kernels::gemm<T>(cpu_device, shape, T{1}, dgates, w, T{1}, dstate);
 }
 
 /// bias [width] = b_ih + b_hh, either may be null.
@@ -204,3 +245,21 @@ void add_biases(index_t width, const T* b_ih, const T* b_hh, T* bias) {
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
+
+namespace limn::inline LIMN_ABI::kernels {
+
+template <class T>
+PackedRecurrent<T>::PackedRecurrent(index_t gates, index_t hidden, index_t input, index_t state, const T* w_ih,
+                                    const T* w_hh) {
+  const cpu::GatePanels<T> panels{gates, hidden, input, state};
+  bytes_ = static_cast<std::size_t>(panels.size()) * sizeof(T);
+  data_ = static_cast<T*>(cpu::allocate_long_lived(bytes_));
+  panels.pack(w_ih, w_hh, data_);
+}
+
+template <class T>
+PackedRecurrent<T>::~PackedRecurrent() {
+  cpu::release_long_lived(data_, bytes_);
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels

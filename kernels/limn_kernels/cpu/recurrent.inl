@@ -1,4 +1,4 @@
-// The product with recurrent weights that every step of a backward walk needs, and sums over rows.
+// Products with recurrent weights, packed or, where rows are few, as they are stored; and sums over rows.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"  // every function that takes vectors is inlined: no vector crosses a call
 
@@ -7,7 +7,7 @@ namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 /// y [rows, n] += a [rows, k] * one panel of w, of which `columns` columns exist.
 template <class T>
 struct AccumulateTile {
-  index_t columns, k;
+  index_t columns, k, lda;
   const T *a, *panel;
   T* y;
   index_t ldy;
@@ -18,7 +18,7 @@ struct AccumulateTile {
     Vec<T> sum[R][4];
 #pragma GCC unroll 8
     for (index_t r = 0; r < R; ++r) {
-      source[r] = a + (row + r) * k;
+      source[r] = a + (row + r) * lda;
 #pragma GCC unroll 8
       for (index_t g = 0; g < 4; ++g) sum[r][g] = Vec<T>{};
     }
@@ -35,111 +35,197 @@ struct AccumulateTile {
   }
 };
 
-/// y [rows, n] += a [rows, k] * w [k, n] for panels [first, last) of w.
+/// y [rows, n] += a [rows, k] * w [k, n] for panels [first, last) of w; rows of a are lda apart.
 template <class T>
-void accumulate_panels(index_t rows, index_t n, index_t k, const T* a, const T* panels, T* y, index_t first,
-                       index_t last) {
+void accumulate_panels(index_t rows, index_t n, index_t k, const T* a, index_t lda, const T* panels, T* y,
+                       index_t first, index_t last) {
   for (index_t block = first; block < last; ++block) {
     const T* panel = panels + block * k * panel_columns<T>;
     const index_t at = block * panel_columns<T>, left = n - at;
-    for_each_tile(rows, AccumulateTile<T>{left < panel_columns<T> ? left : panel_columns<T>, k, a, panel, y + at, n});
+    for_each_tile(rows,
+                  AccumulateTile<T>{left < panel_columns<T> ? left : panel_columns<T>, k, lda, a, panel, y + at, n});
   }
 }
 
-/// The sums of the lanes of four vectors.
-template <class T>
-LIMN_INLINE void reduce_four(const Vec<T> (&v)[4], T (&sum)[4]) {
-  if constexpr (lanes<T> < 4) {
-    for (index_t i = 0; i < 4; ++i) sum[i] = reduce_add<T>(v[i]);
-  } else {
-    constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>();
-    const Vec<T> even = interleave_low(v[0], v[2], all) + interleave_high(v[0], v[2], all);
-    const Vec<T> odd = interleave_low(v[1], v[3], all) + interleave_high(v[1], v[3], all);
-    Vec<T> four = interleave_low(even, odd, all) + interleave_high(even, odd, all);  // lane i belongs to v[i % 4]
-    if constexpr (lanes<T> >= 16) four += exchanged<8>(four, all);
-    if constexpr (lanes<T> >= 8) four += exchanged<4>(four, all);
-    for (index_t i = 0; i < 4; ++i) sum[i] = four[i];
+/// sum[r][g] = bias[g bias_step ...] + row r of x * the part of a gate panel that belongs to w_ih.
+template <class T, index_t R, index_t G>
+LIMN_INLINE void start_sums(const T* x, index_t input, const T* bias, index_t bias_step, index_t n, const T* panel,
+                            Vec<T> (&sum)[R][G]) {
+  const T* source[R];
+#pragma GCC unroll 8
+  for (index_t r = 0; r < R; ++r) source[r] = x + r * input;
+#pragma GCC unroll 8
+  for (index_t g = 0; g < G; ++g) {
+    const Vec<T> start = load_n<T>(bias + g * bias_step, n);
+#pragma GCC unroll 8
+    for (index_t r = 0; r < R; ++r) sum[r][g] = start;
   }
+  multiply_panel<T, R, G>(input, source, 1, panel, G * lanes<T>, sum);
 }
 
-/// y[r ldy + j] += w[j] . x[r ldx] over k elements, for J <= 4 rows j of w (which are read from beyond the caches:
-/// once, and asked for ahead of time) and R rows of x.
-template <class T, index_t J, index_t R>
-LIMN_INLINE void stream_tile(index_t k, const T* w, const T* x, index_t ldx, T* y, index_t ldy) {
-  constexpr index_t ahead = 8192 / static_cast<index_t>(sizeof(T));
-  Vec<T> sum[R][4] = {};
-  index_t p = 0;
-  for (; p + lanes<T> <= k; p += lanes<T>) {
-    Vec<T> row[J];
-#pragma GCC unroll 4
-    for (index_t j = 0; j < J; ++j) {
-      __builtin_prefetch(w + j * k + p + ahead);
-      row[j] = load<T>(w + j * k + p);
-    }
-#pragma GCC unroll 8
-    for (index_t r = 0; r < R; ++r) {
-      const Vec<T> value = load<T>(x + r * ldx + p);
-#pragma GCC unroll 4
-      for (index_t j = 0; j < J; ++j) sum[r][j] += value * row[j];
-    }
-  }
-  if (p < k)
-#pragma GCC unroll 8
-    for (index_t r = 0; r < R; ++r)
-#pragma GCC unroll 4
-      for (index_t j = 0; j < J; ++j)
-        sum[r][j] += load_first<T>(x + r * ldx + p, k - p) * load_first<T>(w + j * k + p, k - p);
-#pragma GCC unroll 8
-  for (index_t r = 0; r < R; ++r) {
-    T total[4];
-    reduce_four<T>(sum[r], total);
-    for (index_t j = 0; j < J; ++j) y[r * ldy + j] += total[j];
-  }
-}
-/// n rows of w and parts of the rows of x.
-template <class T>
-struct StreamRows {
-  index_t n, k;
-  const T *w, *x;
+/// Input products of any rows in the units [unit, unit + n) of G gates.
+template <class T, index_t G>
+struct InputTile {
+  index_t hidden, input, unit, n;
+  const T *x, *panel, *bias;
   T* y;
-  index_t ldy;
 
   template <index_t R>
   LIMN_INLINE void run(index_t row) const {
-    index_t j = 0;
-    for (; j + 4 <= n; j += 4) stream_tile<T, 4, R>(k, w + j * k, x + row * k, k, y + row * ldy + j, ldy);
-    for (; j < n; ++j) stream_tile<T, 1, R>(k, w + j * k, x + row * k, k, y + row * ldy + j, ldy);
+    Vec<T> sum[R][G];
+    start_sums<T, R, G>(x + row * input, input, bias + unit, hidden, n, panel, sum);
+#pragma GCC unroll 8
+    for (index_t r = 0; r < R; ++r)
+#pragma GCC unroll 8
+      for (index_t g = 0; g < G; ++g) store_n<T>(y + ((row + r) * G + g) * hidden + unit, sum[r][g], n);
   }
 };
 
-/// y [batch, gates hidden] += x [batch, k] w^T in the units [first, last) of every gate, w [gates hidden, k] as it is
-/// stored.
+/// y [rows, gates hidden] = bias [gates hidden] + x [rows, input] w_ih^T for unit blocks [first, last) of gate panels.
 template <class T>
-void stream_units(index_t batch, index_t gates, index_t hidden, index_t k, const T* w, const T* x, T* y, index_t first,
-                  index_t last) {
-  for (index_t gate = 0; gate < gates; ++gate) {
-    const index_t row = gate * hidden + first;
-    for_each_tile(batch, StreamRows<T>{last - first, k, w + row * k, x, y + row, gates * hidden});
+void input_panels(index_t gates, index_t rows, index_t hidden, index_t input, index_t state, const T* x,
+                  const T* panels, const T* bias, T* y, index_t first, index_t last) {
+  for (index_t block = first; block < last; ++block) {
+    const index_t unit = block * lanes<T>, n = hidden - unit < lanes<T> ? hidden - unit : lanes<T>;
+    const T* panel = panels + block * (input + state) * gates * lanes<T>;
+    if (gates == 4)
+      for_each_tile(rows, InputTile<T, 4>{hidden, input, unit, n, x, panel, bias, y});
+    else
+      for_each_tile(rows, InputTile<T, 3>{hidden, input, unit, n, x, panel, bias, y});
   }
 }
 
-/// y[j] = sum of x[i][j] over i, in order of i, for columns [first, last) of x [rows, columns].
+/// Lane j: x . row j of w, of k elements each; beyond the n rows of w the last one again. Row after row: one stream of
+/// memory is what the processor follows best.
 template <class T>
-void column_sums(index_t rows, index_t columns, const T* x, T* y, index_t first, index_t last) {
-  for (index_t j = first; j < last; j += 4 * lanes<T>) {
+LIMN_INLINE Vec<T> dot_rows(index_t n, index_t k, const T* w, const T* x) {
+  constexpr index_t ahead = 2048 / static_cast<index_t>(sizeof(T));
+  Vec<T> row[lanes<T>];
+#pragma GCC unroll 16
+  for (index_t j = 0; j < lanes<T>; ++j) {
+    const T* from = w + (j < n ? j : n - 1) * k;
     Vec<T> sum[4] = {};
+    index_t p = 0;
+    for (; p + 4 * lanes<T> <= k; p += 4 * lanes<T>)
+#pragma GCC unroll 4
+      for (index_t i = 0; i < 4; ++i) {
+        __builtin_prefetch(from + p + i * lanes<T> + ahead);
+        sum[i] += load<T>(x + p + i * lanes<T>) * load<T>(from + p + i * lanes<T>);
+      }
+    for (; p < k; p += lanes<T>) {
+      const index_t count = k - p < lanes<T> ? k - p : lanes<T>;
+      sum[0] += load_n<T>(x + p, count) * load_n<T>(from + p, count);
+    }
+    row[j] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  }
+  return reduce_block<T>(row);
+}
+
+/// y [batch, gates hidden] += x [batch, k] w^T in the units [first, last) of every gate, w [gates hidden, k] as it is
+/// stored and read once, from the last row to the first when `back`.
+template <class T>
+void stream_units(index_t batch, index_t gates, index_t hidden, index_t k, const T* w, const T* x, T* y, bool back,
+                  index_t first, index_t last) {
+  const index_t blocks = (last - first + lanes<T> - 1) / lanes<T>;
+  for (index_t i = 0; i < gates * blocks; ++i) {
+    const index_t at = back ? gates * blocks - 1 - i : i, unit = first + at % blocks * lanes<T>;
+    const index_t n = last - unit < lanes<T> ? last - unit : lanes<T>, row = at / blocks * hidden + unit;
+    if (batch == 1)
+      store_n<T>(y + row, load_n<T>(y + row, n) + dot_rows<T>(n, k, w + row * k, x), n);
+    else
+      gemm_dot<T>(batch, n, k, T(1), x, k, w + row * k, k, T(1), y + row, gates * hidden, 1);
+  }
+}
+
+/// Columns of a tile of stream_columns: with R rows their sums stay in registers.
+template <index_t R>
+inline constexpr index_t stream_vectors = LIMN_VECTOR_BYTES == 64 ? (R == 1   ? 16
+                                                                     : R <= 3 ? 8
+                                                                              : 4)
+                                          : R == 1                ? 8
+                                                                  : 4;
+
+/// y [rows, columns] += a [rows, k] w [k, columns] for few rows and w as it is stored, ldw apart: it is read once, from
+/// the last row to the first when `back`.
+template <class T>
+struct StreamColumns {
+  index_t k, lda, columns, ldw, ldy;
+  const T *a, *w;
+  T* y;
+  bool back;
+
+  template <index_t R>
+  LIMN_INLINE void run(index_t row) const {
+    tiles<R, stream_vectors<R>>(row, 0);
+  }
+
+  /// The columns from j on, as many as can in tiles of V vectors.
+  template <index_t R, index_t V>
+  LIMN_INLINE void tiles(index_t row, index_t j) const {
+    if constexpr (V == 1) {
+      for (; j < columns; j += lanes<T>) tile<R, 1>(row, j, columns - j < lanes<T> ? columns - j : lanes<T>);
+    } else {
+      for (; j + V * lanes<T> <= columns; j += V * lanes<T>) tile<R, V>(row, j, lanes<T>);
+      tiles<R, V / 2>(row, j);
+    }
+  }
+
+  /// V vectors of columns, the last of n elements.
+  template <index_t R, index_t V>
+  LIMN_INLINE void tile(index_t row, index_t column, index_t n) const {
+    const T* source = a + row * lda;
+    Vec<T> sum[R][V];
+#pragma GCC unroll 8
+    for (index_t r = 0; r < R; ++r)
+#pragma GCC unroll 16
+      for (index_t v = 0; v < V; ++v) sum[r][v] = Vec<T>{};
+    const index_t step = back ? -1 : 1;
+    index_t p = back ? k - 1 : 0;
+    for (index_t i = 0; i < k; ++i, p += step) {
+      const T* from = w + p * ldw + column;
+      Vec<T> value[R];
+#pragma GCC unroll 8
+      for (index_t r = 0; r < R; ++r) value[r] = broadcast<T>(source[r * lda + p]);
+#pragma GCC unroll 16
+      for (index_t v = 0; v < V; ++v) {
+        __builtin_prefetch(from + 4 * step * ldw + v * lanes<T>);
+        const Vec<T> weight = load_n<T>(from + v * lanes<T>, n);
+#pragma GCC unroll 8
+        for (index_t r = 0; r < R; ++r) sum[r][v] += value[r] * weight;
+      }
+    }
+#pragma GCC unroll 8
+    for (index_t r = 0; r < R; ++r)
+#pragma GCC unroll 16
+      for (index_t v = 0; v < V; ++v) {
+        T* to = y + (row + r) * ldy + column + v * lanes<T>;
+        store_n<T>(to, load_n<T>(to, n) + sum[r][v], n);
+      }
+  }
+};
+template <class T>
+void stream_columns(index_t rows, const StreamColumns<T>& s) {
+  for_each_tile(rows, s);
+}
+
+/// y[j] = sum of x[i ldx + j] over i, in order of i, for columns [first, last).
+template <class T>
+void column_sums(index_t rows, const T* x, index_t ldx, T* y, index_t first, index_t last) {
+  constexpr index_t vectors = 8;
+  for (index_t j = first; j < last; j += vectors * lanes<T>) {
+    Vec<T> sum[vectors] = {};
     const index_t left = last - j;
-    if (left >= 4 * lanes<T>) {
+    if (left >= vectors * lanes<T>) {
       for (index_t i = 0; i < rows; ++i)
-#pragma GCC unroll 4
-        for (index_t g = 0; g < 4; ++g) sum[g] += load<T>(x + i * columns + j + g * lanes<T>);
-#pragma GCC unroll 4
-      for (index_t g = 0; g < 4; ++g) store<T>(y + j + g * lanes<T>, sum[g]);
+#pragma GCC unroll 8
+        for (index_t g = 0; g < vectors; ++g) sum[g] += load<T>(x + i * ldx + j + g * lanes<T>);
+#pragma GCC unroll 8
+      for (index_t g = 0; g < vectors; ++g) store<T>(y + j + g * lanes<T>, sum[g]);
       continue;
     }
     for (index_t g = 0; g * lanes<T> < left; ++g) {
       const index_t n = left - g * lanes<T> < lanes<T> ? left - g * lanes<T> : lanes<T>;
-      for (index_t i = 0; i < rows; ++i) sum[g] += load_n<T>(x + i * columns + j + g * lanes<T>, n);
+      for (index_t i = 0; i < rows; ++i) sum[g] += load_n<T>(x + i * ldx + j + g * lanes<T>, n);
       store_n<T>(y + j + g * lanes<T>, sum[g], n);
     }
   }

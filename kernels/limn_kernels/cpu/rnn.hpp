@@ -54,30 +54,32 @@ void rnn_forward(const RecurrentShape& s, RnnActivation activation, const RnnInp
 template <class T>
 void rnn_backward(const RecurrentShape& s, RnnActivation activation, const RnnInputs<T>& in, const T* h, const T* dh,
                   const RnnGradients<T>& grads) {
-  const index_t batch = s.batch, hidden = s.hidden, steps = s.time * batch;
+  const index_t batch = s.batch, hidden = s.hidden;
   const Panels<T> recurrent = Panels<T>::backward(s, hidden, in.w_hh);
-  Workspace<T> dgates(steps * hidden), dstate(batch * hidden);
+  const GateGradients<T> dgates(s, hidden);
+  Workspace<T> dstate(batch * hidden);
   dstate.zero();
   for (index_t i = s.time - 1; i >= 0; --i) {
     const index_t t = s.at(i);
-    T* dgates_now = dgates.data() + t * batch * hidden;
     for (index_t b = 0; b < batch; ++b) {
       const bool masked = in.mask && in.mask[t * batch + b] == 0;
-      for (index_t j = b * hidden; j < (b + 1) * hidden; ++j) {
-        const T y = h[t * batch * hidden + j], total = dstate.data()[j] + dh[t * batch * hidden + j];
-        const T slope = activation == RnnActivation::tanh ? T{1} - y * y : y > T{0} ? T{1} : T{0};
-        dgates_now[j] = masked ? T{0} : total * slope;
-        dstate.data()[j] = masked ? total : T{0};
+      const T *y = h + (t * batch + b) * hidden, *dy = dh + (t * batch + b) * hidden;
+      T *carried = dstate.data() + b * hidden, *dgate = dgates.at(t * batch + b);
+      for (index_t j = 0; j < hidden; ++j) {
+        const T total = carried[j] + dy[j];
+        const T slope = activation == RnnActivation::tanh ? T{1} - y[j] * y[j] : y[j] > T{0} ? T{1} : T{0};
+        dgate[j] = masked ? T{0} : total * slope;
+        carried[j] = masked ? total : T{0};
       }
     }
-    state_gradient(s, recurrent, batch, hidden, dgates_now, in.w_hh, dstate.data());
+    state_gradient(s, recurrent, i, batch, hidden, dgates.at(t * batch), dgates.row(), in.w_hh, dstate.data());
   }
 
   if (grads.dh0) std::copy_n(dstate.data(), batch * hidden, grads.dh0);
-  if (grads.dx) input_gradient(s, hidden, dgates.data(), in.w_ih, grads.dx);
-  if (grads.dw_ih) weight_gradient(steps, hidden, s.input, dgates.data(), in.x, T{0}, grads.dw_ih);
-  if (grads.dw_hh) recurrent_weight_gradient(s, hidden, dgates.data(), h, in.h0, grads.dw_hh);
-  if (grads.db) bias_gradient(s, hidden, dgates.data(), grads.db);
+  if (grads.dx) dgates.times(in.w_ih, s.input, grads.dx);
+  if (grads.dw_ih) dgates.input_weights(s, in.x, grads.dw_ih);
+  if (grads.dw_hh) dgates.recurrent_weights(s, h, in.h0, grads.dw_hh);
+  if (grads.db) dgates.bias(grads.db);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
