@@ -126,11 +126,18 @@ inline Contenders convolution(const limn::kernels::Conv2dShape& s, Pass pass) {
   else
     all.push_back(here(
         "limn", [=] { limn::kernels::conv2d_weight_gradient(cpu, s, o.x, o.y, o.w); }, error));
-  if (pass == Pass::forward && s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.channels() > 1) {
-    limn::kernels::Conv2dShape larger = s;
-    larger.winograd = limn::kernels::Winograd::f6;
+  // Weights brought into the layout of the algorithm beforehand, as oneDNN's are, and as nn::prepack does for
+  // inference.
+  const auto prepared = [&](const char* name, limn::kernels::Winograd tiles) {
+    limn::kernels::Conv2dShape of_tiles = s;
+    of_tiles.winograd = tiles;
+    const auto packed = std::make_shared<limn::kernels::PackedConv2d<float>>(of_tiles, o.w);
     all.push_back(here(
-        "limn.f6", [=] { limn::kernels::conv2d_forward(cpu, larger, o.x, o.w, o.bias, o.y); }, error));
+        name, [=] { limn::kernels::conv2d_forward(cpu, of_tiles, o.x, o.w, o.bias, o.y, {}, packed.get()); }, error));
+  };
+  if (pass == Pass::forward && s.kh == 3 && s.kw == 3 && s.stride_h == 1 && s.groups == 1) {
+    prepared("limn.packed", limn::kernels::Winograd::f4);
+    prepared("limn.packed_f6", limn::kernels::Winograd::f6);
   }
   // oneDNN writes its own layouts; only the variants that come back to ours can be looked at.
   for (const auto& opponent : opponents())

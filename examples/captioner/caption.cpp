@@ -249,7 +249,7 @@ class Run {
         list.push_back({{"caption", words}, {"log_probability", hypothesis.log_probability}});
       else
         std::printf("%s\t%s\t%.4f\n", app::one_line(name).c_str(), words.c_str(), hypothesis.log_probability);
-      item.captions.push_back({words, hypothesis.log_probability});
+      item.captions.push_back({words, app::score_text("log p", hypothesis.log_probability)});
     }
     // A file's name need not be UTF-8; JSON must be.
     if (options_.json)

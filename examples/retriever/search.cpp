@@ -1,9 +1,7 @@
 #include "retriever/search.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
-#include <limits>
 #include <optional>
 #include <set>
 
@@ -215,10 +213,8 @@ int search(const SearchOptions& options) {
       options.exact ? gallery.search_exactly(query.data(), options.top) : gallery.search(query.data(), options.top);
   io::Json list = io::Json::array();
   app::Sheet sheet{.title = options.query, .subtitle = "found by limn", .items = {}};
-  constexpr double none = std::numeric_limits<double>::quiet_NaN();
   if (by_image && html)
-    sheet.items.push_back(
-        {.name = options.query, .image = sheet_image(options.query), .captions = {{"the query", none}}});
+    sheet.items.push_back({.name = options.query, .image = sheet_image(options.query), .captions = {{"the query"}}});
   index_t rank = 0;
   for (const Hit& hit : hits) {
     const std::string& name = gallery.names()[static_cast<std::size_t>(hit.item)];
@@ -231,7 +227,7 @@ int search(const SearchOptions& options) {
     if (html)
       sheet.items.push_back({.name = name,
                              .image = gallery.kind() == "images" ? sheet_image(name) : "",
-                             .captions = {{similarity_text(rank, similarity), none}}});
+                             .captions = {{similarity_text(rank, similarity)}}});
   }
   if (options.json)
     std::printf("%s\n", io::Json{{"query", options.query}, {"results", list}}

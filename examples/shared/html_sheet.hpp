@@ -22,7 +22,7 @@ struct WordHeat {
 
 struct SheetCaption {
   std::string text = {};
-  double log_probability = 0;
+  std::string score = {};  // in small print behind the text, as score_text() makes it; may be empty
 };
 
 struct SheetItem {
@@ -37,6 +37,13 @@ struct Sheet {
   std::string title = {}, subtitle = {};
   std::vector<SheetItem> items = {};
 };
+
+/// "log p -1.50"
+[[nodiscard]] inline std::string score_text(const char* what, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%s %.2f", what, value);
+  return text;
+}
 
 namespace detail {
 
@@ -141,11 +148,9 @@ for(const card of document.querySelectorAll('article.wide')){
   const copy=new Image();copy.src=photo.src;copy.alt='';heat.prepend(copy);}}
 )";
 
-[[nodiscard]] inline std::string score_text(double log_probability) {
-  if (!std::isfinite(log_probability)) return "";
-  char text[64];
-  std::snprintf(text, sizeof text, " <span class=\"score\">log p %.2f</span>", log_probability);
-  return text;
+[[nodiscard]] inline std::string caption_html(const SheetCaption& caption) {
+  const std::string text = escape_markup(caption.text);
+  return caption.score.empty() ? text : text + " <span class=\"score\">" + escape_markup(caption.score) + "</span>";
 }
 
 [[nodiscard]] inline std::string item_html(const SheetItem& item) {
@@ -158,12 +163,10 @@ for(const card of document.querySelectorAll('article.wide')){
   else
     html += "<img src=\"" + data_uri(item.image, type) + "\" alt=\"" + (best.empty() ? name : best) + "\">";
   html += "</div>\n<div class=\"body\">";
-  if (!item.captions.empty())
-    html += "<p class=\"best\">" + best + score_text(item.captions[0].log_probability) + "</p>";
+  if (!item.captions.empty()) html += "<p class=\"best\">" + caption_html(item.captions[0]) + "</p>";
   if (item.captions.size() > 1) {
     html += "<ol start=\"2\">";
-    for (std::size_t i = 1; i < item.captions.size(); ++i)
-      html += "<li>" + escape_markup(item.captions[i].text) + score_text(item.captions[i].log_probability) + "</li>";
+    for (std::size_t i = 1; i < item.captions.size(); ++i) html += "<li>" + caption_html(item.captions[i]) + "</li>";
     html += "</ol>";
   }
   html += "<p class=\"name\">" + name + "</p>";

@@ -96,7 +96,7 @@ int ask(const AskOptions& options) {
     }
     if (!html) continue;
     app::SheetItem item{.name = question, .image = sheet_image(picture, !looks || answerer.reads_pictures())};
-    for (const Given& each : best) item.captions.push_back({each.answer, std::log(each.probability)});
+    for (const Given& each : best) item.captions.push_back({each.answer, app::score_text("p", each.probability)});
     if (answer.words.defined()) {
       const text::Tokens words = data::question_words(question);
       const index_t steps = answer.words.size(1), places = answer.words.size(2);

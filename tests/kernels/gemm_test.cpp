@@ -100,6 +100,9 @@ TEST_CASE("gemm agrees over several blocks of every dimension") {
                         {32, 33, 1031, false, true},
                         {400, 33, 520, true, false},
                         {2, 64, 700, false, false},
+                        {1, 320, 40, false, false},  // B in place, four panels at a time
+                        {2, 335, 530, false, false},
+                        {3, 200, 60, false, false},
                         {14, 320, 513, true, true},
                         {800, 17, 3},
                         {33, 200, 1100, false, true},
@@ -137,6 +140,7 @@ TEST_CASE("linear of packed weights agrees with three loops, with the same bits 
     index_t m = 1 + generator.below(40), n = 1 + generator.below(70), k = generator.below(71);
     if (trial % 10 == 0) k += 600;
     if (trial % 15 == 0) n += 300;
+    if (trial % 6 == 1) m = 1 + trial / 6 % 3, n += 200;  // four panels at a time
     const kernels::GemmShape s{m, n, k, false, true, k, k, n};
     const auto a = random_values(m * k, generator), w = random_values(n * k, generator);
     const auto expected = naive(s, 1, a, w, 0, random_values(m * n, generator));

@@ -150,8 +150,9 @@ TEST_CASE("image_media_type: known by the first bytes, never by a name") {
 }
 
 TEST_CASE("html_sheet: text is escaped, images are inside, and a word has its heat map") {
-  SheetItem item{
-      .name = "<script>.png", .image = "\xFF\xD8\xFF.", .captions = {{"a \"dog\" & cat", -1.5}, {"two", -2}}};
+  SheetItem item{.name = "<script>.png",
+                 .image = "\xFF\xD8\xFF.",
+                 .captions = {{"a \"dog\" & cat", score_text("log p", -1.5)}, {"two"}}};
   item.heat = {{"dog", {0, 1, 2, 3}, 2, 2}, {"bad", {1, 2, 3}, 2, 2}};
   item.references = {"<b>"};
   const std::string html = html_sheet({.title = "T & U", .subtitle = "s", .items = {item, {}}});

@@ -1,9 +1,10 @@
 #pragma once
 // Answers questions about pictures. The question is read word by word, and with each word the model looks at the grid;
 // a second LSTM reads what was said together with what was seen, looks once more, and a classifier answers. Attention
-// over a grid chosen by the question: Yang, He, Gao, Deng, Smola 2016 ("Stacked attention networks"). The simpler forms
-// (a bag of words, a pooled image, either alone) are the baselines of Ren, Kiros, Zemel 2015 and Zhou et al. 2015
-// (iBOWIMG).
+// over a grid chosen by the question: Yang, He, Gao, Deng, Smola 2016 ("Stacked attention networks"). The classifier
+// reads the question's own state beside what was seen, and their product: Kim, On, Lim, Kim, Ha, Zhang 2017 ("Hadamard
+// product for low-rank bilinear pooling"). The simpler forms (a bag of words, a pooled image, either alone) are the
+// baselines of Ren, Kiros, Zemel 2015 and Zhou et al. 2015 (iBOWIMG).
 
 #include <cmath>
 #include <string>
@@ -65,7 +66,7 @@ struct VqaSmall {
   VqaSmallConfig config;
   nn::Embedding<T> embedding;
   nn::LSTM<T> lstm, reader;
-  nn::Linear<T> bag, grid_dense, key, value, word_query, last_query, pooled, hidden, output;
+  nn::Linear<T> bag, grid_dense, key, value, word_query, last_query, pooled, hidden, asked, shown, output;
   Tensor<T> word_bias, last_bias;         ///< [heads]: how much a place must fit to count as seen
   Tensor<T> feature_mean, feature_scale;  ///< [features]: each place is read as (x - mean) * scale; undefined: as it is
   bool training = true;
@@ -93,10 +94,15 @@ struct VqaSmall {
         reader = nn::LSTM<T>(u + seen_size(), u, generator, {.batch_first = true});
       }
     }
-    if (config.image == "pooled") pooled = nn::Linear<T>(config.features, u, generator);
-    const index_t state = asks() ? u : 0, seen = attends() ? seen_size() : config.image == "pooled" ? u : 0;
-    hidden = nn::Linear<T>(state + seen, 2 * u, generator);
-    output = nn::Linear<T>(2 * u, config.answers, generator);
+    if (looks()) pooled = nn::Linear<T>(config.features, u, generator);
+    const index_t question = asks() ? u : 0;
+    const index_t seen = (attends() ? seen_size() + (reads() ? u : 0) : 0) + (looks() ? u : 0);
+    hidden = nn::Linear<T>(question + seen, 2 * u, generator);
+    if (multiplies()) {
+      asked = nn::Linear<T>(question, u, generator);
+      shown = nn::Linear<T>(seen, u, generator);
+    }
+    output = nn::Linear<T>(multiplies() ? 3 * u : 2 * u, config.answers, generator);
   }
 
   template <class V>
@@ -114,6 +120,8 @@ struct VqaSmall {
     visit("last_bias", last_bias);
     visit("pooled", pooled);
     visit("hidden", hidden);
+    visit("asked", asked);
+    visit("shown", shown);
     visit("output", output);
     visit("feature_mean", feature_mean);
     visit("feature_scale", feature_scale);
@@ -121,28 +129,37 @@ struct VqaSmall {
 
   [[nodiscard]] bool asks() const { return config.question != "none"; }
   [[nodiscard]] bool reads() const { return config.question == "lstm"; }
+  [[nodiscard]] bool looks() const { return config.image != "none"; }
   [[nodiscard]] bool attends() const { return config.image == "attention"; }
+  [[nodiscard]] bool multiplies() const { return asks() && looks(); }
 
   /// grid [M, P, features] (P a square number, in reading order) -> answers of the batch. The grid may be undefined
   /// when the model asks without looking.
   [[nodiscard]] VqaAnswer<T> operator()(const Tensor<T>& grid, const QuestionBatch& batch,
                                         Generator* generator = nullptr) const {
     VqaAnswer<T> answer;
-    std::vector<Tensor<T>> parts;
+    Tensor<T> question;           // [Q, units]: what was asked, before anything was seen
+    std::vector<Tensor<T>> seen;  // [Q, ...]: what the picture said
     Look look;
     if (attends()) look = prepare(grid, batch.image, generator);
     if (asks()) {
       const Tensor<T> words = drop(embedding(batch.ids), generator);
-      parts.push_back(config.question == "bag" ? bag_state(words, batch) : read(words, batch, look, answer));
+      if (reads()) {
+        const auto said = lstm(words, {}, {}, {.lengths = batch.lengths});
+        question = select(said.h, 0, 0);
+        if (attends()) seen.push_back(read(said.output, batch, look, answer));
+      } else {
+        question = bag_state(words, batch);
+      }
     }
     if (attends()) {
-      const Seen seen = see(look, last_query(unsqueeze(parts[0], 1)), last_bias);
-      answer.last = squeeze(seen.weights, 1);
-      parts.push_back(squeeze(seen.values, 1));
+      const Seen last = see(look, last_query(unsqueeze(reads() ? seen[0] : question, 1)), last_bias);
+      answer.last = squeeze(last.weights, 1);
+      seen.push_back(squeeze(last.values, 1));
     }
-    if (config.image == "pooled")
-      parts.push_back(relu(pooled(drop(index_select(mean(standardised(grid), {1}), 0, batch.image), generator))));
-    answer.logits = output(drop(relu(hidden(parts.size() == 1 ? parts[0] : concat<T>(parts, 1))), generator));
+    if (looks())
+      seen.push_back(relu(pooled(drop(index_select(mean(standardised(grid), {1}), 0, batch.image), generator))));
+    answer.logits = output(drop(fuse(question, seen), generator));
     return answer;
   }
 
@@ -204,14 +221,24 @@ struct VqaSmall {
         reshape(permute(matmul(weights, look.places), {0, 2, 1, 3}), {rows, time, 2 * config.heads});
     return {concat<T>({values, values * queries, permute(fitting, {0, 2, 1}), middle}, 2), mean(weights, {1})};
   }
-  /// words [Q, T, embedding] -> the last state [Q, units]
-  [[nodiscard]] Tensor<T> read(const Tensor<T>& words, const QuestionBatch& batch, const Look& look,
+  /// said [Q, T, units] -> the last state [Q, units] of what was said together with what was seen
+  [[nodiscard]] Tensor<T> read(const Tensor<T>& said, const QuestionBatch& batch, const Look& look,
                                VqaAnswer<T>& answer) const {
-    const auto said = lstm(words, {}, {}, {.lengths = batch.lengths});
-    if (!attends()) return select(said.h, 0, 0);
-    const Seen seen = see(look, word_query(said.output), word_bias);
+    const Seen seen = see(look, word_query(said), word_bias);
     answer.words = seen.weights;
-    return select(reader(concat<T>({said.output, seen.values}, 2), {}, {}, {.lengths = batch.lengths}).h, 0, 0);
+    return select(reader(concat<T>({said, seen.values}, 2), {}, {}, {.lengths = batch.lengths}).h, 0, 0);
+  }
+  /// The classifier's input: question and picture side by side, and their product. Without the product "is A left of
+  /// B?" is an exclusive or, of which neither half says anything alone.
+  [[nodiscard]] Tensor<T> fuse(const Tensor<T>& question, const std::vector<Tensor<T>>& seen) const {
+    std::vector<Tensor<T>> parts = seen;
+    if (asks()) parts.insert(parts.begin(), question);
+    const Tensor<T> added = relu(hidden(joined(parts)));
+    if (!multiplies()) return added;
+    return concat<T>({added, tanh(asked(question)) * tanh(shown(joined(seen)))}, 1);
+  }
+  [[nodiscard]] static Tensor<T> joined(const std::vector<Tensor<T>>& parts) {
+    return parts.size() == 1 ? parts[0] : concat<T>(parts, 1);
   }
   /// The mean of the embeddings through a dense layer.
   [[nodiscard]] Tensor<T> bag_state(const Tensor<T>& words, const QuestionBatch& batch) const {

@@ -61,24 +61,17 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
   });
 }
 
-/// The cost model, in multiply-adds of one tile of t x t outputs: the direct sum, against (t + 2)^2 products and the
-/// transforms, whose price for each channel was measured. docs/kernels/conv2d.md shows how far it is right.
+/// The cost model, in multiply-adds: the direct sum, against (t + 2)^2 products for a tile of t x t outputs, the
+/// transforms of tiles, and of the weights (or, where these are prepared, reading so many more of them). The prices of
+/// transforms were measured; docs/kernels/conv2d.md shows how far they are right.
 [[nodiscard]] inline bool conv2d_pays_winograd(const Conv2dShape& s) {
   if (s.winograd == Winograd::off || s.kh != 3 || s.kw != 3 || s.stride_h != 1 || s.stride_w != 1 ||
       s.dilation_h != 1 || s.dilation_w != 1)
     return false;
-  const index_t t = s.winograd == Winograd::f4 ? 4 : 6, transform = 25 * t * t, products = s.channels() * s.outputs();
-  const index_t tiles = ((s.oh + t - 1) / t) * ((s.ow + t - 1) / t);
-  return tiles * ((t + 2) * (t + 2) * products + transform * (s.channels() + s.outputs())) < s.oh * s.ow * 9 * products;
-}
-
-/// 1 x 1: whether the register tiles of conv2d_direct.hpp, that read x where it lies, leave few of their pixels idle
-/// and find a tile's weights in the first-level cache; a matrix product may turn the other way round, or pack.
-template <class T>
-[[nodiscard]] bool conv2d_pays_direct(const Conv2dShape& s) {
-  const index_t pixels = s.oh * s.ow, lanes = LIMN_CALL_ISA(direct_tile_pixels<T>, ) / 2,
-                computed = (pixels - direct_dot_pixels(s, lanes) + lanes - 1) / lanes * lanes;
-  return s.channels() <= direct_dots_field && (computed - pixels) * 12 <= pixels;
+  const index_t t = s.winograd == Winograd::f4 ? 4 : 6, area = (t + 2) * (t + 2), weights = s.channels() * s.outputs();
+  const index_t tiles = s.n * ((s.oh + t - 1) / t) * ((s.ow + t - 1) / t);
+  return tiles * (area * weights + 25 * t * t * (s.channels() + s.outputs())) + 4 * area * weights <
+         s.n * s.oh * s.ow * 9 * weights;
 }
 
 template <class F>
@@ -158,7 +151,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
     depthwise_3x3(s, x, weight, bias, floor, sums);
   else if (s.channels() == 1)
     depthwise_general(s, x, weight, bias, sums);
-  else if (is_pointwise(s) && !conv2d_pays_direct<T>(s))
+  else if (is_pointwise(s) && !pointwise_pays_direct<T>(s))
     pointwise_forward(s, x, weight, bias, floor, sums);
   else
     conv2d_direct(s, x, weight, bias, floor, sums);
@@ -170,8 +163,9 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
 template <class T>
 PackedConv2d<T>::PackedConv2d(const Conv2dShape& s, const T* weight) : groups_(s.groups), winograd_(s.winograd) {
   if constexpr (std::is_same_v<T, float>) {
-    Conv2dShape whole_tiles = s;  // an image that wastes no tile: where this does not pay, none does
-    whole_tiles.oh = whole_tiles.ow = 12;
+    Conv2dShape whole_tiles = s;  // a large image that wastes no tile: where this does not pay, none does
+    whole_tiles.n = 1;
+    whole_tiles.oh = whole_tiles.ow = 1200;
     const index_t c = s.channels(), o = s.outputs();
     if (o * c == 0 || !cpu::conv2d_pays_winograd(whole_tiles)) return;
     const auto transform = [&](auto tile) {

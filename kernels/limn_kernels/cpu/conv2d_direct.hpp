@@ -51,16 +51,24 @@ inline constexpr index_t direct_streamed = index_t{64} << 20;       // bytes of 
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
+/// Tasks that there should be: several a thread, so that one that comes late leaves the others little.
+[[nodiscard]] inline index_t direct_tasks() {
+  const index_t threads = thread_count();
+  return threads == 1 ? 1 : 4 * threads;
+}
+
 /// Output rows of one band: its planes stay in the second-level cache, and the busiest thread has few register tiles.
+/// Where bands are fewer than direct_tasks(), each is shared out by outputs.
 [[nodiscard]] inline index_t direct_band(const Conv2dShape& s, index_t bytes, index_t tile) {
   const index_t row = std::max<index_t>(1, s.channels() * s.w * s.stride_h * bytes), budget = 400 << 10,
-                threads = thread_count();
-  const index_t pitch = s.ow + (s.kw - 1) * s.dilation_w / s.stride_w;
-  const index_t most = std::min(s.oh, std::max((6 * tile + s.ow - 1) / s.ow, budget / row));
+                threads = thread_count(), images = s.n * s.groups;
+  const index_t pitch = s.ow + (s.kw - 1) * s.dilation_w / s.stride_w, shared = images * s.oh / direct_tasks();
+  const index_t most = std::min(s.oh, std::max((6 * tile + s.ow - 1) / s.ow, std::min(shared, budget / row)));
   index_t best = most, least_work = 0;
   for (index_t band = most; band >= std::max<index_t>(1, most / 4); --band) {
-    const index_t tasks = s.n * s.groups * ((s.oh + band - 1) / band);
-    const index_t work = (tasks + threads - 1) / threads * ((band * pitch + tile - 1) / tile);
+    const index_t tasks = images * ((s.oh + band - 1) / band);
+    const index_t work =
+        (tasks < direct_tasks() ? tasks : round_up(tasks, threads)) * ((band * pitch + tile - 1) / tile);
     if (least_work != 0 && work >= least_work) continue;
     best = band;
     least_work = work;
@@ -84,11 +92,11 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 /// y = conv(x, weight) + bias, at least `floor` (0: ReLU; minus infinity). bias may be null.
 template <class T>
 void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T floor, T* y) {
-  const index_t field = s.field(), channels = s.channels(), outputs = s.outputs(), threads = thread_count();
+  const index_t field = s.field(), channels = s.channels(), outputs = s.outputs();
   const index_t bytes = sizeof(T), tile = LIMN_CALL_ISA(direct_tile_pixels<T>, );
   const Scratch<index_t> offset(field);
   const index_t band = direct_band(s, bytes, tile), bands = (s.oh + band - 1) / band;
-  const index_t parts = s.n * s.groups * bands >= threads ? 1 : std::min(threads, (outputs + 13) / 14);
+  const index_t parts = std::min((direct_tasks() - 1) / (s.n * s.groups * bands) + 1, (outputs + 27) / 28);
   const index_t part_outputs = (outputs + parts - 1) / parts;
 
   const index_t plane = s.h * s.w;

@@ -3,9 +3,21 @@
 // patches, whose stride is the kernel's size: no element of x is read twice, so that dx is the product's result in
 // another order.
 
+#include <limits>
+#include <utility>
+
 #include <limn_kernels/cpu/conv2d_direct.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
+
+/// 1 x 1: whether the register tiles of conv2d_direct.hpp, that read x where it lies, leave few of their pixels idle
+/// and find a tile's weights in the first-level cache; a matrix product may turn the other way round, or pack.
+template <class T>
+[[nodiscard]] bool pointwise_pays_direct(const Conv2dShape& s) {
+  const index_t pixels = s.oh * s.ow, lanes = LIMN_CALL_ISA(direct_tile_pixels<T>, ) / 2,
+                computed = (pixels - direct_dot_pixels(s, lanes) + lanes - 1) / lanes * lanes;
+  return s.channels() <= direct_dots_field && (computed - pixels) * 12 <= pixels;
+}
 
 /// Patches of more than one pixel that cover x.
 [[nodiscard]] inline bool is_patches(const Conv2dShape& s) {
@@ -42,10 +54,18 @@ void pointwise_forward(const Conv2dShape& s, const T* x, const T* weight, const 
   });
 }
 
-/// dx = weight^T dy.
+/// dx = weight^T dy: directly with the weights turned over, which are few then, or a product.
 template <class T>
 void pointwise_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
   const index_t c = s.channels(), o = s.outputs(), pixels = s.oh * s.ow;
+  Conv2dShape back = s;
+  std::swap(back.c, back.oc);
+  if (pointwise_pays_direct<T>(back)) {
+    const Scratch<T> turned(s.oc * c + direct_slack);
+    for (index_t g = 0; g < s.groups; ++g)
+      LIMN_CALL_ISA(gemm_transpose<T>, o, c, weight + g * o * c, c, turned.data() + g * o * c, o);
+    return conv2d_direct<T>(back, dy, turned.data(), nullptr, -std::numeric_limits<T>::infinity(), dx);
+  }
   for_each_image_and_group(s, [&](index_t image, index_t group) {
     gemm<T>({c, pixels, o, true, false, c, pixels, pixels}, T(1), weight + group * o * c,
             dy + (image * s.oc + group * o) * pixels, T(0), dx + (image * s.c + group * c) * pixels);

@@ -114,6 +114,37 @@ void gemm_tile(index_t rows, index_t columns, const GemmTile<T>& t) {
     }
 }
 
+/// Up to so many rows four panels of B pass by at once.
+inline constexpr index_t gemm_streamed_rows = gemm_rows == 14 ? 3 : 1;
+
+/// C [Rows, 4 panels] = alpha A B + beta C: memory gives four streams at a time a tenth more than one. The tile's
+/// `ahead_step` is the distance of panels; each asks for its lines 12 steps ahead.
+template <index_t Rows, class T>
+void gemm_streams(const GemmTile<T>& t) {
+  Vec<T> sum[Rows][4][2];
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t q = 0; q < 4; ++q) sum[i][q][0] =
+      sum[i][q][1] = Vec<T>{};
+  const T *a = t.a, *b = t.b;
+  const index_t row = t.a_row, step = t.b_step, panel = t.ahead_step, ahead = 12 * step;
+  for (index_t p = 0; p < t.k; ++p, ++a, b += step) LIMN_UNROLLED for (index_t q = 0; q < 4; ++q) {
+      const T* from = b + q * panel;
+      __builtin_prefetch(from + ahead);
+      __builtin_prefetch(from + ahead + lanes<T>);
+      const Vec<T> left = load<T>(from), right = load<T>(from + lanes<T>);
+      LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
+        const Vec<T> x = broadcast<T>(a[i * row]);
+        sum[i][q][0] += x * left;
+        sum[i][q][1] += x * right;
+      }
+    }
+  const Vec<T> alpha = broadcast<T>(t.alpha), beta = broadcast<T>(t.beta);
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t q = 0; q < 4; ++q)
+      LIMN_UNROLLED for (index_t v = 0; v < 2; ++v) {
+    T* c = t.c + i * t.ldc + q * gemm_columns<T> + v * lanes<T>;
+    store<T>(c, t.beta == T(0) ? alpha * sum[i][q][v] : alpha * sum[i][q][v] + beta * load<T>(c));
+  }
+}
+
 /// `rows` rows of C = alpha A B + beta C, in tiles of nearly equal heights. A's rows lie along k, a_row apart. Panel q
 /// of B (gemm_columns columns) is at b + q * b_panel, its rows b_step apart.
 template <class T>
@@ -121,7 +152,17 @@ void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t
                 index_t b_step, T beta, T* c, index_t ldc) {
   constexpr index_t line = 64 / static_cast<index_t>(sizeof(T));
   const index_t parts = (rows + gemm_rows - 1) / gemm_rows, base = rows / parts, extra = rows % parts;
-  for (index_t j = 0; j < n; j += gemm_columns<T>)
+  index_t j = 0;
+  for (; rows <= gemm_streamed_rows && j + 4 * gemm_columns<T> <= n; j += 4 * gemm_columns<T>) {
+    const GemmTile<T> t{k,       a, a_row,  b + j / gemm_columns<T> * b_panel, b_step, c + j, ldc, alpha, beta,
+                        nullptr, 0, b_panel};
+    if (rows == 1) gemm_streams<1, T>(t);
+    if constexpr (gemm_streamed_rows == 3) {
+      if (rows == 2) gemm_streams<2, T>(t);
+      if (rows == 3) gemm_streams<3, T>(t);
+    }
+  }
+  for (; j < n; j += gemm_columns<T>)
     for (index_t part = 0, first = 0; part < parts; ++part) {
       const index_t height = base + (part < extra ? 1 : 0);
       const T *panel = b + j / gemm_columns<T> * b_panel, *rows_of_a = a + first * a_row;

@@ -160,14 +160,13 @@ struct WinogradWeights {
 template <class F>
 void winograd_weights(const WinogradWeights& w, index_t first, index_t outputs, index_t channels, float* u) {
   const index_t panel = winograd_panel(), panels = (outputs + panel - 1) / panel;
-  const index_t slice = 16, slices = (channels + slice - 1) / slice;
+  const index_t slice = LIMN_CALL_ISA(winograd_slice_channels, ), slices = (channels + slice - 1) / slice;
   parallel_for(panels * slices, 1 + 4096 / (panel * slice), [&](index_t begin, index_t end) {
     for (index_t task = begin; task < end; ++task) {
-      const index_t o = task / slices * panel, last = std::min(channels, (task % slices + 1) * slice);
-      for (index_t c = task % slices * slice; c < last; ++c)
-        LIMN_CALL_ISA(winograd_weight_panel<F>, std::min(panel, outputs - o),
-                      w.w + (first + o) * w.output_stride + c * w.channel_stride, w.output_stride, w.turned,
-                      u + o * channels + c * panel, winograd_stride(panels * panel * channels));
+      const index_t o = task / slices * panel, c = task % slices * slice;
+      LIMN_CALL_ISA(winograd_weight_panel<F>, std::min(panel, outputs - o), std::min(slice, channels - c),
+                    w.w + (first + o) * w.output_stride + c * w.channel_stride, w.output_stride, w.channel_stride,
+                    w.turned, u + o * channels + c * panel, winograd_stride(panels * panel * channels));
     }
   });
 }
@@ -176,18 +175,16 @@ void winograd_weights(const WinogradWeights& w, index_t first, index_t outputs, 
 /// No sum depends on it: threads may.
 struct WinogradPlan {
   index_t blocks, tiles, task_outputs, chunk;
-  bool wide;  ///< V's panels stay in the first-level cache: positions in the lanes
+  bool wide;  ///< positions in the lanes: V's panels stay in the first-level cache, U near
 };
 template <class F>
 [[nodiscard]] WinogradPlan winograd_plan(const WinogradProblem& p, index_t all_tiles) {
-  constexpr index_t xi_count = (F::tile + 2) * (F::tile + 2), l1 = 24 << 10, l2 = 300 << 10, l3 = 16 << 20;
+  constexpr index_t xi_count = (F::tile + 2) * (F::tile + 2), l1 = 24 << 10, l2 = 600 << 10, l3 = 6 << 20;
   const index_t panel = winograd_panel(), threads = thread_count(), bytes = sizeof(float);
   WinogradPlan plan{};
-  plan.wide = p.channels * panel * bytes <= l1;
-  // Wide: V fills the second-level cache. Narrow: as many tiles as make reading U from where it lies cheap.
-  plan.tiles = plan.wide ? std::max<index_t>(1, l2 / (xi_count * p.channels * panel * bytes)) * panel
-               : winograd_weight_size<F>(p.outputs, p.channels) * bytes > l3 ? 56
-                                                                             : 28;
+  plan.wide = p.channels * panel * bytes <= l1 && winograd_weight_size<F>(p.outputs, p.channels) * bytes <= l3;
+  // Wide: V fills the second-level cache. Narrow: two register tiles (AVX-512), for which U's next panel is in time.
+  plan.tiles = plan.wide ? std::max<index_t>(1, l2 / (xi_count * p.channels * panel * bytes)) * panel : 28;
   index_t blocks = (all_tiles + plan.tiles - 1) / plan.tiles;
   if (blocks > 1 && blocks < 8 * threads) blocks = (blocks + threads - 1) / threads * threads;
   const index_t even = (all_tiles + blocks - 1) / blocks;
@@ -227,7 +224,9 @@ void winograd_convolve(const WinogradProblem& p, const float* x, const WinogradW
                     until = std::min(p.outputs, from + plan.task_outputs);
       const WinogradBlock b = tiling.block(first, std::min(plan.tiles, all_tiles - first));
       const index_t panels = (b.count + panel - 1) / panel;
-      const bool wide = plan.wide && b.count * 8 > panels * panel * 7;
+      // Wide wastes lanes without a position, narrow lanes without an output, and turns M over.
+      const bool wide =
+          plan.wide && panels * panel * p.outputs * 7 < b.count * ((p.outputs + panel - 1) / panel * panel) * 8;
       LIMN_CALL_ISA(winograd_input_block<F>, b, p.h, p.w, p.channels, x, strip.data(), v.data());
       for (index_t o = from; o < until; o += plan.chunk) {
         const index_t outputs = std::min(plan.chunk, until - o);

@@ -154,37 +154,33 @@ void winograd_input_block(const WinogradBlock& b, index_t height, index_t width,
   }
 }
 
-/// Writes `count` <= 4 elements.
-LIMN_INLINE void winograd_store_few(float* to, WinogradQuad v, index_t count) {
-  if (count == 4) {
-    std::memcpy(to, &v, sizeof v);
-    return;
-  }
-  for (index_t i = 0; i < count; ++i) to[i] = v[i];
-}
-
-/// A row of the tiles: y[0..3] hold columns first..first + 3 of the tiles in the lanes.
-LIMN_INLINE void winograd_store_row(const WinogradBlock& b, index_t position, index_t i, index_t first, Vec<float>* y,
-                                    float* to) {
-  winograd_transpose(y);
+/// A row of the tiles: y[0..Columns - 1] hold the columns of the tiles in the lanes. y has room for whole quads.
+template <index_t Columns>
+LIMN_INLINE void winograd_store_row(const WinogradBlock& b, index_t position, index_t i, Vec<float>* y, float* to) {
+  constexpr index_t quads = (Columns + 3) / 4;
+  LIMN_UNROLLED for (index_t q = 0; q < quads; ++q) winograd_transpose(y + 4 * q);
   LIMN_UNROLLED for (index_t r = 0; r < 4; ++r) {
     const index_t at = position + r;
-    if (b.target_contiguous[position / lanes<float> * 4 + r]) {
+    if (Columns == 4 && b.target_contiguous[position / lanes<float> * 4 + r]) {
       float* row = to + b.target[at] + i * b.y_width;
       __builtin_prefetch(row + b.y_plane, 1);
       if (i < b.rows[at]) store<float>(row, y[r]);
       continue;
     }
-    alignas(LIMN_VECTOR_BYTES) float lane[lanes<float>];
-    store<float>(lane, y[r]);
-    for (index_t q = 0; q < lanes<float> / 4; ++q) {
+    alignas(LIMN_VECTOR_BYTES) float lane[quads][lanes<float>];
+    LIMN_UNROLLED for (index_t q = 0; q < quads; ++q) store<float>(lane[q], y[4 * q + r]);
+    LIMN_UNROLLED for (index_t q = 0; q < lanes<float> / 4; ++q) {
       const index_t tile = at + 4 * q;
       if (tile >= b.count || i >= b.rows[tile]) continue;
-      const index_t left = b.columns[tile] - first;
-      winograd_store_few(to + b.target[tile] + i * b.y_width + first, winograd_quad(lane + 4 * q),
-                         left < 0   ? 0
-                         : left < 4 ? left
-                                    : 4);
+      float* row = to + b.target[tile] + i * b.y_width;
+      const index_t columns = b.columns[tile];
+      if (columns == Columns) {
+        std::memcpy(row, lane[0] + 4 * q, (Columns < 4 ? Columns : 4) * sizeof(float));
+        if constexpr (Columns > 4) std::memcpy(row + 4, lane[1] + 4 * q, (Columns - 4) * sizeof(float));
+        __builtin_prefetch(row + b.y_plane, 1);
+      } else {
+        for (index_t j = 0; j < columns; ++j) row[j] = lane[j / 4][4 * q + j % 4];
+      }
     }
   }
 }
@@ -215,7 +211,7 @@ void winograd_output_tiles(const WinogradBlock& b, index_t position, const float
                          right = winograd_larger(above[j + 1], below[j + 1]);
         y[j / 2] = vmax(least, winograd_larger(left, right) + add);
       }
-      winograd_store_row(b, position, i / 2, 0, y, to);
+      winograd_store_row<t / 2>(b, position, i / 2, y, to);
     }
     return;
   }
@@ -223,8 +219,7 @@ void winograd_output_tiles(const WinogradBlock& b, index_t position, const float
     Vec<float> y[8] = {};
     winograd_output(F{}, w[i], y);
     LIMN_UNROLLED for (index_t j = 0; j < t; ++j) y[j] = vmax(least, y[j] + add);  // a NaN stays
-    winograd_store_row(b, position, i, 0, y, to);
-    if constexpr (t > 4) winograd_store_row(b, position, i, 4, y + 4, to);
+    winograd_store_row<t>(b, position, i, y, to);
   }
 }
 
@@ -250,38 +245,62 @@ void winograd_outputs(const WinogradBlock& b, bool pooled, index_t outputs, cons
 
 // ---- Weights. ----
 
-/// U of one panel of outputs (`count` of them) and one channel: u[xi * stride], winograd_panel wide. The weights of
-/// output o start at w + o * output_stride; `turned` rotates them by 180 degrees.
-template <class F>
-void winograd_weight_panel(index_t count, const float* w, index_t output_stride, bool turned, float* u,
-                           index_t stride) {
-  constexpr index_t a = F::tile + 2, step = lanes<float>;
-  alignas(LIMN_VECTOR_BYTES) float g[9][winograd_panel] = {};
-  index_t at = 0;
-  for (; at + 4 <= count; at += 4) {
-    const float* from = w + at * output_stride;
-    LIMN_UNROLLED for (index_t t = 0; t < 8; t += 4) {
-      WinogradQuad q[4];
-      LIMN_UNROLLED for (index_t i = 0; i < 4; ++i) q[i] = winograd_quad(from + i * output_stride + t);
-      winograd_transpose_quads(q);
-      LIMN_UNROLLED for (index_t i = 0; i < 4; ++i) std::memcpy(g[turned ? 8 - t - i : t + i] + at, &q[i], sizeof q[i]);
-    }
-    for (index_t i = 0; i < 4; ++i) g[turned ? 0 : 8][at + i] = from[i * output_stride + 8];
+/// Channels whose weights are laid out together.
+inline constexpr index_t winograd_slice = 16;
+inline index_t winograd_slice_channels() { return winograd_slice; }
+
+/// g[(9 c + t) winograd_panel + o] = w[o * output_stride + c * channel_stride + t] of `count` outputs; the rest of each
+/// row is zero.
+LIMN_INLINE void winograd_weight_columns(index_t count, index_t channels, const float* w, index_t output_stride,
+                                         index_t channel_stride, float* g) {
+  if (count < winograd_panel) std::memset(g, 0, static_cast<std::size_t>(9 * channels * winograd_panel) * sizeof *g);
+  if (channel_stride == 9) {
+    for (index_t o = 0; o < count; ++o)  // the next slice: too many rows for the processor to foresee
+      for (index_t i = 0; i < 9 * channels; i += 16) __builtin_prefetch(w + o * output_stride + 9 * channels + i, 0, 2);
+    return gemm_transpose<float>(count, 9 * channels, w, output_stride, g, winograd_panel);
   }
-  for (; at < count; ++at)
-    for (index_t t = 0; t < 9; ++t) g[t][at] = w[at * output_stride + (turned ? 8 - t : t)];
-  for (index_t half = 0; half < 2; ++half) {
+  for (index_t c = 0; c < channels; ++c, w += channel_stride, g += 9 * winograd_panel) {
+    index_t o = 0;
+    for (; o + 4 <= count; o += 4) {
+      const float* from = w + o * output_stride;
+      LIMN_UNROLLED for (index_t t = 0; t < 8; t += 4) {
+        WinogradQuad q[4];
+        LIMN_UNROLLED for (index_t i = 0; i < 4; ++i) q[i] = winograd_quad(from + i * output_stride + t);
+        winograd_transpose_quads(q);
+        LIMN_UNROLLED for (index_t i = 0; i < 4; ++i) std::memcpy(g + (t + i) * winograd_panel + o, &q[i], sizeof q[i]);
+      }
+      for (index_t i = 0; i < 4; ++i) {
+        g[8 * winograd_panel + o + i] = from[i * output_stride + 8];
+        __builtin_prefetch(from + i * output_stride + channel_stride);
+      }
+    }
+    for (; o < count; ++o)
+      for (index_t t = 0; t < 9; ++t) g[t * winograd_panel + o] = w[o * output_stride + t];
+  }
+}
+
+/// U of one panel of outputs (`count` of them) and channels <= winograd_slice: u[xi * stride + c * winograd_panel + o].
+/// `turned` rotates the kernels by 180 degrees.
+template <class F>
+void winograd_weight_panel(index_t count, index_t channels, const float* w, index_t output_stride,
+                           index_t channel_stride, bool turned, float* u, index_t stride) {
+  constexpr index_t a = F::tile + 2, step = lanes<float>;
+  alignas(LIMN_VECTOR_BYTES) float g[winograd_slice * 9 * winograd_panel];
+  winograd_weight_columns(count, channels, w, output_stride, channel_stride, g);
+  const index_t tap = turned ? -winograd_panel : winograd_panel;
+  for (index_t at = 0; at < channels * winograd_panel; at += step) {
+    const float* from = g + at / winograd_panel * 9 * winograd_panel + at % winograd_panel - (turned ? 8 * tap : 0);
     Vec<float> s[a][3];
     LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) {
       Vec<float> column[3], o[a];
-      LIMN_UNROLLED for (index_t i = 0; i < 3; ++i) column[i] = load<float>(g[3 * i + j] + half * step);
+      LIMN_UNROLLED for (index_t i = 0; i < 3; ++i) column[i] = load<float>(from + (3 * i + j) * tap);
       winograd_weight(F{}, column, o);
       LIMN_UNROLLED for (index_t i = 0; i < a; ++i) s[i][j] = o[i];
     }
     LIMN_UNROLLED for (index_t i = 0; i < a; ++i) {
       Vec<float> o[a];
       winograd_weight(F{}, s[i], o);
-      LIMN_UNROLLED for (index_t j = 0; j < a; ++j) store<float>(u + (i * a + j) * stride + half * step, o[j]);
+      LIMN_UNROLLED for (index_t j = 0; j < a; ++j) store<float>(u + (i * a + j) * stride + at, o[j]);
     }
   }
 }

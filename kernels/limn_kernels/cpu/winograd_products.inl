@@ -7,17 +7,24 @@ namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 /// Rows of the largest register tile.
 inline constexpr index_t winograd_rows = LIMN_VECTOR_BYTES == 64 ? 14 : 6;
 
-/// c [Rows, panel] = a^T b: a and b are panels [k, panel], Rows columns of a are used. `add`: c += a^T b. Meanwhile the
-/// panel at `next` is asked for.
+/// What a tile asks for while it multiplies: in each step of k a line at `first` and one at `second`.
+struct WinogradAhead {
+  const float *first, *second;
+  index_t step;
+};
+
+/// c [Rows, panel] = a^T b: a and b are panels [k, panel], Rows columns of a are used. `add`: c += a^T b.
 template <index_t Rows>
-void winograd_tile(index_t k, const float* a, const float* b, const float* next, float* c, index_t ldc, bool add) {
+void winograd_tile(index_t k, const float* a, const float* b, WinogradAhead ahead, float* c, index_t ldc, bool add) {
   constexpr index_t step = lanes<float>;
   Vec<float> sum[Rows][2];
   LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) sum[i][0] = sum[i][1] = Vec<float>{};
   for (index_t p = 0; p < k; ++p) {
     const Vec<float> b0 = load<float>(b), b1 = load<float>(b + step);
-    __builtin_prefetch(next);
-    __builtin_prefetch(next + step);
+    __builtin_prefetch(ahead.first, 0, 2);
+    __builtin_prefetch(ahead.second, 0, 2);
+    ahead.first += ahead.step;
+    ahead.second += ahead.step;
     LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
       const Vec<float> x = broadcast<float>(a[i]);
       sum[i][0] += x * b0;
@@ -25,7 +32,6 @@ void winograd_tile(index_t k, const float* a, const float* b, const float* next,
     }
     a += winograd_panel;
     b += winograd_panel;
-    next += winograd_panel;
   }
   LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
     float* to = c + i * ldc;
@@ -38,19 +44,25 @@ void winograd_tile(index_t k, const float* a, const float* b, const float* next,
   }
 }
 
-/// The same for any number of rows up to a panel, in tiles of nearly equal height. The first asks for b itself, 12
-/// steps ahead; the second for the panel at `next`, unless that is null.
+/// The same for any number of rows up to a panel, in tiles of nearly equal height. Where `next` is not null, the panel
+/// there comes from memory: the first two tiles ask for a half of it each, evenly, or the only tile for all.
 inline void winograd_tiles(index_t rows, index_t k, const float* a, const float* b, const float* next, float* c,
                            index_t ldc, bool add) {
   const index_t parts = (rows + winograd_rows - 1) / winograd_rows, base = rows / parts, extra = rows % parts;
   for (index_t part = 0, first = 0; part < parts; ++part) {
     const index_t height = base + (part < extra ? 1 : 0);
     float* to = c + first * ldc;
-    const float* wanted = next && part == 1 ? next : b + 12 * winograd_panel;
+    const float *self = b + 12 * winograd_panel, *half = next + k * lanes<float>;
+    const WinogradAhead ahead = !next        ? WinogradAhead{self, self + lanes<float>, winograd_panel}
+                                : parts == 1 ? WinogradAhead{next, half, lanes<float>}
+                                             : WinogradAhead{part == 0   ? next
+                                                             : part == 1 ? half
+                                                                         : b,
+                                                             b, lanes<float>};
     switch (height) {
-#define LIMN_TILE(n)                                         \
-  case n:                                                    \
-    winograd_tile<n>(k, a + first, b, wanted, to, ldc, add); \
+#define LIMN_TILE(n)                                        \
+  case n:                                                   \
+    winograd_tile<n>(k, a + first, b, ahead, to, ldc, add); \
     break;
       LIMN_TILE(1)
       LIMN_TILE(2)
