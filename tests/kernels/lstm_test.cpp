@@ -96,6 +96,12 @@ TEST_CASE("lstm kernel: sizes around a vector and a tile") {
     for (index_t batch : {1, 6, 7, 13})
       check({.time = 3, .batch = batch, .input = 9, .hidden = hidden, .masked = hidden == 17}, false);
 }
+TEST_CASE("lstm kernel: few rows and many steps, for which weights are packed") {
+  check({.time = 34, .batch = 2, .input = 9, .hidden = 21, .masked = true}, false);
+  check({.time = 16, .batch = 5, .input = 20, .hidden = 17, .reverse = true, .bias = false, .initial = false}, false);
+  const auto n = test::random_recurrent({.time = 22, .batch = 3, .input = 70, .hidden = 150}, 4, true);
+  test::check_recurrent_threads(n, true, lstm_kernel<float>());
+}
 TEST_CASE("lstm kernel gives the same bits for 1, 2 and 7 threads") {
   const auto n = test::random_recurrent({.time = 5, .batch = 40, .input = 64, .hidden = 150, .masked = true}, 4, true);
   test::check_recurrent_threads(n, true, lstm_kernel<float>());

@@ -96,7 +96,7 @@ void gru_forward(const RecurrentShape& s, const GruInputs<T>& in, const GruState
   add_biases<T>(hidden, in.b_ih ? in.b_ih + 2 * hidden : nullptr, nullptr, bias.data() + 2 * hidden);
   add_biases<T>(hidden, nullptr, in.b_hh ? in.b_hh + 2 * hidden : nullptr, bias.data() + 3 * hidden);
   const GatePanels<T> layout{3, hidden, s.input, hidden};
-  const bool packs = !in.packed && packs_weights(s);
+  const bool packs = !in.packed && packs_forward(s);
   const Workspace<T> weights(packs ? layout.size() : 0);
   if (packs) layout.pack(in.w_ih, in.w_hh, weights.data());
   const T* panels = in.packed ? in.packed->data() : packs ? weights.data() : nullptr;

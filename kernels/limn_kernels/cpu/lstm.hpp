@@ -115,7 +115,7 @@ void lstm_forward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmSt
   add_biases(width, in.b_ih, in.b_hh, bias.data());
   const Panels<T> projection = Panels<T>::plain(hidden, s.projection, in.w_hr, 1, hidden);
   const GatePanels<T> layout{4, hidden, s.input, s.state()};
-  const bool packs = !in.packed && packs_weights(s);
+  const bool packs = !in.packed && packs_forward(s);
   const Workspace<T> weights(packs ? layout.size() : 0);
   if (packs) layout.pack(in.w_ih, in.w_hh, weights.data());
   const T* panels = in.packed ? in.packed->data() : packs ? weights.data() : nullptr;

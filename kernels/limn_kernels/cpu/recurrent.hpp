@@ -65,10 +65,11 @@ void for_directions(const RecurrentShape& s, index_t directions, Body&& body) {
   });
 }
 
-/// Whether weights are packed for a walk: with few rows a step takes as long as reading them, and in a short walk
-/// packing takes longer than it saves.
+/// Whether weights are packed for a walk: in a short one packing takes longer than it saves. One row reads them as they
+/// are stored as fast; and so do, backward, fewer rows than a tile has.
 inline constexpr index_t packed_rows = 6;
-[[nodiscard]] inline bool packs_weights(const RecurrentShape& s) {
+[[nodiscard]] inline bool packs_forward(const RecurrentShape& s) { return s.batch > 1 && s.time * s.batch >= 64; }
+[[nodiscard]] inline bool packs_backward(const RecurrentShape& s) {
   return s.batch >= packed_rows && s.time * s.batch >= 64;
 }
 
@@ -121,7 +122,7 @@ class Panels {
 
   /// The layout of dstate += dgates w_hh, w [width, state] as it is stored, for walks that pack it; otherwise empty.
   static Panels backward(const RecurrentShape& s, index_t width, const T* w) {
-    return plain(packs_weights(s) ? width : 0, s.state(), w, s.state(), 1);
+    return plain(packs_backward(s) ? width : 0, s.state(), w, s.state(), 1);
   }
 
   /// y [rows, n] += a [rows, k] * w [k, n], rows of a lda apart (0 = no gap); for the plain layout.
@@ -227,7 +228,7 @@ class GateGradients {
 template <class T>
 void state_gradient(const RecurrentShape& s, const Panels<T>& panels, index_t i, index_t rows, index_t width,
                     const T* dgates, index_t row, const T* w, T* dstate) {
-  if (packs_weights(s)) return panels.accumulate(rows, dgates, dstate, row);
+  if (packs_backward(s)) return panels.accumulate(rows, dgates, dstate, row);
   const index_t state = s.state();
   if (rows < packed_rows)  // every second step reads the weights backwards: it begins with what is still in the cache
     return for_step_parts(state, 64, 2 * rows * width * state, [&](index_t first, index_t last) {
