@@ -124,33 +124,15 @@ TEST_CASE("gru kernel: random sizes from 1 to 70") {
           false);
 }
 TEST_CASE("gru kernel with packed weights writes the states of its definition, with the same bits for any threads") {
-  const int before = kernels::thread_count();
-  for (const index_t batch : {1, 2, 5, 6, 31, 50})
-    for (const index_t time : {1, 4}) {
-      CAPTURE(batch);
-      CAPTURE(time);
-      const auto n = test::random_recurrent(
-          {.time = time, .batch = batch, .input = 70, .hidden = 183, .reverse = batch == 5, .masked = batch % 2 == 0},
-          3, false);
-      const auto data = test::recurrent_data<float>(n);
-      const kernels::RecurrentShape s{n.time, n.batch, n.input, n.hidden, 0, n.reverse};
-      const kernels::PackedRecurrent<float> packed(3, n.hidden, n.input, n.hidden, data.w_ih.data(), data.w_hh.data());
-      kernels::GruInputs<float> in;
-      in.x = data.x.data(), in.mask = n.mask.empty() ? nullptr : n.mask.data(), in.h0 = data.h0.data();
-
-      in.b_ih = data.b_ih.data(), in.b_hh = data.b_hh.data(), in.packed = &packed;
-      const auto states = static_cast<std::size_t>(time * batch * 183);
-      std::vector<float> first;
-      for (const int threads : {1, 2, 7}) {
-        kernels::set_thread_count(threads);
-        std::vector<float> h(states);
+  test::check_packed_recurrent(
+      3, false,
+      [](const kernels::RecurrentShape& s, const auto& data, const std::uint8_t* mask, const auto& packed) {
+        kernels::GruInputs<float> in;
+        in.x = data.x.data(), in.mask = mask, in.h0 = data.h0.data();
+        in.b_ih = data.b_ih.data(), in.b_hh = data.b_hh.data(), in.packed = &packed;
+        std::vector<float> h(static_cast<std::size_t>(s.time * s.batch * s.hidden));
         kernels::gru_forward<float>(cpu_device, s, in, {h.data(), nullptr, nullptr});
-        if (threads == 1) {
-          first = h;
-          CHECK(test::largest_difference(test::narrow<double>(h), test::naive_gru(n).h) < 3e-5);
-        }
-        CHECK(h == first);
-      }
-      kernels::set_thread_count(before);
-    }
+        return h;
+      },
+      [](const auto& n) { return test::naive_gru(n); });
 }

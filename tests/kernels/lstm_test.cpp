@@ -159,33 +159,16 @@ TEST_CASE("lstm kernel without gates writes the same states, and the last c alon
     }
 }
 TEST_CASE("lstm kernel with packed weights writes the states of its definition, with the same bits for any threads") {
-  const int before = kernels::thread_count();
-  for (const index_t batch : {1, 2, 5, 6, 31, 50})
-    for (const index_t time : {1, 4}) {
-      CAPTURE(batch);
-      CAPTURE(time);
-      const auto n = test::random_recurrent(
-          {.time = time, .batch = batch, .input = 70, .hidden = 183, .reverse = batch == 5, .masked = batch % 2 == 0},
-          4, true);
-      const auto data = test::recurrent_data<float>(n);
-      const kernels::RecurrentShape s{n.time, n.batch, n.input, n.hidden, 0, n.reverse};
-      const kernels::PackedRecurrent<float> packed(4, n.hidden, n.input, n.hidden, data.w_ih.data(), data.w_hh.data());
-      kernels::LstmInputs<float> in;
-      in.x = data.x.data(), in.mask = n.mask.empty() ? nullptr : n.mask.data(), in.h0 = data.h0.data();
-      in.c0 = data.c0.data();
-      in.b_ih = data.b_ih.data(), in.b_hh = data.b_hh.data(), in.packed = &packed;
-      const auto states = static_cast<std::size_t>(time * batch * 183);
-      std::vector<float> first;
-      for (const int threads : {1, 2, 7}) {
-        kernels::set_thread_count(threads);
-        std::vector<float> h(states), c(static_cast<std::size_t>(batch * 183));
+  test::check_packed_recurrent(
+      4, true,
+      [](const kernels::RecurrentShape& s, const auto& data, const std::uint8_t* mask, const auto& packed) {
+        kernels::LstmInputs<float> in;
+        in.x = data.x.data(), in.mask = mask, in.h0 = data.h0.data(), in.c0 = data.c0.data();
+        in.b_ih = data.b_ih.data(), in.b_hh = data.b_hh.data(), in.packed = &packed;
+        std::vector<float> h(static_cast<std::size_t>(s.time * s.batch * s.hidden));
+        std::vector<float> c(static_cast<std::size_t>(s.batch * s.hidden));
         kernels::lstm_forward<float>(cpu_device, s, in, {h.data(), c.data(), nullptr});
-        if (threads == 1) {
-          first = h;
-          CHECK(test::largest_difference(test::narrow<double>(h), test::naive_lstm(n).h) < 3e-5);
-        }
-        CHECK(h == first);
-      }
-      kernels::set_thread_count(before);
-    }
+        return h;
+      },
+      [](const auto& n) { return test::naive_lstm(n); });
 }

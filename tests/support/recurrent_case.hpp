@@ -8,6 +8,7 @@
 #include <random>
 
 #include <limn_kernels/parallel.hpp>
+#include <limn_kernels/recurrent.hpp>
 
 #include "support/naive_recurrent.hpp"
 
@@ -173,6 +174,37 @@ void check_recurrent_threads(const NaiveRecurrent& n, bool has_cell, const Recur
     CHECK(kernel.backward(data, dh, dc) == grads);
   }
   kernels::set_thread_count(before);
+}
+
+/// Packed weights over batches and times on both sides of every choice of the kernel: forward(shape, data, mask,
+/// packed) returns the states, naive(case) what they are. The same bits for any number of threads.
+template <class Forward, class Naive>
+void check_packed_recurrent(index_t gates, bool has_cell, const Forward& forward, const Naive& naive) {
+  const int before = kernels::thread_count();
+  for (const index_t batch : {1, 2, 5, 6, 31, 50})
+    for (const index_t time : {1, 4}) {
+      CAPTURE(batch);
+      CAPTURE(time);
+      const NaiveRecurrent n = random_recurrent(
+          {.time = time, .batch = batch, .input = 70, .hidden = 183, .reverse = batch == 5, .masked = batch % 2 == 0},
+          gates, has_cell);
+      const auto data = recurrent_data<float>(n);
+      const kernels::RecurrentShape s{n.time, n.batch, n.input, n.hidden, 0, n.reverse};
+      const kernels::PackedRecurrent<float> packed(gates, n.hidden, n.input, n.hidden, data.w_ih.data(),
+                                                   data.w_hh.data());
+      const std::uint8_t* mask = n.mask.empty() ? nullptr : n.mask.data();
+      std::vector<float> first;
+      for (const int threads : {1, 2, 7}) {
+        kernels::set_thread_count(threads);
+        const std::vector<float> h = forward(s, data, mask, packed);
+        if (threads == 1) {
+          first = h;
+          CHECK(largest_difference(narrow<double>(h), naive(n).h) < 3e-5);
+        }
+        CHECK(h == first);
+      }
+      kernels::set_thread_count(before);
+    }
 }
 
 }  // namespace limn::test

@@ -1,0 +1,153 @@
+#pragma once
+// What the ways of gemm.hpp share: a product by its strides, memory for it, and operands packed for the register tile.
+
+#include <algorithm>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include <limn_kernels/gemm.hpp>
+#include <limn_kernels/half.hpp>
+#include <limn_kernels/memory.hpp>
+#include <limn_kernels/parallel.hpp>
+#include <limn_kernels/simd.hpp>
+
+namespace limn::inline LIMN_ABI::kernels::cpu {
+/// The register tile of an instruction set.
+struct GemmGeometry {
+  index_t rows, columns;
+};
+}  // namespace limn::inline LIMN_ABI::kernels::cpu
+
+#define LIMN_ISA_BODY <limn_kernels/cpu/gemm.inl>
+#include <limn_kernels/for_each_isa.hpp>
+
+namespace limn::inline LIMN_ABI::kernels {
+namespace cpu {
+
+/// Memory of a kernel call, given back (to the thread's cache) at the end of the scope.
+template <class T>
+class Scratch {
+ public:
+  explicit Scratch(index_t count)
+      : bytes_(static_cast<std::size_t>(count) * sizeof(T)), data_(static_cast<T*>(allocate(bytes_))) {}
+  ~Scratch() { release(data_, bytes_); }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  [[nodiscard]] T* data() const { return data_; }
+
+ private:
+  std::size_t bytes_;
+  T* data_;
+};
+
+inline constexpr index_t gemm_depth = 512;  // k of one block
+
+/// A product by strides: a(i, p) = a[i * a_row + p * a_step], b(p, j) = b[p * b_step + j * b_column], c(i, j) = c[i *
+/// c_row + j * c_column]. Of each pair one is 1.
+template <class T>
+struct GemmProduct {
+  index_t m, n, k;
+  T alpha, beta;
+  const T* a;
+  index_t a_row, a_step;
+  const T* b;
+  index_t b_step, b_column;
+  T* c;
+  index_t c_row, c_column;
+
+  /// C^T = B^T A^T.
+  [[nodiscard]] GemmProduct turned() const {
+    return {n, m, k, alpha, beta, b, b_column, b_step, a, a_step, a_row, c, c_column, c_row};
+  }
+  /// Rows [row, row + rows) and columns [column, column + columns) of C.
+  [[nodiscard]] GemmProduct part(index_t row, index_t rows, index_t column, index_t columns) const {
+    GemmProduct q = *this;
+    q.m = rows;
+    q.n = columns;
+    q.a += row * a_row;
+    q.b += column * b_column;
+    q.c += row * c_row + column * c_column;
+    return q;
+  }
+};
+
+/// Memory for weights that are read again and again: in pages of 2 MiB where it is large, since reading from small ones
+/// is a quarter slower (their addresses are looked up one by one). Given back by release_long_lived.
+inline void* allocate_long_lived(std::size_t bytes) {
+  constexpr std::size_t page = std::size_t{2} << 20;
+  void* data = ::operator new (bytes + 1, std::align_val_t{bytes < page ? alignment : page});
+#if defined(__linux__)
+  if (bytes >= page) madvise(data, bytes, MADV_HUGEPAGE);
+#endif
+  return data;
+}
+inline void release_long_lived(void* data, std::size_t bytes) {
+  ::operator delete (data, std::align_val_t{bytes < (std::size_t{2} << 20) ? alignment : std::size_t{2} << 20});
+}
+
+inline index_t round_up(index_t x, index_t to) { return (x + to - 1) / to * to; }
+
+/// op(B) packed for all of a product: block (first_k, k) at first_k * padded, in it panel q at q * k * tile.columns.
+template <class T>
+struct GemmPanels {
+  const T* data = nullptr;
+  index_t padded = 0;  // columns, rounded up to whole panels
+};
+
+/// The panels of one block of k of columns [0, n).
+template <class T>
+void gemm_pack_panels(index_t k, index_t n, const T* b, index_t b_step, index_t b_column, T* panels, index_t width) {
+  for (index_t j = 0; j < n; j += width)
+    LIMN_CALL_ISA(gemm_pack_b<T>, k, std::min(width, n - j), b + j * b_column, b_step, b_column, panels + j * k);
+}
+
+/// The same for all k, on all threads: panels [k, n] as GemmPanels holds them.
+template <class T>
+void gemm_pack_all(index_t k, index_t n, const T* b, index_t b_step, index_t b_column, T* panels, index_t width) {
+  const index_t padded = round_up(n, width);
+  parallel_for(padded / width, 1 + 65536 / (k * width + 1), [&](index_t begin, index_t end) {
+    const index_t first = begin * width, columns = std::min(end * width, n) - first;
+    for (index_t p = 0; p < k; p += gemm_depth) {
+      const index_t depth = std::min(gemm_depth, k - p);
+      gemm_pack_panels(depth, columns, b + p * b_step + first * b_column, b_step, b_column,
+                       panels + p * padded + first * depth, width);
+    }
+  });
+}
+
+/// Whether rows so far apart fall on the same few lines of a cache: a tile then does better beside them.
+template <class T>
+bool gemm_rows_collide(index_t distance, index_t rows) {
+  return rows > 4 && distance * static_cast<index_t>(sizeof(T)) % 4096 == 0;
+}
+/// A distance of rows, at least `columns`, that does not collide.
+template <class T>
+index_t gemm_row_distance(index_t columns) {
+  return round_up(columns, 16) + (gemm_rows_collide<T>(round_up(columns, 16), 8) ? 16 : 0);
+}
+
+/// Whether B's panels are read as they lie: when they stay in the second-level cache, or one tile of rows reads all.
+template <class T>
+bool gemm_reads_b_in_place(const GemmProduct<T>& s, GemmGeometry tile) {
+  return s.b_column == 1 && s.n % tile.columns == 0 &&
+         (s.m <= tile.rows || (s.n * s.k <= 65536 && !gemm_rows_collide<T>(s.b_step, s.k)));
+}
+
+}  // namespace cpu
+
+template <class T>
+PackedMatrix<T>::PackedMatrix(index_t k, index_t n, bool transposed, const T* b, index_t ldb) : k_(k), n_(n) {
+  const index_t width = LIMN_CALL_ISA(gemm_geometry<T>, ).columns;
+  padded_n_ = cpu::round_up(n, width);
+  data_ = static_cast<T*>(cpu::allocate_long_lived(bytes()));
+  if (ldb == 0) ldb = transposed ? k : n;
+  cpu::gemm_pack_all(k, n, b, transposed ? 1 : ldb, transposed ? ldb : 1, data_, width);
+}
+
+template <class T>
+PackedMatrix<T>::~PackedMatrix() {
+  cpu::release_long_lived(data_, bytes());
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels
