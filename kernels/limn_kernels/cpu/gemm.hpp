@@ -10,6 +10,8 @@
 #include <vector>
 
 #include <limn_kernels/cpu/gemm_packing.hpp>
+#include <limn_kernels/gemm.hpp>
+#include <limn_kernels/half.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 inline constexpr index_t gemm_dot_depth = 512;  // k of one block where few rows meet many: the few stay in the L1 cache
@@ -240,3 +242,21 @@ void gemm(GemmShape s, T alpha, const T* a, const T* b, T beta, T* c) {
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
+
+namespace limn::inline LIMN_ABI::kernels {
+
+template <class T>
+PackedMatrix<T>::PackedMatrix(index_t k, index_t n, bool transposed, const T* b, index_t ldb) : k_(k), n_(n) {
+  const index_t width = LIMN_CALL_ISA(gemm_geometry<T>, ).columns;
+  padded_n_ = cpu::round_up(n, width);
+  data_ = static_cast<T*>(cpu::allocate_long_lived(bytes()));
+  if (ldb == 0) ldb = transposed ? k : n;
+  cpu::gemm_pack_all(k, n, b, transposed ? 1 : ldb, transposed ? ldb : 1, data_, width);
+}
+
+template <class T>
+PackedMatrix<T>::~PackedMatrix() {
+  cpu::release_long_lived(data_, bytes());
+}
+
+}  // namespace limn::inline LIMN_ABI::kernels

@@ -6,8 +6,6 @@
 #include <sys/mman.h>
 #endif
 
-#include <limn_kernels/gemm.hpp>
-#include <limn_kernels/half.hpp>
 #include <limn_kernels/memory.hpp>
 #include <limn_kernels/parallel.hpp>
 #include <limn_kernels/simd.hpp>
@@ -22,8 +20,7 @@ struct GemmGeometry {
 #define LIMN_ISA_BODY <limn_kernels/cpu/gemm.inl>
 #include <limn_kernels/for_each_isa.hpp>
 
-namespace limn::inline LIMN_ABI::kernels {
-namespace cpu {
+namespace limn::inline LIMN_ABI::kernels::cpu {
 
 /// Memory of a kernel call, given back (to the thread's cache) at the end of the scope.
 template <class T>
@@ -134,20 +131,4 @@ bool gemm_reads_b_in_place(const GemmProduct<T>& s, GemmGeometry tile) {
          (s.m <= tile.rows || (s.n * s.k <= 65536 && !gemm_rows_collide<T>(s.b_step, s.k)));
 }
 
-}  // namespace cpu
-
-template <class T>
-PackedMatrix<T>::PackedMatrix(index_t k, index_t n, bool transposed, const T* b, index_t ldb) : k_(k), n_(n) {
-  const index_t width = LIMN_CALL_ISA(gemm_geometry<T>, ).columns;
-  padded_n_ = cpu::round_up(n, width);
-  data_ = static_cast<T*>(cpu::allocate_long_lived(bytes()));
-  if (ldb == 0) ldb = transposed ? k : n;
-  cpu::gemm_pack_all(k, n, b, transposed ? 1 : ldb, transposed ? ldb : 1, data_, width);
-}
-
-template <class T>
-PackedMatrix<T>::~PackedMatrix() {
-  cpu::release_long_lived(data_, bytes());
-}
-
-}  // namespace limn::inline LIMN_ABI::kernels
+}  // namespace limn::inline LIMN_ABI::kernels::cpu
