@@ -102,11 +102,9 @@ TEST_CASE("gru kernel gives the same bits for 1, 2 and 7 threads") {
   test::check_recurrent_threads(many, false, gru_kernel<float>());
 }
 TEST_CASE("gru kernel: few rows, which read the weights as they are stored, of more units than a tile has columns") {
-  for (index_t batch : {1, 2, 3, 5})
-    check({.time = 3, .batch = batch, .input = 70, .hidden = 290, .reverse = batch == 2, .masked = batch == 3}, false);
-  for (index_t batch : {1, 4}) {
-    const auto n = test::random_recurrent({.time = 4, .batch = batch, .input = 70, .hidden = 290}, 3, false);
-    test::check_recurrent_threads(n, false, gru_kernel<float>());
+  for (const RecurrentOptions& o : test::few_rows()) {
+    check(o, false);
+    test::check_recurrent_threads(test::random_recurrent(o, 3, false), false, gru_kernel<float>());
   }
 }
 TEST_CASE("gru kernel: random sizes from 1 to 70") {

@@ -116,11 +116,9 @@ TEST_CASE("lstm kernel gives the same bits for 1, 2 and 7 threads") {
   test::check_recurrent_threads(many, true, lstm_kernel<float>());
 }
 TEST_CASE("lstm kernel: few rows, which read the weights as they are stored, of more units than a tile has columns") {
-  for (index_t batch : {1, 2, 3, 5})
-    check({.time = 3, .batch = batch, .input = 70, .hidden = 290, .reverse = batch == 2, .masked = batch == 3}, false);
-  for (index_t batch : {1, 4}) {
-    const auto n = test::random_recurrent({.time = 4, .batch = batch, .input = 70, .hidden = 290}, 4, true);
-    test::check_recurrent_threads(n, true, lstm_kernel<float>());
+  for (const RecurrentOptions& o : test::few_rows()) {
+    check(o, false);
+    test::check_recurrent_threads(test::random_recurrent(o, 4, true), true, lstm_kernel<float>());
   }
 }
 TEST_CASE("lstm kernel: random sizes from 1 to 70") {

@@ -61,6 +61,14 @@ struct RecurrentOptions {
   bool reverse = false, masked = false, bias = true, initial = true;
 };
 
+/// One to five rows of more units than a tile has columns.
+inline std::vector<RecurrentOptions> few_rows() {
+  std::vector<RecurrentOptions> all;
+  for (const index_t batch : {1, 2, 3, 5})
+    all.push_back({.time = 4, .batch = batch, .input = 70, .hidden = 290, .reverse = batch == 2, .masked = batch == 3});
+  return all;
+}
+
 /// Fills a case with random numbers that float holds exactly; `gates` rows of weights per unit.
 inline NaiveRecurrent random_recurrent(const RecurrentOptions& o, index_t gates, bool has_cell) {
   std::mt19937 rng(static_cast<unsigned>(o.time * 1000 + o.batch * 100 + o.hidden));
