@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #include <limn/image/decode.hpp>
-#include <limn/image/encode.hpp>
 #include <limn/image/transform.hpp>
 
 #include "captioner/captioner.hpp"
 #include "captioner/default_checkpoint.hpp"
 #include "shared/errors.hpp"
 #include "shared/html_sheet.hpp"
+#include "shared/image_files.hpp"
+#include "shared/sheet_image.hpp"
 
 namespace limn::captioner {
 namespace {
@@ -55,13 +56,6 @@ bool looks_like_image(std::string_view bytes) {
          (bytes[2] == '\n' || bytes[2] == ' ') && (bytes[3] == '#' || (bytes[3] >= '0' && bytes[3] <= '9'));
 }
 
-bool has_image_extension(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  const auto known = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".pnm"};
-  return std::find(known.begin(), known.end(), extension) != known.end();
-}
-
 /// The inputs one by one; those that are none are reported and counted.
 class Inputs {
  public:
@@ -86,15 +80,7 @@ class Inputs {
     if (limit_ == 0 || static_cast<index_t>(all_.size()) < limit_) all_.push_back(std::move(input));
   }
   void add_folder(const std::string& folder) {
-    std::vector<std::string> files;
-    std::error_code error;
-    for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-      if (has_image_extension(entry->path()) && !std::filesystem::is_directory(entry->path()))
-        files.push_back(entry->path().string());
-    if (error) fail(folder, "cannot list the folder: ", error.message(), "; check its permissions");
-    if (files.empty()) fail(folder, "the folder holds no image (.jpg, .jpeg, .png, .bmp, .ppm, .pgm); name another");
-    std::sort(files.begin(), files.end());
-    for (std::string& file : files) push({std::move(file), ""});
+    for (std::string& file : app::images_in(folder)) push({std::move(file), ""});
   }
   void add_standard_input() {
     std::string bytes;
@@ -140,18 +126,6 @@ image::Image seen_part(const image::Image& picture, const Captioner& captioner,
   return image::torchvision_crop(image::torchvision_resize(picture));
 }
 
-/// The picture as a file for the sheet, at most 640 pixels a side. Encoded anew, so that browsers show the very pixels
-/// that the captioner read, whatever the file's orientation tag says.
-std::string sheet_image(const image::Image& picture) {
-  constexpr index_t most = 640;
-  const index_t longest = std::max(picture.width, picture.height);
-  if (longest <= 256) return image::encode_png(picture);
-  if (longest <= most) return image::encode_jpeg(picture);
-  const auto scaled = [&](index_t side) { return std::max<index_t>(1, side * most / longest); };
-  return image::encode_jpeg(
-      image::resize(picture, scaled(picture.width), scaled(picture.height), image::Filter::bilinear));
-}
-
 std::vector<app::WordHeat> heat_of(const Captioner& captioner, const generate::Hypothesis& hypothesis) {
   std::vector<app::WordHeat> heat;
   for (std::size_t w = 0; w < std::min(hypothesis.words.size(), hypothesis.attention.size()); ++w) {
@@ -184,7 +158,7 @@ class Run {
               input.bytes.empty()
                   ? image::decode_file(input.name)
                   : image::decode_bytes(std::as_bytes(std::span(input.bytes.data(), input.bytes.size())), input.name);
-          if (!options_.html.empty()) shown[k] = sheet_image(seen_part(pictures[k], captioner_, weights_));
+          if (!options_.html.empty()) shown[k] = app::sheet_image(seen_part(pictures[k], captioner_, weights_));
         } catch (...) {
           problems[k] = message_of(input.name);
         }

@@ -10,6 +10,7 @@
 #include "captioner/own_encoder.hpp"
 #include "captioner/pictures.hpp"
 #include "shared/feature_scaling.hpp"
+#include "shared/image_files.hpp"
 
 namespace limn::captioner {
 namespace {
@@ -34,8 +35,8 @@ struct Batch {
   Tensor<float> targets;  ///< [N, places, channels]: the teacher's standardised grid there
 };
 
-/// One part of a dataset: pictures, and the rows of the teacher's features.
-struct Part {
+/// Pictures, and the rows of the teacher's features.
+struct Lesson {
   PictureSet pictures;
   std::vector<index_t> rows;
 };
@@ -65,7 +66,7 @@ void sample_grid(const float* grid, index_t side, index_t channels, const Cut& c
 
 class DistillTrainee final : public app::Trainee<Batch> {
  public:
-  DistillTrainee(const DistillOptions& options, const FeatureFile& teacher, const Part& train, const Part& dev)
+  DistillTrainee(const DistillOptions& options, const FeatureFile& teacher, const Lesson& train, const Lesson& dev)
       : options_(options),
         teacher_(teacher),
         train_(train),
@@ -78,12 +79,14 @@ class DistillTrainee final : public app::Trainee<Batch> {
           std::vector<index_t> rows;
           for (const index_t i : images) rows.push_back(train.rows[static_cast<std::size_t>(i)]);
           return teacher.read(rows, true).grid;
-        })) {}
+        })) {
+    if (!options.init.empty()) load_own_encoder(options.init, student_.cnn);
+  }
 
   index_t items() const override { return train_.pictures.size(); }
   Batch prepare(index_t epoch, const std::vector<index_t>& images) const override {
     std::vector<Cut> cuts;
-    for (const index_t i : images) cuts.push_back(train_.pictures.random_cut(options_.run.seed, epoch, i, 0.6));
+    for (const index_t i : images) cuts.push_back(train_.pictures.random_cut(options_.run.seed, epoch, i, 0.7));
     return batch_of(train_, images, cuts, picture_side * 7 / 8);
   }
 
@@ -142,6 +145,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
   io::Json architecture() const override {
     return {{"model", to_json(OwnEncoderConfig{student_.cnn.config, picture_side})},
             {"teacher", teacher_.encoder()},
+            {"init", options_.init},
             {"pooled_weight", options_.pooled_weight},
             {"validation", dev_.pictures.size()}};
   }
@@ -153,7 +157,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
   static constexpr index_t picture_side = 128;  ///< what the network is meant to read
 
  private:
-  [[nodiscard]] Batch batch_of(const Part& part, const std::vector<index_t>& images, const std::vector<Cut>& cuts,
+  [[nodiscard]] Batch batch_of(const Lesson& part, const std::vector<index_t>& images, const std::vector<Cut>& cuts,
                                index_t cut_side) const {
     NoGradGuard no_grad;
     std::vector<index_t> rows;
@@ -173,7 +177,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
 
   const DistillOptions& options_;
   const FeatureFile& teacher_;
-  const Part &train_, &dev_;
+  const Lesson &train_, &dev_;
   Generator generator_;
   Student student_;
   app::FeatureScaling scaling_;
@@ -187,20 +191,32 @@ int distill(const DistillOptions& options) {
   if (!teacher.has_grid())
     fail(options.features, "has no grid to learn from; make it again with 'captioner features --grid'");
   const data::CaptionData data = data::read_flickr8k(options.data);
-  const auto part = [&](const char* split, index_t side) {
-    std::vector<std::filesystem::path> files;
+  const auto lesson = [&](const char* split, const std::vector<std::string>& folders, index_t side) {
+    std::vector<View> views;
     std::vector<index_t> rows;
-    for (const index_t i : data.split(split)) {
-      if (options.limit > 0 && static_cast<index_t>(files.size()) == options.limit) break;
-      const data::CaptionedImage& image = data.images[static_cast<std::size_t>(i)];
-      files.push_back(image.path);
-      rows.push_back(teacher.row(image.file));
+    const auto wanted = [&](std::size_t members) {
+      return options.limit > 0 ? std::min(members, static_cast<std::size_t>(options.limit)) : members;
+    };
+    const auto add = [&](const std::string& photograph, const std::filesystem::path& file) {
+      for (const auto& [part, row] : teacher.parts(photograph)) {
+        views.push_back({photograph, file, part});
+        rows.push_back(row);
+      }
+    };
+    const auto& members = data.split(split);
+    for (std::size_t k = 0; k < wanted(members.size()); ++k) {
+      const data::CaptionedImage& image = data.images[static_cast<std::size_t>(members[k])];
+      add(image.file, image.path);
     }
-    if (files.empty()) fail(options.data, "its ", split, " split holds no images; check the lists");
-    return Part{PictureSet(files, side, options.run.quiet), std::move(rows)};
+    for (const std::string& folder : folders) {
+      const std::vector<std::string> files = app::images_in(folder);
+      for (std::size_t k = 0; k < wanted(files.size()); ++k) add(files[k], files[k]);
+    }
+    if (views.empty()) fail(options.data, "its ", split, " split holds no images; check the lists");
+    return Lesson{PictureSet(views, side, options.run.quiet), std::move(rows)};
   };
-  const Part train = part("train", DistillTrainee::picture_side * 5 / 4),
-             dev = part("dev", DistillTrainee::picture_side);
+  const Lesson train = lesson("train", options.also, DistillTrainee::picture_side * 5 / 4),
+               dev = lesson("dev", {}, DistillTrainee::picture_side);
   DistillTrainee trainee(options, teacher, train, dev);
   return app::TrainingRun<Batch>(options.run, trainee).run();
 }

@@ -2,6 +2,7 @@
 // `captioner distill`: a small VGG-shaped network, trained from nothing to see what a larger encoder sees.
 
 #include <string>
+#include <vector>
 
 #include "shared/training.hpp"
 
@@ -9,10 +10,13 @@ namespace limn::captioner {
 
 struct DistillOptions {
   app::TrainingOptions run;
-  std::string data;          ///< a dataset folder; its captions are not read
-  std::string features;      ///< features file of its train and dev images, with grids: what the network learns to give
-  index_t limit = 0;         ///< images an epoch; 0: all
-  double pooled_weight = 4;  ///< how much the mean over places counts beside the places
+  std::string data;      ///< a dataset folder; its captions are not read
+  std::string features;  ///< features file of its train and dev images, with grids: what the network learns to give;
+                         ///< every view of a training image in it is learned from
+  std::vector<std::string> also;  ///< folders of photographs to learn from besides, whose features the file holds too
+  std::string init;               ///< checkpoint whose network is where this one starts
+  index_t limit = 0;              ///< at most so many photographs of a split or folder; 0: all
+  double pooled_weight = 4;       ///< how much the mean over places counts beside the places
 };
 
 /// Writes what app::TrainingRun says; best.safetensors is what `captioner train --encoder` takes. Returns the exit

@@ -15,7 +15,9 @@
 #include "captioner/features.hpp"
 #include "scenes/scenes.hpp"
 #include "shared/errors.hpp"
+#include "shared/html_sheet.hpp"
 #include "shared/progress.hpp"
+#include "shared/sheet_image.hpp"
 
 namespace limn::captioner {
 namespace {
@@ -31,6 +33,8 @@ class Corpus {
   /// How many images to take at once.
   [[nodiscard]] virtual index_t batch() const = 0;
   [[nodiscard]] virtual models::ImageFeatures<float> features(index_t first, index_t count) const = 0;
+  [[nodiscard]] virtual std::string name(index_t i) const = 0;
+  [[nodiscard]] virtual image::Image picture(index_t i) const = 0;
 
  protected:
   References references_;
@@ -39,7 +43,7 @@ class Corpus {
 class SceneCorpus final : public Corpus {
  public:
   SceneCorpus(const EvaluateOptions& options, const Captioner& captioner, const Encoder* encoder)
-      : captioner_(captioner), encoder_(encoder) {
+      : captioner_(captioner), encoder_(encoder), split_name_(options.split) {
     if (options.split == "train")
       split_ = scenes::Split::train;
     else if (options.split == "dev" || options.split == "val")
@@ -61,6 +65,8 @@ class SceneCorpus final : public Corpus {
     });
     return features_of(captioner_, encoder_, pictures);
   }
+  std::string name(index_t i) const override { return split_name_ + "_" + std::to_string(i); }
+  image::Image picture(index_t i) const override { return scenes::draw(scene(i), {.size = 192}); }
 
  private:
   [[nodiscard]] scenes::Scene scene(index_t i) const {
@@ -69,6 +75,7 @@ class SceneCorpus final : public Corpus {
   const Captioner& captioner_;
   const Encoder* encoder_;
   scenes::Split split_ = scenes::Split::test;
+  std::string split_name_;
 };
 
 class DatasetCorpus final : public Corpus {
@@ -80,7 +87,7 @@ class DatasetCorpus final : public Corpus {
     wanted.splits = {options.split == "val" ? "dev" : options.split};
     wanted.ratio = data::parse_split_ratio(options.split_ratio);
     wanted.seed = options.seed;
-    wanted.need_images = file == nullptr;
+    wanted.need_images = file == nullptr || !options.html.empty();
     const data::CaptionData data = data::read_flickr8k(options.data, wanted);
     for (const std::string& note : data.notes)
       std::fprintf(stderr, "captioner: note: %s\n", app::one_line(note).c_str());
@@ -90,10 +97,9 @@ class DatasetCorpus final : public Corpus {
       if (image.captions.empty()) continue;
       auto& of_image = references_.emplace_back();
       for (const std::string& caption : image.captions) of_image.push_back(text::caption_words(caption));
-      if (file)
-        rows_.push_back(file->row(image.file));
-      else
-        paths_.push_back(image.path);
+      if (file) rows_.push_back(file->row(image.file));
+      names_.push_back(image.file);
+      paths_.push_back(image.path);
     }
     if (references_.empty())
       fail(options.data, "its ", wanted.splits[0], " split holds no captioned image; check the lists or --split");
@@ -109,12 +115,15 @@ class DatasetCorpus final : public Corpus {
     });
     return features_of(captioner_, encoder_, pictures);
   }
+  std::string name(index_t i) const override { return names_[static_cast<std::size_t>(i)]; }
+  image::Image picture(index_t i) const override { return image::decode_file(paths_[static_cast<std::size_t>(i)]); }
 
  private:
   const Captioner& captioner_;
   const Encoder* encoder_;
   const FeatureFile* file_;
   std::vector<index_t> rows_;
+  std::vector<std::string> names_;
   std::vector<std::filesystem::path> paths_;
 };
 
@@ -171,12 +180,37 @@ void print_table(const std::vector<io::Json>& rows, bool seed_protocol) {
                 value(row, "seed_bleu_2"), value(row, "seed_bleu_3"), value(row, "seed_bleu_4"));
 }
 
+std::string joined(const text::Tokens& words) {
+  std::string line;
+  for (const std::string& word : words) line += (line.empty() ? "" : " ") + word;
+  return line;
+}
+
+/// Random images, what was said of them and what people wrote.
+app::Sheet samples(const EvaluateOptions& options, const Corpus& corpus, const std::vector<text::Tokens>& said) {
+  app::Sheet sheet;
+  for (const index_t i : app::sample(corpus.size(), options.html_images, options.seed)) {
+    app::SheetItem item{.name = corpus.name(i),
+                        .image = app::sheet_image(corpus.picture(i), 320),
+                        .captions = {{joined(said[static_cast<std::size_t>(i)])}}};
+    for (const text::Tokens& reference : corpus.references()[static_cast<std::size_t>(i)])
+      item.references.push_back(joined(reference));
+    sheet.items.push_back(std::move(item));
+  }
+  sheet.title = std::to_string(sheet.items.size()) + " images of the split " + options.split;
+  sheet.subtitle = "drawn at random, captioned by limn with a beam of " + std::to_string(options.beams[0]);
+  if (options.data == "scenes") sheet.references_title = "what it is";
+  return sheet;
+}
+
 }  // namespace
 
 int evaluate(const EvaluateOptions& options) {
   const std::string checkpoint =
       checkpoint_named(options.checkpoint, options.data == "scenes" ? "scenes" : "photographs");
   const Captioner captioner = Captioner::load(checkpoint);
+  std::optional<io::AtomicFile> html;  // opened before the work: a sheet that cannot be written is known at once
+  if (!options.html.empty()) html.emplace(options.html);
   std::optional<FeatureFile> file;
   std::unique_ptr<Encoder> encoder;
   if (!options.features.empty()) {
@@ -216,6 +250,10 @@ int evaluate(const EvaluateOptions& options) {
   }
   progress.finish();
 
+  if (html) {
+    html->write(app::html_sheet(samples(options, *corpus, said[0])));
+    html->commit();
+  }
   std::vector<io::Json> rows;
   for (std::size_t b = 0; b < said.size(); ++b) {
     rows.push_back(scores(said[b], corpus->references(), options.seed_protocol));

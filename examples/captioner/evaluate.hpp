@@ -21,6 +21,8 @@ struct EvaluateOptions {
   std::string split_ratio = "80/10/10";  ///< for a dataset without lists: as it was trained with
   std::uint64_t seed = 1;                ///< of that split
   bool seed_protocol = false;            ///< also BLEU against references that keep startseq and endseq
+  std::string html;  ///< sheet to write: random images, what was said and what people wrote; empty: none
+  index_t html_images = 24;
   bool json = false, quiet = false;
 };
 

@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include <limn/data/flickr8k.hpp>
-#include <limn/image/decode.hpp>
 #include <limn/io/safetensors_rows.hpp>
 #include <limn/ops/cast.hpp>
 
 #include "captioner/encoder.hpp"
 #include "shared/errors.hpp"
+#include "shared/image_files.hpp"
 #include "shared/progress.hpp"
 
 namespace limn::captioner {
@@ -23,35 +23,44 @@ std::span<const std::byte> bytes_of(const auto& tensor) {
 int compute_features(const FeatureOptions& options) {
   const data::CaptionData data = data::read_flickr8k(options.data, {.splits = options.splits});
   for (const std::string& note : data.notes) std::fprintf(stderr, "captioner: note: %s\n", note.c_str());
-  std::vector<std::string> names;
-  std::vector<std::filesystem::path> paths;
+  std::vector<View> views;
+  const auto add = [&](const std::string& photograph, const std::filesystem::path& file, bool parts) {
+    views.push_back({photograph, file, {}});
+    for (index_t k = 0; parts && k < options.parts; ++k)
+      views.push_back({photograph, file, random_part(photograph, k)});
+  };
+  const auto wanted = [&](std::size_t members) {
+    return options.limit > 0 ? std::min(members, static_cast<std::size_t>(options.limit)) : members;
+  };
   for (const std::string& split : options.splits) {
     const auto& members = data.split(split);
-    const std::size_t most = options.limit > 0 ? static_cast<std::size_t>(options.limit) : members.size();
-    for (std::size_t k = 0; k < std::min(most, members.size()); ++k) {
+    for (std::size_t k = 0; k < wanted(members.size()); ++k) {
       const data::CaptionedImage& image = data.images[static_cast<std::size_t>(members[k])];
-      names.push_back(image.file);
-      paths.push_back(image.path);
+      add(image.file, image.path, split == "train");
     }
   }
-  if (names.empty()) fail(options.data, "the splits hold no images; name others with --split");
-  return write_features(options, names, paths, "captioner");
+  for (const std::string& folder : options.also) {
+    const std::vector<std::string> files = app::images_in(folder);
+    for (std::size_t k = 0; k < wanted(files.size()); ++k) add(files[k], files[k], true);
+  }
+  if (views.empty()) fail(options.data, "the splits hold no images; name others with --split");
+  return write_features(options, views, "captioner");
 }
 
-int write_features(const FeatureOptions& options, const std::vector<std::string>& names,
-                   const std::vector<std::filesystem::path>& paths, const char* program) {
+int write_features(const FeatureOptions& options, const std::vector<View>& views, const char* program) {
   NoGradGuard no_grad;
   const auto encoder = make_encoder(options.encoder, options.weights);
   encoder->prepack();
-  const index_t count = static_cast<index_t>(names.size()), places = 49;
+  const index_t count = static_cast<index_t>(views.size()), places = 49;
   std::map<std::string, io::SafetensorsRows::Column> columns = {
       {"pooled", {io::DType::f32, {count, encoder->pooled_size()}}}};
   if (options.grid) columns["grid"] = {io::DType::f16, {count, places, encoder->channels()}};
-  io::Json weights = io::Json::array();
+  io::Json weights = io::Json::array(), names = io::Json::array();
+  for (const View& view : views) names.push_back(view_name(view.photograph, view.part));
   for (const std::string& file : options.weights) weights.push_back(file);
   io::SafetensorsRows out(
       options.out, columns,
-      {{"encoder", encoder->name()}, {"weights", io::dump_json(weights)}, {"images", io::dump_json(io::Json(names))}});
+      {{"encoder", encoder->name()}, {"weights", io::dump_json(weights)}, {"images", io::dump_json(names)}});
 
   app::watch_signals();
   app::Progress progress("features", count, options.quiet);
@@ -62,7 +71,7 @@ int write_features(const FeatureOptions& options, const std::vector<std::string>
     std::vector<image::Image> pictures(static_cast<std::size_t>(batch));
     kernels::parallel_for(batch, 1, [&](index_t begin, index_t end) {
       for (index_t k = begin; k < end; ++k)
-        pictures[static_cast<std::size_t>(k)] = image::decode_file(paths[static_cast<std::size_t>(first + k)]);
+        pictures[static_cast<std::size_t>(k)] = picture_of(views[static_cast<std::size_t>(first + k)]);
     });
     const Encoder::Features features = (*encoder)(pictures);
     out.write_rows("pooled", first, batch, bytes_of(features.pooled));
@@ -100,15 +109,29 @@ FeatureFile::FeatureFile(const std::string& path) : file_(path) {
       fail(path, "its grid does not fit its rows; make it again with 'captioner features --grid'");
   }
   for (std::size_t i = 0; i < names.size(); ++i)
-    if (names[i].is_string()) rows_[names[i].get<std::string>()] = static_cast<index_t>(i);
+    if (names[i].is_string()) {
+      ParsedView view = parse_view(names[i].get<std::string>());
+      rows_[std::move(view.photograph)].push_back({view.part, static_cast<index_t>(i)});
+    }
 }
 
 index_t FeatureFile::row(const std::string& image) const {
-  const auto found = rows_.find(image);
-  if (found == rows_.end())
-    fail(file_.path().string(), "has no features of ", image,
-         "; compute them with 'captioner features' for this split");
+  const ParsedView view = parse_view(image);
+  const auto found = rows_.find(view.photograph);
+  if (found != rows_.end())
+    for (const PartRow& each : found->second)
+      if (each.part == view.part) return each.row;
+  fail_missing(image);
+}
+
+const std::vector<FeatureFile::PartRow>& FeatureFile::parts(const std::string& photograph) const {
+  const auto found = rows_.find(photograph);
+  if (found == rows_.end()) fail_missing(photograph);
   return found->second;
+}
+
+void FeatureFile::fail_missing(const std::string& image) const {
+  fail(file_.path().string(), "has no features of ", image, "; compute them with 'captioner features' for this split");
 }
 
 models::ImageFeatures<float> FeatureFile::read(const std::vector<index_t>& rows, bool grid) const {

@@ -9,6 +9,8 @@
 #include <limn/io/tensors.hpp>
 #include <limn/models/caption_batch.hpp>
 
+#include "captioner/views.hpp"
+
 namespace limn::captioner {
 
 struct FeatureOptions {
@@ -16,18 +18,19 @@ struct FeatureOptions {
   std::vector<std::string> weights;
   std::string data, out;
   std::vector<std::string> splits = {"train", "dev"};
-  bool grid = false;  ///< store the 7 x 7 grid too (for the attention captioner), as f16
+  bool grid = false;              ///< store the 7 x 7 grid too (for the attention captioner), as f16
+  std::vector<std::string> also;  ///< folders of photographs beside the dataset's
+  index_t parts = 0;  ///< random parts of every photograph of the training split and of `also`, as views of their own
   index_t batch = 8;
-  index_t limit = 0;  ///< at most so many images; 0: all
+  index_t limit = 0;  ///< at most so many photographs of a split or folder; 0: all
   bool quiet = false;
 };
 
 /// `captioner features`. Goes on where an earlier, killed run stopped. Returns the exit status.
 int compute_features(const FeatureOptions& options);
 
-/// The same for any images: `names` are what the rows are found by, `paths` where the images are.
-int write_features(const FeatureOptions& options, const std::vector<std::string>& names,
-                   const std::vector<std::filesystem::path>& paths, const char* program);
+/// The same for any views; a row is found by the view's name.
+int write_features(const FeatureOptions& options, const std::vector<View>& views, const char* program);
 
 /// An open features file. Rows are read when asked for: resident memory stays small whatever the file's size.
 class FeatureFile {
@@ -41,12 +44,20 @@ class FeatureFile {
   [[nodiscard]] index_t places() const { return file_.info("grid").shape[1]; }
   /// The row of an image; throws naming the image and the remedy when it is not there.
   [[nodiscard]] index_t row(const std::string& image) const;
+  struct PartRow {
+    Rectangle part;
+    index_t row;
+  };
+  /// Every view of a photograph, in the file's order; the same throws.
+  [[nodiscard]] const std::vector<PartRow>& parts(const std::string& photograph) const;
   [[nodiscard]] models::ImageFeatures<float> read(const std::vector<index_t>& rows, bool grid) const;
 
  private:
+  [[noreturn]] void fail_missing(const std::string& image) const;
+
   io::SafetensorsFile file_;
   std::string encoder_;
-  std::map<std::string, index_t> rows_;
+  std::map<std::string, std::vector<PartRow>> rows_;  ///< by photograph
 };
 
 }  // namespace limn::captioner

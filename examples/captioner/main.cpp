@@ -27,8 +27,12 @@ int main(int argc, char** argv) {
     features->add_option("--out", f.out, "features file to write (.safetensors)")->required();
     features->add_option("--split", f.splits, "splits to compute")->capture_default_str();
     features->add_flag("--grid", f.grid, "store the 7x7 grid as well (attention captioner)");
+    features->add_option("--also", f.also, "folders of photographs beside the dataset's, without captions");
+    features->add_option("--parts", f.parts, "random parts of each training photograph, as photographs of their own")
+        ->check(CLI::NonNegativeNumber);
     features->add_option("--batch", f.batch, "images at once")->capture_default_str()->check(CLI::PositiveNumber);
-    features->add_option("--limit", f.limit, "at most so many images of each split")->check(CLI::NonNegativeNumber);
+    features->add_option("--limit", f.limit, "at most so many photographs of each split or folder")
+        ->check(CLI::NonNegativeNumber);
     features->add_flag("--quiet", f.quiet, "no progress");
     features->callback([&] { status = captioner::compute_features(f); });
 
@@ -39,7 +43,11 @@ int main(int argc, char** argv) {
         "distill", "Train a small VGG-shaped encoder from nothing to see what the encoder of a features file sees");
     distill->add_option("--data", d.data, "dataset folder")->required();
     distill->add_option("--features", d.features, "features file of the dataset, with grids")->required();
-    distill->add_option("--limit", d.limit, "at most so many images of each split")->check(CLI::NonNegativeNumber);
+    distill->add_option("--also", d.also,
+                        "folders of photographs besides, as 'captioner features --also' was given them");
+    distill->add_option("--init", d.init, "checkpoint of an earlier distilling to start from");
+    distill->add_option("--limit", d.limit, "at most so many photographs of each split or folder")
+        ->check(CLI::NonNegativeNumber);
     distill->add_option("--pooled-weight", d.pooled_weight, "how much the mean over places counts beside the places")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
@@ -140,6 +148,11 @@ int main(int argc, char** argv) {
     evaluate->add_flag(
         "--json", e.json,
         "one line of JSON for each beam, all but CIDEr-D (0 to 10, as in the COCO evaluation) as fractions of 1");
+    evaluate->add_option("--html", e.html,
+                         "HTML sheet to write: random images, what was said of them and what people wrote");
+    evaluate->add_option("--html-images", e.html_images, "how many, drawn by --seed")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
     evaluate->add_flag("--quiet", e.quiet, "no progress");
     evaluate->callback([&] { status = captioner::evaluate(e); });
 

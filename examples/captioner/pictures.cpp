@@ -9,16 +9,22 @@
 
 namespace limn::captioner {
 
-PictureSet::PictureSet(const std::vector<std::filesystem::path>& files, index_t side, bool quiet)
-    : side_(side), pictures_(files.size()) {
+PictureSet::PictureSet(const std::vector<View>& views, index_t side, bool quiet)
+    : side_(side), pictures_(views.size()) {
   app::Progress progress("pictures", size(), quiet);
-  constexpr index_t chunk = 256;
+  constexpr index_t chunk = 512;
   for (index_t first = 0; first < size(); first += chunk) {
     const index_t count = std::min(chunk, size() - first);
     kernels::parallel_for(count, 8, [&](index_t begin, index_t end) {
-      for (index_t i = first + begin; i < first + end; ++i)
+      image::Image photograph;
+      for (index_t i = first + begin; i < first + end; ++i) {
+        const View& view = views[static_cast<std::size_t>(i)];
+        if (i == first + begin || view.file != views[static_cast<std::size_t>(i - 1)].file)
+          photograph = image::decode_file(view.file);
+        const bool whole = view.part == Rectangle{};
         pictures_[static_cast<std::size_t>(i)] =
-            image::resize(image::decode_file(files[static_cast<std::size_t>(i)]), side, side, image::Filter::bilinear);
+            image::resize(whole ? photograph : part_of(photograph, view.part), side, side, image::Filter::bilinear);
+      }
     });
     progress.advance(count);
   }

@@ -2,11 +2,12 @@
 // Photographs in memory for training a network from pixels: every epoch sees another cut of each.
 
 #include <array>
-#include <filesystem>
 #include <vector>
 
 #include <limn/core/random.hpp>
 #include <limn/image/image.hpp>
+
+#include "captioner/views.hpp"
 
 namespace limn::captioner {
 
@@ -21,8 +22,8 @@ struct Cut {
 /// Pictures squeezed to squares of one side, 8 bits a sample: 77 KB each at a side of 160.
 class PictureSet {
  public:
-  /// Reads the files; `program` stands before the progress line. Throws naming the first that cannot be read.
-  PictureSet(const std::vector<std::filesystem::path>& files, index_t side, bool quiet);
+  /// Reads the files, one once where its views follow each other. Throws naming the first that cannot be read.
+  PictureSet(const std::vector<View>& views, index_t side, bool quiet);
 
   [[nodiscard]] index_t size() const { return static_cast<index_t>(pictures_.size()); }
   [[nodiscard]] index_t side() const { return side_; }

@@ -71,7 +71,7 @@ class DatasetSource final : public Source {
     std::optional<PictureSet> pictures;
   };
   void take(const data::CaptionData& data, const char* split, index_t most, index_t side, Part& to) const {
-    std::vector<std::filesystem::path> files;
+    std::vector<View> views;
     for (const index_t i : data.split(split)) {
       if (most > 0 && static_cast<index_t>(to.items.size()) == most) break;
       const data::CaptionedImage& image = data.images[static_cast<std::size_t>(i)];
@@ -79,11 +79,11 @@ class DatasetSource final : public Source {
       for (const std::string& caption : image.captions) item.captions.push_back(tokens_of(caption));
       if (item.captions.empty()) continue;
       to.items.push_back(std::move(item));
-      files.push_back(image.path);
+      views.push_back({image.file, image.path, {}});
     }
     if (to.items.empty())
       fail(options_.folder, "its ", split, " split holds no captioned image; check the lists or --split");
-    if (!features_) to.pictures.emplace(files, side, options_.quiet);
+    if (!features_) to.pictures.emplace(views, side, options_.quiet);
   }
   Input read(const Part& part, const std::vector<index_t>& images) const {
     std::vector<index_t> rows;

@@ -1,6 +1,8 @@
 #include "retriever/evaluate.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <numeric>
 #include <optional>
 #include <set>
 
@@ -13,7 +15,9 @@
 #include "retriever/gallery.hpp"
 #include "retriever/matcher.hpp"
 #include "shared/errors.hpp"
+#include "shared/html_sheet.hpp"
 #include "shared/progress.hpp"
+#include "shared/sheet_image.hpp"
 
 namespace limn::retriever {
 namespace {
@@ -35,12 +39,42 @@ double graph_recall(Matcher& matcher, const Tensor<float>& items, const Tensor<f
   return static_cast<double>(found) / static_cast<double>(wanted);
 }
 
+/// Random images, the three texts most like each, and how far down its own are.
+app::Sheet samples(const EvaluateOptions& options, const std::vector<const data::CaptionedImage*>& items,
+                   const Tensor<float>& similarities, const std::vector<index_t>& owner) {
+  std::vector<const std::string*> texts;
+  for (const data::CaptionedImage* item : items)
+    for (const std::string& caption : item->captions) texts.push_back(&caption);
+  app::Sheet sheet;
+  for (const index_t i : app::sample(static_cast<index_t>(items.size()), options.html_images, options.seed)) {
+    const float* const row = similarities.data() + i * similarities.size(1);
+    std::vector<std::size_t> order(texts.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return row[a] > row[b]; });
+    const data::CaptionedImage& item = *items[static_cast<std::size_t>(i)];
+    const auto rank =
+        std::find_if(order.begin(), order.end(), [&](std::size_t t) { return owner[t] == i; }) - order.begin();
+    app::SheetItem card{.name = item.file + ": the first of its own texts is number " + std::to_string(rank + 1),
+                        .image = app::sheet_image(image::decode_file(item.path), 320),
+                        .references = item.captions};
+    for (std::size_t k = 0; k < std::min<std::size_t>(3, order.size()); ++k)
+      card.captions.push_back({*texts[order[k]], app::score_text("similarity", static_cast<double>(row[order[k]]))});
+    sheet.items.push_back(std::move(card));
+  }
+  sheet.title = std::to_string(sheet.items.size()) + " images of the split " + options.split;
+  sheet.subtitle =
+      "drawn at random, with the three texts that limn finds most alike among " + std::to_string(texts.size());
+  return sheet;
+}
+
 }  // namespace
 
 int evaluate(const EvaluateOptions& options) {
   NoGradGuard no_grad;
   const std::string checkpoint = options.checkpoint.empty() ? default_checkpoint() : options.checkpoint;
   Matcher matcher = Matcher::load(checkpoint);
+  std::optional<io::AtomicFile> html;  // opened before the work: a sheet that cannot be written is known at once
+  if (!options.html.empty()) html.emplace(options.html);
   std::optional<captioner::FeatureFile> file;
   std::unique_ptr<captioner::Encoder> encoder;
   if (options.features.empty()) {
@@ -54,7 +88,7 @@ int evaluate(const EvaluateOptions& options) {
   wanted.splits = {options.split == "val" ? "dev" : options.split};
   wanted.ratio = data::parse_split_ratio(options.split_ratio);
   wanted.seed = options.seed;
-  wanted.need_images = !file;
+  wanted.need_images = !file || html;
   const data::CaptionData data = data::read_flickr8k(options.data, wanted);
   for (const std::string& note : data.notes) std::fprintf(stderr, "retriever: note: %s\n", app::one_line(note).c_str());
 
@@ -95,6 +129,10 @@ int evaluate(const EvaluateOptions& options) {
   progress.finish();
   const Tensor<float> a = concat<float>(images, 0), b = concat<float>(texts, 0), s = matmul(a, transpose(b));
   const auto found = metrics::cross_retrieval(s.data(), s.size(0), owner);
+  if (html) {
+    html->write(app::html_sheet(samples(options, items, s, owner)));
+    html->commit();
+  }
   const double graph = graph_recall(matcher, a, b);
   const auto &i = found.image_to_text, &t = found.text_to_image;
   if (options.json) {

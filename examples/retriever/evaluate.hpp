@@ -16,6 +16,8 @@ struct EvaluateOptions {
   index_t limit = 1000;              ///< images of the gallery, the first of the split; 0: all
   std::string split_ratio = "80/10/10";
   std::uint64_t seed = 1;  ///< of that split
+  std::string html;        ///< sheet to write: random images, the texts found for them; empty: none
+  index_t html_images = 24;
   bool json = false, quiet = false;
 };
 

@@ -81,6 +81,10 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     evaluate->add_option("--seed", e.seed, "of that split; as in training")->capture_default_str();
     evaluate->add_flag("--json", e.json, "one line of JSON, recalls as fractions of 1");
+    evaluate->add_option("--html", e.html, "HTML sheet to write: random images, with the texts found for them");
+    evaluate->add_option("--html-images", e.html_images, "how many, drawn by --seed")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
     evaluate->add_flag("--quiet", e.quiet, "no progress");
     evaluate->callback([&] { status = retriever::evaluate(e); });
 

@@ -7,15 +7,15 @@
 
 #include <limn/data/lines.hpp>
 #include <limn/image/decode.hpp>
-#include <limn/image/encode.hpp>
-#include <limn/image/resize.hpp>
 
 #include "retriever/default_checkpoint.hpp"
 #include "retriever/gallery.hpp"
 #include "retriever/matcher.hpp"
 #include "shared/errors.hpp"
 #include "shared/html_sheet.hpp"
+#include "shared/image_files.hpp"
 #include "shared/progress.hpp"
+#include "shared/sheet_image.hpp"
 
 namespace limn::retriever {
 namespace {
@@ -31,30 +31,6 @@ std::unique_ptr<captioner::Encoder> encoder_of(const Matcher& matcher, const Mod
 bool is_file(const std::string& path) {
   std::error_code ignored;
   return std::filesystem::is_regular_file(path, ignored);
-}
-
-bool has_image_extension(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  const auto known = {".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".pnm"};
-  return std::find(known.begin(), known.end(), extension) != known.end();
-}
-
-/// The images in a folder and those below it, sorted; or the one image.
-std::vector<std::string> images_in(const std::string& folder) {
-  if (is_file(folder)) return {folder};
-  std::vector<std::string> files;
-  std::error_code error;
-  using Walk = std::filesystem::recursive_directory_iterator;
-  for (Walk entry(folder, std::filesystem::directory_options::skip_permission_denied, error), end;
-       !error && entry != end; entry.increment(error)) {
-    std::error_code ignored;
-    if (has_image_extension(entry->path()) && !entry->is_directory(ignored)) files.push_back(entry->path().string());
-  }
-  if (error) fail(folder, "cannot list the folder: ", error.message(), "; check the path and its permissions");
-  if (files.empty()) fail(folder, "the folder holds no image (.jpg, .jpeg, .png, .bmp, .ppm, .pgm); name another");
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 std::vector<std::string> texts_in(const std::string& path) {
@@ -125,15 +101,10 @@ Tensor<float> embed_image(const Matcher& matcher, const ModelOptions& options, c
   return matcher.image_vectors(matcher.input((*encoder_of(matcher, options))({picture})));
 }
 
-/// The file as a picture for the sheet, at most 320 pixels a side; "" when it cannot be read any more.
-std::string sheet_image(const std::string& path) {
+/// The file as a picture for the sheet; "" when it cannot be read any more.
+std::string shown(const std::string& path) {
   try {
-    const image::Image picture = image::decode_file(path);
-    const index_t longest = std::max(picture.width, picture.height);
-    const auto scaled = [&](index_t side) { return std::max<index_t>(1, side * 320 / longest); };
-    return image::encode_jpeg(longest <= 320 ? picture
-                                             : image::resize(picture, scaled(picture.width), scaled(picture.height),
-                                                             image::Filter::bilinear));
+    return app::sheet_image(image::decode_file(path), 320);
   } catch (const std::exception&) {
     return "";
   }
@@ -149,7 +120,7 @@ std::string similarity_text(index_t rank, double similarity) {
 
 int index_folder(const IndexOptions& options) {
   Matcher matcher = Matcher::load(checkpoint_of(options.model));
-  const bool texts = is_file(options.source) && !has_image_extension(options.source);
+  const bool texts = is_file(options.source) && !app::has_image_extension(options.source);
   io::AtomicFile file(options.out);  // from here on no other run writes this gallery
   const bool extends = is_file(options.out);
   Gallery gallery =
@@ -159,7 +130,10 @@ int index_folder(const IndexOptions& options) {
     fail(options.out, "is a gallery of ", gallery.kind(), "; name another file for ", texts ? "texts" : "images");
   if (!texts && is_file(options.source)) (void)image::decode_file(options.source);  // alone it is not skipped
   const std::set<std::string> known(gallery.names().begin(), gallery.names().end());
-  std::vector<std::string> wanted = texts ? texts_in(options.source) : images_in(options.source);
+  std::vector<std::string> wanted = texts ? texts_in(options.source)
+                                    : is_file(options.source)
+                                        ? std::vector<std::string>{options.source}
+                                        : app::images_in<std::filesystem::recursive_directory_iterator>(options.source);
   const auto all = static_cast<index_t>(wanted.size());
   std::erase_if(wanted, [&](const std::string& name) { return known.count(name) > 0; });
   const auto fresh = static_cast<index_t>(wanted.size());
@@ -206,7 +180,8 @@ int search(const SearchOptions& options) {
   std::optional<io::AtomicFile> html;
   if (!options.html.empty()) html.emplace(options.html);
   const bool by_image = is_file(options.query);
-  if (!by_image && has_image_extension(options.query)) fail(options.query, "there is no such image; check the path");
+  if (!by_image && app::has_image_extension(options.query))
+    fail(options.query, "there is no such image; check the path");
   const Tensor<float> query =
       by_image ? embed_image(matcher, options.model, options.query) : embed_text(matcher, options.query);
   const std::vector<Hit> hits =
@@ -214,7 +189,7 @@ int search(const SearchOptions& options) {
   io::Json list = io::Json::array();
   app::Sheet sheet{.title = options.query, .subtitle = "found by limn", .items = {}};
   if (by_image && html)
-    sheet.items.push_back({.name = options.query, .image = sheet_image(options.query), .captions = {{"the query"}}});
+    sheet.items.push_back({.name = options.query, .image = shown(options.query), .captions = {{"the query"}}});
   index_t rank = 0;
   for (const Hit& hit : hits) {
     const std::string& name = gallery.names()[static_cast<std::size_t>(hit.item)];
@@ -226,7 +201,7 @@ int search(const SearchOptions& options) {
       std::printf("%lld\t%.4f\t%s\n", static_cast<long long>(rank), similarity, app::one_line(name).c_str());
     if (html)
       sheet.items.push_back({.name = name,
-                             .image = gallery.kind() == "images" ? sheet_image(name) : "",
+                             .image = gallery.kind() == "images" ? shown(name) : "",
                              .captions = {{similarity_text(rank, similarity)}}});
   }
   if (options.json)

@@ -36,6 +36,7 @@ struct SheetItem {
 struct Sheet {
   std::string title = {}, subtitle = {};
   std::vector<SheetItem> items = {};
+  std::string references_title = "what people wrote";
 };
 
 /// "log p -1.50"
@@ -153,7 +154,7 @@ for(const card of document.querySelectorAll('article.wide')){
   return caption.score.empty() ? text : text + " <span class=\"score\">" + escape_markup(caption.score) + "</span>";
 }
 
-[[nodiscard]] inline std::string item_html(const SheetItem& item) {
+[[nodiscard]] inline std::string item_html(const SheetItem& item, const std::string& references_title) {
   const std::string type = image_media_type(item.image), name = escape_markup(item.name);
   std::string html = item.heat.empty() ? "<article>" : "<article class=\"wide\">";
   const std::string best = item.captions.empty() ? "" : escape_markup(item.captions[0].text);
@@ -171,7 +172,7 @@ for(const card of document.querySelectorAll('article.wide')){
   }
   html += "<p class=\"name\">" + name + "</p>";
   if (!item.references.empty()) {
-    html += "<details><summary>what people wrote</summary><ul>";
+    html += "<details open><summary>" + escape_markup(references_title) + "</summary><ul>";
     for (const std::string& reference : item.references) html += "<li>" + escape_markup(reference) + "</li>";
     html += "</ul></details>";
   }
@@ -197,7 +198,7 @@ for(const card of document.querySelectorAll('article.wide')){
           escape_markup(sheet.title) + "</h1>";
   if (!sheet.subtitle.empty()) html += "<p>" + escape_markup(sheet.subtitle) + "</p>";
   html += "</header>\n<main>\n";
-  for (const SheetItem& item : sheet.items) html += detail::item_html(item);
+  for (const SheetItem& item : sheet.items) html += detail::item_html(item, sheet.references_title);
   return html + "</main>\n<script>" + detail::sheet_script + "</script>\n</body></html>\n";
 }
 

@@ -7,11 +7,11 @@
 
 #include <limn/data/vqa.hpp>
 #include <limn/image/decode.hpp>
-#include <limn/image/encode.hpp>
 #include <limn/image/transform.hpp>
 
 #include "shared/errors.hpp"
 #include "shared/html_sheet.hpp"
+#include "shared/sheet_image.hpp"
 #include "vqa/answerer.hpp"
 #include "vqa/default_checkpoint.hpp"
 
@@ -35,15 +35,9 @@ std::vector<Given> best_answers(const Answerer& answerer, const Tensor<float>& l
   return best;
 }
 
-/// The part of the picture that the grid covers, as a file for the sheet.
-std::string sheet_image(const image::Image& picture, bool whole) {
-  const image::Image shown = whole ? picture : image::torchvision_crop(image::torchvision_resize(picture));
-  const index_t longest = std::max(shown.width, shown.height);
-  if (longest <= 256) return image::encode_png(shown);
-  const auto scaled = [&](index_t side) { return std::max<index_t>(1, std::min(side, side * 640 / longest)); };
-  return image::encode_jpeg(
-      longest <= 640 ? shown
-                     : image::resize(shown, scaled(shown.width), scaled(shown.height), image::Filter::bilinear));
+/// The part of the picture that the grid covers.
+image::Image seen_part(const image::Image& picture, bool whole) {
+  return whole ? picture : image::torchvision_crop(image::torchvision_resize(picture));
 }
 
 /// One row of attention [.., P] as a square heat map.
@@ -95,7 +89,8 @@ int ask(const AskOptions& options) {
         std::printf("%s\t%s\t%.4f\n", app::one_line(question).c_str(), each.answer.c_str(), each.probability);
     }
     if (!html) continue;
-    app::SheetItem item{.name = question, .image = sheet_image(picture, !looks || answerer.reads_pictures())};
+    app::SheetItem item{.name = question,
+                        .image = app::sheet_image(seen_part(picture, !looks || answerer.reads_pictures()))};
     for (const Given& each : best) item.captions.push_back({each.answer, app::score_text("p", each.probability)});
     if (answer.words.defined()) {
       const text::Tokens words = data::question_words(question);

@@ -1,14 +1,19 @@
 #include "vqa/evaluate.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
 
 #include <limn/metrics/vqa_accuracy.hpp>
 #include <limn/ops/reduce.hpp>
+#include <limn/ops/softmax.hpp>
 
 #include "captioner/features.hpp"
 #include "shared/errors.hpp"
+#include "shared/html_sheet.hpp"
 #include "shared/progress.hpp"
+#include "shared/sheet_image.hpp"
 #include "vqa/default_checkpoint.hpp"
 #include "vqa/source.hpp"
 
@@ -51,6 +56,15 @@ io::Json accuracies(const std::map<std::string, Score>& scores) {
   return json;
 }
 
+app::SheetItem card(const Source& source, index_t image, const Question& asked, const std::string& said, float p) {
+  const bool right = metrics::vqa_accuracy(said, asked.answers) > 0;
+  return {.name = source.name(image),
+          .image = app::sheet_image(source.picture(image), 320),
+          .captions = {{asked.text + " " + said,
+                        app::score_text("p", static_cast<double>(p)) + (right ? ", right" : ", wrong")}},
+          .references = asked.answers};
+}
+
 }  // namespace
 
 int evaluate(const EvaluateOptions& options) {
@@ -58,6 +72,8 @@ int evaluate(const EvaluateOptions& options) {
   const std::string checkpoint = options.checkpoint.empty() ? default_checkpoint() : options.checkpoint;
   const Answerer answerer = Answerer::load(checkpoint);
   check_features(options.features, answerer);
+  std::optional<io::AtomicFile> html;  // opened before the work: a sheet that cannot be written is known at once
+  if (!options.html.empty()) html.emplace(options.html);
   const bool frozen = !answerer.reads_pictures() && answerer.architecture().encoder != "none";
   std::unique_ptr<captioner::Encoder> encoder;
   if (frozen && options.features.empty())
@@ -72,6 +88,10 @@ int evaluate(const EvaluateOptions& options) {
                                    .picture = answerer.architecture().own.picture,
                                    .looks = answerer.architecture().encoder != "none",
                                    .encoder = encoder.get()});
+  const std::vector<index_t> shown =
+      html ? app::sample(source->images(), options.html_images, options.seed) : std::vector<index_t>{};
+  Generator draw(options.seed);  // of the question that the sheet shows of an image
+  app::Sheet sheet;
   Score all;
   std::map<std::string, Score> by_question, by_answer;
   index_t beyond = 0, unknown = 0;
@@ -83,8 +103,12 @@ int evaluate(const EvaluateOptions& options) {
     std::vector<index_t> images, owners;
     std::vector<std::vector<index_t>> encoded;
     std::vector<Question> asked;
+    std::vector<std::size_t> on_sheet;  // of the questions asked
     for (index_t i = first; i < std::min(first + chunk, source->images()); ++i) {
-      for (Question& q : source->questions(0, i)) {
+      std::vector<Question> questions = source->questions(0, i);
+      if (!questions.empty() && std::binary_search(shown.begin(), shown.end(), i))
+        on_sheet.push_back(asked.size() + static_cast<std::size_t>(draw.below(static_cast<index_t>(questions.size()))));
+      for (Question& q : questions) {
         const auto ids = answerer.encode(q.text);
         unknown += ids.known == 0 ? 1 : 0;
         encoded.push_back(ids.ids);
@@ -94,9 +118,15 @@ int evaluate(const EvaluateOptions& options) {
       images.push_back(i);
     }
     if (!asked.empty()) {
-      const Tensor<std::int64_t> best = argmax(
-          answerer(source->input(0, images), models::QuestionBatch::of(encoded, owners, text::Vocabulary::pad)).logits,
-          1);
+      const Tensor<float> logits =
+          answerer(source->input(0, images), models::QuestionBatch::of(encoded, owners, text::Vocabulary::pad)).logits;
+      const Tensor<std::int64_t> best = argmax(logits, 1);
+      for (const std::size_t q : on_sheet) {
+        const auto row = static_cast<index_t>(q);
+        const index_t said = best.data()[row], image = images[static_cast<std::size_t>(owners[q])];
+        sheet.items.push_back(card(*source, image, asked[q], answerer.answers()[static_cast<std::size_t>(said)],
+                                   softmax(narrow(logits, 0, row, 1)).data()[said]));
+      }
       for (std::size_t q = 0; q < asked.size(); ++q) {
         const std::string& said = answerer.answers()[static_cast<std::size_t>(best.data()[static_cast<index_t>(q)])];
         const double accuracy = metrics::vqa_accuracy(said, asked[q].answers);
@@ -109,6 +139,13 @@ int evaluate(const EvaluateOptions& options) {
     progress.advance(static_cast<index_t>(images.size()));
   }
   progress.finish();
+  if (html) {
+    sheet.title = std::to_string(sheet.items.size()) + " images of the split " + options.split;
+    sheet.references_title = "answer";
+    sheet.subtitle = "drawn at random, with a question of each, answered by limn";
+    html->write(app::html_sheet(sheet));
+    html->commit();
+  }
   if (beyond > 0)
     std::fprintf(stderr,
                  "vqa: note: %lld of %lld questions have answers that this model cannot give; they count as wrong\n",

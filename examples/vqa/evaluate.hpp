@@ -16,6 +16,8 @@ struct EvaluateOptions {
   std::string features;              ///< features file; empty: computed from the images
   index_t limit = 0;                 ///< at most so many images; 0: all (scenes: 1000)
   std::uint64_t seed = 1;            ///< of the held-out tenth: as in training
+  std::string html;                  ///< sheet to write: random images, a question of each; empty: none
+  index_t html_images = 24;
   bool json = false, quiet = false;
 };
 

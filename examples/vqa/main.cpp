@@ -31,14 +31,11 @@ int main(int argc, char** argv) {
     features->add_option("--batch", f.batch, "images at once")->capture_default_str()->check(CLI::PositiveNumber);
     features->add_flag("--quiet", f.quiet, "no progress");
     features->callback([&] {
-      std::vector<std::string> names;
-      std::vector<std::filesystem::path> paths;
+      std::vector<captioner::View> views;
       for (const std::string& split : f.splits)
-        for (const data::VqaImage& image : data::read_vqa(f.data, {.split = split, .seed = held_out}).images) {
-          names.push_back(image.name);
-          paths.push_back(image.path);
-        }
-      status = captioner::write_features(f, names, paths, "vqa");
+        for (const data::VqaImage& image : data::read_vqa(f.data, {.split = split, .seed = held_out}).images)
+          views.push_back({image.name, image.path, {}});
+      status = captioner::write_features(f, views, "vqa");
     });
 
     vqa::TrainOptions t;
@@ -104,6 +101,11 @@ int main(int argc, char** argv) {
         ->check(CLI::NonNegativeNumber);
     evaluate->add_option("--seed", e.seed, "of the held-out tenth; as in training")->capture_default_str();
     evaluate->add_flag("--json", e.json, "one line of JSON: accuracy, questions, and the accuracy of every type");
+    evaluate->add_option("--html", e.html,
+                         "HTML sheet to write: random images, with a question of each and its answer");
+    evaluate->add_option("--html-images", e.html_images, "how many, drawn by --seed")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1000));
     evaluate->add_flag("--quiet", e.quiet, "no progress");
     evaluate->callback([&] { status = vqa::evaluate(e); });
 

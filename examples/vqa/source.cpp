@@ -68,6 +68,9 @@ class FileSource final : public Source {
     NoGradGuard no_grad;
     return (*options_.encoder)(pictures).grid;
   }
+  image::Image picture(index_t image) const override {
+    return image::decode_file(data_.images[static_cast<std::size_t>(image)].path);
+  }
   std::vector<Question> all_questions() const override {
     std::vector<Question> all;
     for (const auto& questions : of_image_) all.insert(all.end(), questions.begin(), questions.end());
@@ -125,6 +128,7 @@ class SceneSource final : public Source {
     NoGradGuard no_grad;
     return (*options_.encoder)(pictures).grid;
   }
+  image::Image picture(index_t image) const override { return scenes::draw(scene(0, image), {.size = 192}); }
   std::vector<Question> all_questions() const override {
     std::vector<Question> all;
     for (index_t i = 0; i < 5000; ++i)

@@ -28,6 +28,8 @@ class Source {
   [[nodiscard]] virtual std::vector<Question> questions(index_t epoch, index_t image) const = 0;
   /// What the model reads of these images: pixels [N, 3, side, side], a frozen encoder's grid [N, P, D], or undefined.
   [[nodiscard]] virtual Tensor<float> input(index_t epoch, const std::vector<index_t>& images) const = 0;
+  /// The image to look at.
+  [[nodiscard]] virtual image::Image picture(index_t image) const = 0;
   /// Every question and answer that the vocabularies are built from.
   [[nodiscard]] virtual std::vector<Question> all_questions() const = 0;
 };

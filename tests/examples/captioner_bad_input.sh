@@ -45,11 +45,14 @@ works "an image on standard input" bash -c "'$captioner' caption - $model --nbes
 expect "two captions" [ "$(grep -c '^standard input' "$out")" = 2 ]
 works "an HTML sheet" "$captioner" caption data/images $model --limit 3 --html sheet.html
 expect "three images with heat maps" [ "$(grep -c '<article class="wide">' sheet.html)" = 3 ]
+works "a sheet of samples" "$captioner" eval --data data --split dev $model --html sheet.html --html-images 2 --quiet
+expect "two images with what people wrote" [ "$(grep -c 'what people wrote' sheet.html)" = 2 ]
 rm -f sheet.html
 
 # ------------------------------------------------------------------------------------------------------------------ output
 refuses "an unwritable sheet" good.png/sheet.html "$captioner" caption good.png $model --html good.png/sheet.html
 refuses "a sheet in no folder" absent/sheet.html "$captioner" caption good.png $model --html absent/sheet.html
+refuses "an unwritable sheet of samples" absent/sheet.html "$captioner" eval --data data --split dev $model --html absent/sheet.html --quiet
 refuses "more captions than the beam" --nbest "$captioner" caption good.png $model --nbest 5 --beam 2
 if [ -w /dev/full ]; then
   refuses "a full disk under standard output" "standard output" bash -c "'$captioner' caption good.png $model >/dev/full"
@@ -140,5 +143,12 @@ works "distilling" "$captioner" distill --data data --features grid.features --o
 works "reading pictures with a distilled encoder" "$captioner" train --data data --encoder student --freeze-encoder --out reader --units 8 --min-count 1 --batch 4 --epochs 1 --quiet
 works "training that encoder too" "$captioner" train --data data --init reader --out whole --batch 4 --epochs 1 --lr 1e-4 --quiet
 works "captioning with it" "$captioner" caption good.png --checkpoint whole
+mkdir besides && cp good.png "besides/more.png#xywh=percent:0,0,0,9.png"
+works "features of parts, and of a folder besides" "$captioner" features --encoder distilled --weights student --data data --also besides --parts 2 --grid --out parts.features --quiet
+expect "a whole and two parts of each for training" [ "$(head -c 4000 parts.features | grep -aoE '(train_[0-9]|more)[^"]*\.png#xywh=percent:[0-9]+,[0-9]+,[0-9]+,[0-9]+\\"' | wc -l)" = 14 ]
+works "distilling on, from all of them" "$captioner" distill --data data --also besides --features parts.features --init student --out student2 --epochs 1 --batch 3 --quiet
+refuses "a folder besides that is not there" absent "$captioner" features --encoder distilled --weights student --data data --also absent --grid --out new.features --quiet
+refuses "a folder besides without features" grid.features "$captioner" distill --data data --also besides --features grid.features --out new --quiet
+refuses "distilling on from a captioner of features" merge.safetensors "$captioner" distill --data data --features grid.features --init merge.safetensors --out new --quiet
 
 finish

@@ -121,6 +121,9 @@ by "NaN in the weights" nan.safetensors
 # ------------------------------------------------------------------------------------------------------------------- datasets
 score() { "$retriever" eval --data "$1" --split dev --quiet --json $model "${@:2}"; }
 works "eval" score data --features alpha.features
+works "a sheet of samples" score data --features alpha.features --html sheet.html --html-images 1
+expect "one image and how far down its texts are" [ "$(grep -c 'the first of its own texts is number [0-9]' sheet.html)" = 1 ]
+rm -f sheet.html
 expect "one line with every key" grep -qE '^\{"graph_recall_10":1.0,"i2t_medr":[0-9.]+,"i2t_r1":[0-9.]+,"i2t_r10":[0-9.]+,"i2t_r5":[0-9.]+,"images":2,"t2i_medr":[0-9.]+,"t2i_r1":[0-9.]+,"t2i_r10":[0-9.]+,"t2i_r5":[0-9.]+\}$' "$out"
 refuses "features of another encoder" beta.features score data --features beta.features
 refuses "no features and no weights" model.safetensors score data

@@ -39,6 +39,8 @@ works "a question without words" "$vqa" ask good.png "???" $model
 expect "a warning as well" grep -q "^vqa: warning: " "$err"
 works "an HTML sheet" ask good.png --html sheet.html
 expect "a heat map a word and one more" [ "$(grep -o '<figcaption>' sheet.html | wc -l)" = 6 ]
+works "a sheet of samples" "$vqa" eval --data scenes --limit 5 $model --html sheet.html --html-images 3 --quiet
+expect "three questions" [ "$(grep -oE 'p [0-9.]+, (right|wrong)' sheet.html | wc -l)" = 3 ]
 rm -f sheet.html
 refuses "an unwritable sheet" good.png/sheet.html ask good.png --html good.png/sheet.html
 if [ -w /dev/full ]; then
