@@ -178,9 +178,9 @@ class LargeBlocks {
   }
 
  private:
-  static constexpr int classes = 104;                         // up to 2 GiB
-  static constexpr std::size_t huge = std::size_t{2} << 20;   // a page of the second size
-  static constexpr std::size_t from = std::size_t{16} << 20;  // blocks of this size are made of such pages
+  static constexpr int classes = 104;  // up to 2 GiB
+  static constexpr std::size_t huge = std::size_t{2}
+                                      << 20;  // a page of the second size, of which larger blocks are made
 
   // Neither is ever destroyed: static tensors are freed after everything else.
   static std::mutex& mutex() {
@@ -201,12 +201,12 @@ class LargeBlocks {
       }
     }
   }
-  static std::align_val_t alignment_of(std::size_t bytes) { return std::align_val_t{bytes >= from ? huge : alignment}; }
+  static std::align_val_t alignment_of(std::size_t bytes) { return std::align_val_t{bytes >= huge ? huge : alignment}; }
   static void* fresh(std::size_t bytes) {
     char* base = static_cast<char*>(::operator new(bytes + alignment, alignment_of(bytes)));
 #ifdef MADV_HUGEPAGE
     // Weights are read at 32 GB/s from huge pages and 24 from small ones, and a first touch costs a third.
-    if (bytes >= from) madvise(base, bytes + alignment, MADV_HUGEPAGE);
+    if (bytes >= huge) madvise(base, bytes + alignment, MADV_HUGEPAGE);
 #endif
     new (base) std::size_t{bytes};
     return base + alignment;

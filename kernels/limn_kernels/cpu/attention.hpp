@@ -1,6 +1,6 @@
 #pragma once
 // The CPU body of attention.hpp: what is shared out to threads, and the memory of a problem; the loops are in
-// attention.inl.
+// attention.inl and attention_gradients.inl.
 
 #include <limits>
 
@@ -66,6 +66,8 @@ struct AttentionBackwardWork {
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
 
 #define LIMN_ISA_BODY <limn_kernels/cpu/attention.inl>
+#include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/attention_gradients.inl>
 #include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {

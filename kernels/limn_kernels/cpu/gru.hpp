@@ -1,8 +1,8 @@
 #pragma once
 // The CPU body of gru.hpp.
 
+#include <limn_kernels/cpu/gate_gradients.hpp>
 #include <limn_kernels/cpu/math.hpp>
-#include <limn_kernels/cpu/recurrent.hpp>
 #include <limn_kernels/gru.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
@@ -137,10 +137,8 @@ void gru_backward(const RecurrentShape& s, const GruInputs<T>& in, const GruStat
 
   if (grads.dh0) std::copy_n(dstate.data(), batch * hidden, grads.dh0);
   if (grads.dx) dgates_x.times(in.w_ih, s.input, grads.dx);
-  if (grads.dw_ih) dgates_x.input_weights(s, in.x, grads.dw_ih);
-  if (grads.dw_hh) dgates_h.recurrent_weights(s, saved.h, in.h0, grads.dw_hh);
-  if (grads.db_ih) dgates_x.bias(grads.db_ih);
-  if (grads.db_hh) dgates_h.bias(grads.db_hh);
+  dgates_x.weights(s, in.x, grads.dw_ih, nullptr, nullptr, nullptr, grads.db_ih);
+  dgates_h.weights(s, nullptr, nullptr, saved.h, in.h0, grads.dw_hh, grads.db_hh);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu

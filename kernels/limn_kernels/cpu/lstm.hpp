@@ -1,8 +1,8 @@
 #pragma once
 // The CPU body of lstm.hpp.
 
+#include <limn_kernels/cpu/gate_gradients.hpp>
 #include <limn_kernels/cpu/math.hpp>
-#include <limn_kernels/cpu/recurrent.hpp>
 #include <limn_kernels/lstm.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
@@ -199,13 +199,11 @@ void lstm_backward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmS
   if (grads.dh0) std::copy_n(dstate.data(), batch * state, grads.dh0);
   if (grads.dc0) std::copy_n(dc.data(), batch * hidden, grads.dc0);
   if (grads.dx) dgates.times(in.w_ih, s.input, grads.dx);
-  if (grads.dw_ih) dgates.input_weights(s, in.x, grads.dw_ih);
-  if (grads.dw_hh) dgates.recurrent_weights(s, saved.h, in.h0, grads.dw_hh);
+  dgates.weights(s, in.x, grads.dw_ih, saved.h, in.h0, grads.dw_hh, grads.db);
   if (grads.dw_hr && projected) {
     const GemmShape shape{.m = state, .n = hidden, .k = steps, .transpose_a = true};
     kernels::gemm<T>(cpu_device, shape, T{1}, dprojected.data(), unprojected.data(), T{0}, grads.dw_hr);
   }
-  if (grads.db) dgates.bias(grads.db);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu

@@ -56,6 +56,15 @@ struct LstmTile {
     } else {
       start_sums<T, R, 4>(s.x + row * s.input, s.input, s.bias + unit, s.hidden, n, panel, sum);
     }
+    if (s.gates) {  // what a step keeps goes to memory: its lines are asked for meanwhile
+#pragma GCC unroll 8
+      for (index_t r = 0; r < R; ++r) {
+        __builtin_prefetch(s.c + (row + r) * s.hidden + unit, 1, 2);
+        __builtin_prefetch(s.h + (row + r) * s.hidden + unit, 1, 2);
+#pragma GCC unroll 8
+        for (index_t g = 0; g < 4; ++g) __builtin_prefetch(s.gates + ((row + r) * 4 + g) * s.hidden + unit, 1, 2);
+      }
+    }
     multiply_panel<T, R, 4>(s.state, state, 1, panel + s.input * step, step, sum);
     lstm_cells<T, R>(s, row, unit, n, sum);
   }

@@ -162,67 +162,6 @@ void input_products(const RecurrentShape& s, index_t width, const T* x, const T*
   });
 }
 
-/// C = op(A) B + beta C in one part of rows a thread, each a product of its own: gemm's own parts, three a thread and
-/// more, would pack B as often. An element's sum has the same order in any of them.
-template <class T>
-void product_by_rows(const GemmShape& shape, const T* a, const T* b, T beta, T* c) {
-  const index_t threads = thread_count();
-  if (shape.m < 64 * threads || shape.k < 64) return kernels::gemm<T>(cpu_device, shape, T{1}, a, b, beta, c);
-  const index_t part = round_up((shape.m + threads - 1) / threads, 16);
-  parallel_for(shape.m, part, [&](index_t first, index_t last) {
-    GemmShape own = shape;
-    own.m = last - first;
-    kernels::gemm<T>(cpu_device, own, T{1}, a + first * (shape.transpose_a ? 1 : shape.lda), b, beta,
-                     c + first * shape.n);
-  });
-}
-
-/// The gradients on the gates of all steps, [time * batch, width], which the walk backward leaves for the products over
-/// all steps. Rows are `row` apart: never a multiple of 4096 bytes, at which they would share a few lines of the cache.
-template <class T>
-class GateGradients {
- public:
-  GateGradients(const RecurrentShape& s, index_t width)
-      : rows_(s.time * s.batch),
-        width_(width),
-        row_(width + 64 / static_cast<index_t>(sizeof(T))),
-        data_(rows_ * row_) {}
-  [[nodiscard]] index_t row() const { return row_; }
-  [[nodiscard]] T* at(index_t row) const { return data_.data() + row * row_; }
-
-  /// dx [rows, columns] = this * w [width, columns].
-  void times(const T* w, index_t columns, T* dx) const {
-    product_by_rows<T>({.m = rows_, .n = columns, .k = width_, .lda = row_}, data_.data(), w, T{0}, dx);
-  }
-  /// dw [width, columns] = beta dw + this^T x, for `rows` rows from `first` on.
-  void transposed_times(index_t first, index_t rows, const T* x, index_t columns, T beta, T* dw) const {
-    product_by_rows<T>({.m = width_, .n = columns, .k = rows, .transpose_a = true, .lda = row_}, at(first), x, beta,
-                       dw);
-  }
-  /// dw_ih [width, input] = this^T x.
-  void input_weights(const RecurrentShape& s, const T* x, T* dw) const {
-    transposed_times(0, rows_, x, s.input, T{0}, dw);
-  }
-  /// dw_hh [width, state] = sum over the walk of this[step]^T * (state before that step): h0 (null = zeros), then h.
-  void recurrent_weights(const RecurrentShape& s, const T* h, const T* h0, T* dw) const {
-    const index_t state = s.state(), later = (s.time - 1) * s.batch;
-    if (later == 0) std::fill_n(dw, width_ * state, T{0});
-    if (later > 0 && s.reverse) transposed_times(0, later, h + s.batch * state, state, T{0}, dw);
-    if (later > 0 && !s.reverse) transposed_times(s.batch, later, h, state, T{0}, dw);
-    if (h0) transposed_times(s.at(0) * s.batch, s.batch, h0, state, T{1}, dw);
-  }
-  /// db [width] = the sum of the rows.
-  void bias(T* db) const {
-    parallel_for(width_, rows_ * width_ < 65536 ? width_ : 128, [&](index_t first, index_t last) {
-      LIMN_CALL_ISA(column_sums<T>, rows_, data_.data(), row_, db, first, last);
-    });
-  }
-
- private:
-  index_t rows_, width_, row_;
-  Workspace<T> data_;
-};
-
 /// In the i-th step of a walk back: dstate [rows, state] += dgates [rows, width] * w [width, state], rows of dgates
 /// `row` apart; `panels` is Panels::backward of w.
 template <class T>

@@ -208,26 +208,18 @@ void stream_columns(index_t rows, const StreamColumns<T>& s) {
   for_each_tile(rows, s);
 }
 
-/// y[j] = sum of x[i ldx + j] over i, in order of i, for columns [first, last).
+/// y[i] = the sum of x[i ldx ...] over k elements, added to y[i] if `adds`.
 template <class T>
-void column_sums(index_t rows, const T* x, index_t ldx, T* y, index_t first, index_t last) {
-  constexpr index_t vectors = 8;
-  for (index_t j = first; j < last; j += vectors * lanes<T>) {
-    Vec<T> sum[vectors] = {};
-    const index_t left = last - j;
-    if (left >= vectors * lanes<T>) {
-      for (index_t i = 0; i < rows; ++i)
-#pragma GCC unroll 8
-        for (index_t g = 0; g < vectors; ++g) sum[g] += load<T>(x + i * ldx + j + g * lanes<T>);
-#pragma GCC unroll 8
-      for (index_t g = 0; g < vectors; ++g) store<T>(y + j + g * lanes<T>, sum[g]);
-      continue;
-    }
-    for (index_t g = 0; g * lanes<T> < left; ++g) {
-      const index_t n = left - g * lanes<T> < lanes<T> ? left - g * lanes<T> : lanes<T>;
-      for (index_t i = 0; i < rows; ++i) sum[g] += load_n<T>(x + i * ldx + j + g * lanes<T>, n);
-      store_n<T>(y + j + g * lanes<T>, sum[g], n);
-    }
+void row_sums(index_t rows, index_t k, const T* x, index_t ldx, bool adds, T* y) {
+  for (index_t i = 0; i < rows; ++i, x += ldx) {
+    Vec<T> sum[4] = {};
+    index_t p = 0;
+    for (; p + 4 * lanes<T> <= k; p += 4 * lanes<T>)
+#pragma GCC unroll 4
+      for (index_t v = 0; v < 4; ++v) sum[v] += load<T>(x + p + v * lanes<T>);
+    for (; p < k; p += lanes<T>) sum[0] += load_n<T>(x + p, k - p < lanes<T> ? k - p : lanes<T>);
+    const T total = reduce_add<T>((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    y[i] = adds ? y[i] + total : total;
   }
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // The CPU body of rnn.hpp.
 
+#include <limn_kernels/cpu/gate_gradients.hpp>
 #include <limn_kernels/cpu/math.hpp>
-#include <limn_kernels/cpu/recurrent.hpp>
 #include <limn_kernels/rnn.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
@@ -77,9 +77,7 @@ void rnn_backward(const RecurrentShape& s, RnnActivation activation, const RnnIn
 
   if (grads.dh0) std::copy_n(dstate.data(), batch * hidden, grads.dh0);
   if (grads.dx) dgates.times(in.w_ih, s.input, grads.dx);
-  if (grads.dw_ih) dgates.input_weights(s, in.x, grads.dw_ih);
-  if (grads.dw_hh) dgates.recurrent_weights(s, h, in.h0, grads.dw_hh);
-  if (grads.db) dgates.bias(grads.db);
+  dgates.weights(s, in.x, grads.dw_ih, h, in.h0, grads.dw_hh, grads.db);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
