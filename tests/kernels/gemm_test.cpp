@@ -93,6 +93,7 @@ TEST_CASE("gemm agrees with three loops in double over random shapes, gaps and t
 TEST_CASE("gemm agrees over several blocks of every dimension") {
   Generator generator(6);
   for (const auto& s : {kernels::GemmShape{200, 100, 1100},
+                        {100, 700, 1100, false, true},
                         {3, 4200, 600, false, true},
                         {1, 300, 2000, false, true},
                         {5, 37, 200, false, true},

@@ -22,12 +22,13 @@ inline constexpr index_t gemm_dot_depth = 512;  // k of one block where few rows
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-inline constexpr index_t gemm_block_rows = 168;   // rows of one block of A: 344 KB of the second-level cache
+inline constexpr index_t gemm_block_rows = 84;    // rows of one block of A: up to 344 KB of the second-level cache
 inline constexpr index_t gemm_turned_rows = 112;  // of C's columns where C is computed transposed: whole 16 x 16 blocks
-inline constexpr index_t gemm_stripe = index_t{1} << 22;  // elements of B packed at a time by one task
-inline constexpr index_t gemm_chunk = 512;                // columns of C computed for all k, and finished, at a time
-inline constexpr index_t gemm_shared = index_t{1} << 24;  // elements of an operand copied once for all threads
-inline constexpr index_t gemm_dot_rows = 8;               // up to so many rows, rows times rows is not packed
+inline constexpr index_t gemm_stripe = index_t{1} << 22;       // elements of B packed at a time by one task
+inline constexpr index_t gemm_chunk = 512;                     // columns of C computed for all rows at a time, at most
+inline constexpr index_t gemm_chunk_bytes = index_t{1} << 19;  // of B's panels of those columns and one block of k
+inline constexpr index_t gemm_shared = index_t{1} << 24;       // elements of an operand copied once for all threads
+inline constexpr index_t gemm_dot_rows = 8;                    // up to so many rows, rows times rows is not packed
 
 template <class T>
 inline constexpr bool gemm_is_tiled = std::is_same_v<T, float> || std::is_same_v<T, double>;
@@ -39,68 +40,66 @@ void gemm_scale(const GemmShape& s, T beta, T* c) {
     for (index_t j = 0; j < s.n; ++j) c[i * s.ldc + j] = beta == T(0) ? T(0) : static_cast<T>(beta * c[i * s.ldc + j]);
 }
 
+/// Columns of C whose panels, of `deep` steps of k, stay in the second-level cache while rows of A pass by.
+template <class T>
+index_t gemm_chunk_columns(index_t deep, index_t width) {
+  const index_t most = gemm_chunk_bytes / static_cast<index_t>(sizeof(T)) / deep;
+  return std::clamp(most / width * width, 4 * width, gemm_chunk);
+}
+
 /// One task, on one thread: the columns [first_column, ...) of op(B) that s describes, from `packed` where that is
 /// given. finish(row, rows, column, columns) is called for each part of C, in s's own numbering, when its sums are
 /// complete.
 template <class T, class Finish>
 void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& packed, index_t first_column,
                const Finish& finish) {
-  const index_t width = tile.columns, padded = packed.data ? packed.padded : round_up(s.n, width);
-  // B is read as panels of `width` columns: as they lie, or packed a few blocks of k at a time.
-  const bool b_in_place = !packed.data && gemm_reads_b_in_place(s, tile);
-  const bool pack_b = !packed.data && !b_in_place;
-  const index_t most = pack_b ? gemm_stripe / padded / gemm_depth * gemm_depth : 8 * gemm_depth;
-  const index_t deep = std::min(s.k, std::max(gemm_depth, std::min(most, 8 * gemm_depth)));
-  const Scratch<T> panels(pack_b ? padded * deep : 0);
-
-  // A is read row by row, C written tile by tile, where they lie or beside: when rows collide, when A lies the other
-  // way, when C is computed transposed.
+  // A is read row by row where it lies, or copied: when rows collide, when it lies the other way. C is written tile by
+  // tile, where it lies, or beside when it is computed transposed.
   const bool a_in_place = s.a_step == 1 && !gemm_rows_collide<T>(s.a_row, s.m);
-  const bool turned = s.c_column != 1, c_in_place = !turned && !gemm_rows_collide<T>(s.c_row, s.m);
-  const index_t block_rows = turned ? gemm_turned_rows : gemm_block_rows, most_rows = std::min(s.m, block_rows);
-  const index_t copied_row = gemm_row_distance<T>(deep),
-                sums_row = gemm_row_distance<T>(round_up(std::min(gemm_chunk, s.n), width));
-  const Scratch<T> copied(a_in_place ? 0 : (most_rows + 1) * copied_row);
-  const Scratch<T> sums(c_in_place ? 0 : round_up(most_rows, 16) * sums_row);
+  const bool turned = s.c_column != 1;
+  // B is read as panels of `width` columns: as they lie, or packed, a stripe of columns and some blocks of k at a time.
+  const bool b_in_place = !packed.data && gemm_reads_b_in_place(s, tile), pack_b = !packed.data && !b_in_place;
 
-  for (index_t from = 0; from < s.k; from += deep) {
-    const index_t until = std::min(from + deep, s.k);
-    if (pack_b)
-      for (index_t first_k = from; first_k < until; first_k += gemm_depth)
-        gemm_pack_panels(std::min(gemm_depth, until - first_k), s.n, s.b + first_k * s.b_step, s.b_step, s.b_column,
-                         panels.data() + (first_k - from) * padded, width);
-    const T beta = from == 0 ? s.beta : T(1);
-    for (index_t row = 0; row < s.m; row += block_rows) {
-      const index_t rows = std::min(block_rows, s.m - row);
-      const T* a = s.a + row * s.a_row + from * s.a_step;
-      if (!a_in_place) {
-        LIMN_CALL_ISA(gemm_pack_a<T>, rows, until - from, a, s.a_row, s.a_step, copied.data(), copied_row);
-        a = copied.data();
-      }
-      for (index_t j = 0; j < s.n; j += gemm_chunk) {
-        const index_t columns = std::min(gemm_chunk, s.n - j);
-        T* c = s.c + row * s.c_row + j * s.c_column;
-        for (index_t first_k = from; first_k < until; first_k += gemm_depth) {
-          const index_t k = std::min(gemm_depth, until - first_k);
-          const T* b = b_in_place    ? s.b + first_k * s.b_step + j
-                       : packed.data ? packed.data + first_k * padded + (first_column + j) * k
-                                     : panels.data() + (first_k - from) * padded + j * k;
-          LIMN_CALL_ISA(gemm_block<T>, rows, c_in_place ? columns : round_up(columns, width), k, s.alpha,
-                        a + (first_k - from), a_in_place ? s.a_row : copied_row, b, b_in_place ? width : k * width,
-                        b_in_place ? s.b_step : width,
-                        first_k > from ? T(1)
-                        : c_in_place   ? beta
-                                       : T(0),
-                        c_in_place ? c : sums.data(), c_in_place ? s.c_row : sums_row);
+  // What is copied is used at once, from the second-level cache: the panels of a chunk of columns, by all rows; or,
+  // where A is copied, a block of its rows, by a stripe of columns.
+  const index_t width = tile.columns, padded = round_up(s.n, width), deep = std::min(s.k, gemm_depth(s.k));
+  const index_t chunk = std::min(padded, gemm_chunk_columns<T>(deep, width));
+  const index_t stripe = a_in_place ? chunk : std::clamp(gemm_stripe / deep / width * width, chunk, padded);
+  const index_t block_rows = turned ? gemm_turned_rows : gemm_block_rows, most_rows = std::min(s.m, block_rows);
+  const index_t copied_row = gemm_row_distance<T>(deep), sums_row = gemm_row_distance<T>(chunk);
+  const Scratch<T> panels(pack_b ? stripe * deep : 0), copied(a_in_place ? 0 : (most_rows + 1) * copied_row),
+      sums(turned ? round_up(most_rows, 16) * sums_row : 0);
+
+  for (index_t first = 0; first < s.n; first += stripe)
+    for (index_t from = 0; from < s.k; from += deep) {
+      const index_t last = std::min(first + stripe, s.n), k = std::min(deep, s.k - from);
+      const T beta = from == 0 ? s.beta : T(1);
+      if (pack_b)
+        gemm_pack_panels(k, last - first, s.b + from * s.b_step + first * s.b_column, s.b_step, s.b_column,
+                         panels.data(), width);
+      for (index_t row = 0; row < s.m; row += block_rows) {
+        const index_t rows = std::min(block_rows, s.m - row);
+        const T* a = s.a + row * s.a_row + from * s.a_step;
+        if (!a_in_place) {
+          LIMN_CALL_ISA(gemm_pack_a<T>, rows, k, a, s.a_row, s.a_step, copied.data(), copied_row);
+          a = copied.data();
         }
-        if (turned)
-          LIMN_CALL_ISA(gemm_store_transposed<T>, rows, columns, sums.data(), sums_row, beta, c, s.c_column);
-        else if (!c_in_place)
-          LIMN_CALL_ISA(gemm_store<T>, rows, columns, sums.data(), sums_row, beta, c, s.c_row);
-        if (until == s.k) finish(row, rows, j, columns);
+        for (index_t j = first; j < last; j += chunk) {
+          const index_t columns = std::min(chunk, last - j);
+          const T* b = b_in_place    ? s.b + from * s.b_step + j
+                       : packed.data ? packed.data + from * packed.padded + (first_column + j) * k
+                                     : panels.data() + (j - first) * k;
+          T* c = s.c + row * s.c_row + j * s.c_column;
+          LIMN_CALL_ISA(gemm_block<T>, rows, turned ? round_up(columns, width) : columns, k, s.alpha, a,
+                        a_in_place ? s.a_row : copied_row, b, b_in_place ? width : k * width,
+                        b_in_place ? s.b_step : width, turned ? T(0) : beta, turned ? sums.data() : c,
+                        turned ? sums_row : s.c_row);
+          if (turned)
+            LIMN_CALL_ISA(gemm_store_transposed<T>, rows, columns, sums.data(), sums_row, beta, c, s.c_column);
+          if (from + k == s.k) finish(row, rows, j, columns);
+        }
       }
     }
-  }
 }
 
 /// Cycles of an AVX-512 core that one task would take, roughly: for the choice between A B and B^T A^T.
@@ -131,25 +130,27 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   const bool turned = !packed.data && gemm_cost(s.turned()) < gemm_cost(s);
   if (turned) s = s.turned();
 
-  // Tasks: parts of C as large as one stripe of packed B allows, and for threads small enough to share out.
+  // Tasks: parts of C, for threads small enough to share out. Columns first: then each packs panels of its own.
   const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
-  const index_t most_columns = std::max<index_t>(8 * tile.columns, gemm_stripe / std::min(s.k, 8 * gemm_depth));
-  index_t rows = s.m, columns = std::min(s.n, packed.data ? s.n : most_columns / tile.columns * tile.columns);
-  const auto tasks = [&] { return ((s.m + rows - 1) / rows) * ((s.n + columns - 1) / columns); };
-  while (threads > 1 && tasks() < 3 * threads && rows * columns * s.k > (index_t{1} << 20)) {
-    if (columns > rows && columns > 2 * tile.columns)
-      columns = round_up((columns + 1) / 2, tile.columns);
+  index_t down = 1, across = 1, rows = s.m, columns = s.n;
+  while (threads > 1 && down * across < 3 * threads && rows * columns * s.k > (index_t{1} << 20)) {
+    if (columns > 4 * tile.columns && 4 * columns > rows)
+      across *= 2;
     else if (rows > 2 * tile.rows)
-      rows = round_up((rows + 1) / 2, tile.rows);
+      down *= 2;
+    else if (columns > 2 * tile.columns)
+      across *= 2;
     else
       break;
+    rows = (s.m + down - 1) / down;
+    columns = round_up((s.n + across - 1) / across, tile.columns);
   }
-  const index_t across = (s.n + columns - 1) / columns;
-  // What several tasks would copy, each for itself, is copied once.
-  const bool share_b = !packed.data && rows < s.m && s.n * s.k <= gemm_shared &&
-                       !gemm_reads_b_in_place(s.part(0, rows, 0, columns), tile);
-  const bool share_a =
-      across > 1 && threads > 1 && s.m * s.k <= gemm_shared && (s.a_step != 1 || gemm_rows_collide<T>(s.a_row, rows));
+  down = (s.m + rows - 1) / rows;
+  across = (s.n + columns - 1) / columns;
+  // What would be copied again and again is copied once, by all threads.
+  const bool share_b =
+      !packed.data && down > 1 && s.n * s.k <= gemm_shared && !gemm_reads_b_in_place(s.part(0, rows, 0, columns), tile);
+  const bool share_a = across > 1 && s.m * s.k <= gemm_shared && (s.a_step != 1 || gemm_rows_collide<T>(s.a_row, rows));
   const index_t a_row = gemm_row_distance<T>(s.k);
   const Scratch<T> panels(share_b ? round_up(s.n, tile.columns) * s.k : 0), copied(share_a ? (s.m + 1) * a_row : 0);
   if (share_b) {
@@ -165,7 +166,7 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
     s.a_row = a_row;
     s.a_step = 1;
   }
-  parallel_for(tasks(), 1, [&](index_t begin, index_t end) {
+  parallel_for(down * across, 1, [&](index_t begin, index_t end) {
     for (index_t task = begin; task < end; ++task) {
       const index_t row = task / across * rows, column = task % across * columns;
       gemm_task(s.part(row, std::min(rows, s.m - row), column, std::min(columns, s.n - column)), tile, packed, column,

@@ -13,6 +13,9 @@ inline constexpr index_t gemm_rows = LIMN_VECTOR_BYTES == 64 ? 14 : 6;
 template <class T>
 inline constexpr index_t gemm_columns = 2 * lanes<T>;
 
+/// So many last steps of a tile ask for its part of C, row by row.
+inline constexpr index_t gemm_last = 32;
+
 /// The tile's operands: a(i, p) = a[i * a_row + p], b(p, j) = b[p * b_step + j].
 template <class T>
 struct GemmTile {
@@ -24,45 +27,46 @@ struct GemmTile {
   T* c;
   index_t ldc;
   T alpha, beta;
-  const T* ahead;  // what is wanted after this tile: step p asks for two lines of 16 at p / 16 * ahead_line + p % 16 *
-                   // ahead_step
-  index_t ahead_line, ahead_step;
+  const T* ahead;  // what is wanted after this tile: step p asks for two lines at p * ahead_step
+  index_t ahead_step;
 };
 
 /// C [Rows, Vectors * lanes] = alpha A B + beta C.
 template <index_t Rows, index_t Vectors, class T>
 void gemm_tile_of(const GemmTile<T>& t) {
-  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {  // C is wanted at the end
-    __builtin_prefetch(t.c + i * t.ldc, 0, 2);
-    __builtin_prefetch(t.c + i * t.ldc + Vectors * lanes<T> - 1, 0, 2);
-  }
   Vec<T> sum[Rows][Vectors];
   LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] =
       Vec<T>{};
   // Five rows a pointer: what addresses of two registers reach. The rows are read as they lie, number by number.
-  const index_t row = t.a_row, step = t.b_step;
-  const T *a = t.a, *a5 = a + 5 * row, *a10 = a + 10 * row, *b = t.b;
-  constexpr index_t line = 64 / static_cast<index_t>(sizeof(T));
-  for (index_t p = 0; p < t.k; ++p, ++a, ++a5, ++a10, b += step) {
-    const T* ahead = t.ahead + p / line * t.ahead_line + p % line * t.ahead_step;
-    __builtin_prefetch(ahead);
-    __builtin_prefetch(ahead + line);
-    Vec<T> y[Vectors];
-    LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) y[v] = load<T>(b + v * lanes<T>);
-    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
-      const Vec<T> x = broadcast<T>(i < 5 ? a[i * row] : i < 10 ? a5[(i - 5) * row] : a10[(i - 10) * row]);
-      LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] += x * y[v];
+  const index_t row = t.a_row, step = t.b_step, k = t.k;
+  const T *a = t.a, *a5 = a + 5 * row, *a10 = a + 10 * row, *b = t.b, *ahead = t.ahead;
+  index_t ahead_step = t.ahead_step, p = 0, until = k < gemm_last ? 0 : k - gemm_last;
+  for (;;) {
+    for (; p < until; ++p, ++a, ++a5, ++a10, b += step, ahead += ahead_step) {
+      __builtin_prefetch(ahead);
+      __builtin_prefetch(ahead + 64 / sizeof(T));
+      Vec<T> y[Vectors];
+      LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) y[v] = load<T>(b + v * lanes<T>);
+      LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
+        const Vec<T> x = broadcast<T>(i < 5 ? a[i * row] : i < 10 ? a5[(i - 5) * row] : a10[(i - 10) * row]);
+        LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] += x * y[v];
+      }
     }
+    if (p == k) break;
+    until = k;
+    ahead = t.c;
+    ahead_step = t.ldc;
   }
-  const Vec<T> alpha = broadcast<T>(t.alpha), beta = broadcast<T>(t.beta);
-  if (t.beta == T(0)) {
-    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v)
-        store<T>(t.c + i * t.ldc + v * lanes<T>, alpha * sum[i][v]);
-  } else {
-    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) {
-      T* c = t.c + i * t.ldc + v * lanes<T>;
-      store<T>(c, alpha * sum[i][v] + beta * load<T>(c));
-    }
+  if (t.alpha != T(1)) {
+    const Vec<T> alpha = broadcast<T>(t.alpha);
+    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] *=
+        alpha;
+  }
+  const bool fresh = t.beta == T(0);
+  const Vec<T> beta = broadcast<T>(t.beta);
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) {
+    T* to = t.c + i * t.ldc + v * lanes<T>;
+    store<T>(to, fresh ? sum[i][v] : sum[i][v] + beta * load<T>(to));
   }
 }
 
@@ -150,12 +154,11 @@ void gemm_streams(const GemmTile<T>& t) {
 template <class T>
 void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t a_row, const T* b, index_t b_panel,
                 index_t b_step, T beta, T* c, index_t ldc) {
-  constexpr index_t line = 64 / static_cast<index_t>(sizeof(T));
   const index_t parts = (rows + gemm_rows - 1) / gemm_rows, base = rows / parts, extra = rows % parts;
   index_t j = 0;
   for (; rows <= gemm_streamed_rows && j + 4 * gemm_columns<T> <= n; j += 4 * gemm_columns<T>) {
-    const GemmTile<T> t{k,       a, a_row,  b + j / gemm_columns<T> * b_panel, b_step, c + j, ldc, alpha, beta,
-                        nullptr, 0, b_panel};
+    const GemmTile<T> t{k,    a,       a_row,  b + j / gemm_columns<T> * b_panel, b_step, c + j, ldc, alpha,
+                        beta, nullptr, b_panel};
     if (rows == 1) gemm_streams<1, T>(t);
     if constexpr (gemm_streamed_rows == 3) {
       if (rows == 2) gemm_streams<2, T>(t);
@@ -168,29 +171,20 @@ void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t
       const T *panel = b + j / gemm_columns<T> * b_panel, *rows_of_a = a + first * a_row;
       // Wanted next: where one tile of rows streams B past it, B some lines on; where panels are few, the rows below;
       // otherwise the next panel, for which one tile can ask.
-      GemmTile<T> t{k, rows_of_a, a_row, panel, b_step, c + first * ldc + j, ldc, alpha, beta, rows_of_a, 0, 0};
+      GemmTile<T> t{k, rows_of_a, a_row, panel, b_step, c + first * ldc + j, ldc, alpha, beta, rows_of_a, 0};
       if (parts == 1 && height > 1) {
         t.ahead = panel + 64 * b_step;
-        t.ahead_line = line * b_step;
         t.ahead_step = b_step;
       } else if (j == 0 && n <= 4 * gemm_columns<T>) {
         t.ahead = rows_of_a + height * a_row;
-        t.ahead_line = line;
-        t.ahead_step = a_row;
+        t.ahead_step = height * a_row / k;
       } else if (part == 0 && parts > 1) {
         t.ahead = panel + b_panel;
-        t.ahead_line = line * gemm_columns<T>;
         t.ahead_step = gemm_columns<T>;
       }
       gemm_tile<T>(height, n - j < gemm_columns<T> ? n - j : gemm_columns<T>, t);
       first += height;
     }
-}
-/// The same with A as gemm_pack_block leaves it.
-template <class T>
-void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* packed, const T* b, index_t b_panel,
-                index_t b_step, T beta, T* c, index_t ldc) {
-  gemm_block<T>(rows, n, k, alpha, packed, k, b, b_panel, b_step, beta, c, ldc);
 }
 
 /// Four neighbouring elements.
@@ -223,6 +217,7 @@ void gemm_transpose(index_t rows, index_t columns, const T* x, index_t x_row, T*
     index_t j = 0;
     for (; j + size <= columns; j += size) {
       Vec<T> r[size];
+      LIMN_UNROLLED for (index_t q = 0; q < size; ++q) __builtin_prefetch(from + q * x_row + j + 4 * size);
       LIMN_UNROLLED for (index_t q = 0; q < size; ++q) r[q] = i + q < rows ? load<T>(from + q * x_row + j) : Vec<T>{};
       transpose_block<T>(r);
       LIMN_UNROLLED for (index_t q = 0; q < size; ++q) store<T>(to + (j + q) * y_row, r[q]);
@@ -267,11 +262,6 @@ void gemm_pack_a(index_t rows, index_t k, const T* a, index_t a_row, index_t a_s
     }
     for (; p < k; ++p) to[p] = from[p];
   }
-}
-/// `rows` rows of op(A) for gemm_block: room for (rows + 2 gemm_rows) k elements.
-template <class T>
-void gemm_pack_block(index_t rows, index_t k, const T* a, index_t a_row, index_t a_step, T* packed) {
-  gemm_pack_a<T>(rows, k, a, a_row, a_step, packed, k);
 }
 
 /// C = X + beta C for rows x columns elements.

@@ -38,7 +38,11 @@ class Scratch {
   T* data_;
 };
 
-inline constexpr index_t gemm_depth = 512;  // k of one block
+/// k of one block: nearly equal ones of at most 1024.
+inline index_t gemm_depth(index_t k) {
+  const index_t blocks = std::max<index_t>(1, (k + 1023) / 1024);
+  return ((k + blocks - 1) / blocks + 15) / 16 * 16;
+}
 
 /// A product by strides: a(i, p) = a[i * a_row + p * a_step], b(p, j) = b[p * b_step + j * b_column], c(i, j) = c[i *
 /// c_row + j * c_column]. Of each pair one is 1.
@@ -102,11 +106,11 @@ void gemm_pack_panels(index_t k, index_t n, const T* b, index_t b_step, index_t 
 /// The same for all k, on all threads: panels [k, n] as GemmPanels holds them.
 template <class T>
 void gemm_pack_all(index_t k, index_t n, const T* b, index_t b_step, index_t b_column, T* panels, index_t width) {
-  const index_t padded = round_up(n, width);
+  const index_t padded = round_up(n, width), deep = gemm_depth(k);
   parallel_for(padded / width, 1 + 65536 / (k * width + 1), [&](index_t begin, index_t end) {
     const index_t first = begin * width, columns = std::min(end * width, n) - first;
-    for (index_t p = 0; p < k; p += gemm_depth) {
-      const index_t depth = std::min(gemm_depth, k - p);
+    for (index_t p = 0; p < k; p += deep) {
+      const index_t depth = std::min(deep, k - p);
       gemm_pack_panels(depth, columns, b + p * b_step + first * b_column, b_step, b_column,
                        panels + p * padded + first * depth, width);
     }

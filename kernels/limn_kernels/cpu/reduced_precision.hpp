@@ -36,6 +36,7 @@ namespace limn::inline LIMN_ABI::kernels {
 namespace cpu {
 
 inline constexpr index_t reduced_depth = 512;  // steps of one block
+inline constexpr index_t reduced_rows = 168;   // rows of one block of A
 inline constexpr std::int32_t reduced_byte_offset =
     128;  // added to the bytes of A, which are unsigned to the processor
 
@@ -161,7 +162,7 @@ void reduced_multiply(index_t m, index_t n, index_t k, const ReducedRows<E>& a, 
   const bool dots = reduced_dots<E>();
   // One tile of rows reads all of a panel at once; else a block of it serves all rows.
   const index_t depth = m <= LIMN_CALL_ISA(gemm_geometry<float>, ).rows ? steps : reduced_depth;
-  const index_t rows = std::min(m, gemm_block_rows);
+  const index_t rows = std::min(m, reduced_rows);
   index_t columns = round_up(n, width);
   const auto tasks = [&] { return ((m + rows - 1) / rows) * ((n + columns - 1) / columns); };
   while (threads > 1 && tasks() < 3 * threads && columns > width && rows * columns * k > (index_t{1} << 18))
