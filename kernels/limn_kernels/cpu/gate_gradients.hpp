@@ -60,10 +60,12 @@ class GateGradients {
     T* dw;
   };
 
+  static constexpr index_t most_rows = 512;  // of a block: what is turned over of it stays in the second-level cache
+
   /// All products at once, in order: a block of this is turned over once for them, and summed.
   void transposed_times(const Factor* factors, index_t count, T* db) const {
     const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
-    const index_t blocks = (rows_ + gemm_depth - 1) / gemm_depth, depth = round_up((rows_ + blocks - 1) / blocks, 16);
+    const index_t blocks = (rows_ + most_rows - 1) / most_rows, depth = round_up((rows_ + blocks - 1) / blocks, 16);
     const auto padded = [&](const Factor& f) { return round_up(f.columns, tile.columns); };
     index_t size[4] = {};  // where the panels of factor i begin
     for (index_t i = 0; i < count; ++i) size[i + 1] = size[i] + factors[i].rows * padded(factors[i]);
