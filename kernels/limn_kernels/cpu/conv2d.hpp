@@ -61,6 +61,12 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
   });
 }
 
+/// Tiles of 6 x 6, where they are allowed and their weights are few: those of 512 x 512 channels are 67 MB, and reading
+/// them from memory takes longer than they save.
+[[nodiscard]] inline bool conv2d_takes_f6(const Conv2dShape& s) {
+  return s.winograd == Winograd::f6 && s.channels() * s.outputs() < 512 * 512;
+}
+
 /// The cost model, in multiply-adds: the direct sum, against (t + 2)^2 products for a tile of t x t outputs, the
 /// transforms of tiles, and of the weights (or, where these are prepared, reading so many more of them). The prices of
 /// transforms were measured; docs/kernels/conv2d.md shows how far they are right.
@@ -68,7 +74,7 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
   if (s.winograd == Winograd::off || s.kh != 3 || s.kw != 3 || s.stride_h != 1 || s.stride_w != 1 ||
       s.dilation_h != 1 || s.dilation_w != 1)
     return false;
-  const index_t t = s.winograd == Winograd::f4 ? 4 : 6, area = (t + 2) * (t + 2), weights = s.channels() * s.outputs();
+  const index_t t = conv2d_takes_f6(s) ? 6 : 4, area = (t + 2) * (t + 2), weights = s.channels() * s.outputs();
   const index_t tiles = s.n * ((s.oh + t - 1) / t) * ((s.ow + t - 1) / t);
   return tiles * (area * weights + 25 * t * t * (s.channels() + s.outputs())) + 4 * area * weights <
          s.n * s.oh * s.ow * 9 * weights;
@@ -139,7 +145,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
   const index_t ny = s.n * s.oc * s.oh * s.ow;
   if constexpr (std::is_same_v<T, float>)
     if (conv2d_pays_winograd(s)) {
-      if (s.winograd == Winograd::f6) return conv2d_winograd_forward<Winograd6>(s, x, weight, bias, y, fusion, packed);
+      if (conv2d_takes_f6(s)) return conv2d_winograd_forward<Winograd6>(s, x, weight, bias, y, fusion, packed);
       return conv2d_winograd_forward<Winograd4>(s, x, weight, bias, y, fusion, packed);
     }
   const Scratch<T> unpooled(fusion.max_pool ? ny : 0);
@@ -175,7 +181,7 @@ PackedConv2d<T>::PackedConv2d(const Conv2dShape& s, const T* weight) : groups_(s
       for (index_t g = 0; g < groups_; ++g)
         cpu::winograd_weights<F>({weight + g * o * c * 9, 9 * c, 9, false}, 0, o, c, data_ + g * group_size_);
     };
-    if (s.winograd == Winograd::f6)
+    if (cpu::conv2d_takes_f6(s))
       transform(cpu::Winograd6{});
     else
       transform(cpu::Winograd4{});
@@ -220,7 +226,7 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
     else {
       if constexpr (std::is_same_v<T, float>)
         if (cpu::conv2d_pays_winograd(s)) {
-          if (s.winograd == Winograd::f6) return cpu::conv2d_winograd_data_gradient<cpu::Winograd6>(s, dy, weight, dx);
+          if (cpu::conv2d_takes_f6(s)) return cpu::conv2d_winograd_data_gradient<cpu::Winograd6>(s, dy, weight, dx);
           return cpu::conv2d_winograd_data_gradient<cpu::Winograd4>(s, dy, weight, dx);
         }
       if (cpu::is_depthwise_3x3(s) && s.stride_h == 1 && s.outputs() == 1)

@@ -39,6 +39,15 @@ struct WinogradBlock {
   const bool *source_contiguous, *target_contiguous;
 };
 
+/// Where tile i of a block of `count` lies in the lanes. In a full vector tile (lanes / 4) r + q of it is at 4 q + r,
+/// so that vector r of its rows is contiguous in memory and winograd_transpose brings each column together. A last
+/// vector that is not full keeps its tiles in front.
+[[nodiscard]] inline index_t winograd_position(index_t tile, index_t count, index_t lanes) {
+  const index_t start = tile / lanes * lanes, i = tile - start;
+  if (start + lanes > count) return tile;
+  return start + i % (lanes / 4) * 4 + i / (lanes / 4);
+}
+
 /// The distance of the matrices of neighbouring xi that hold `elements` each: never a power of two, which would bring
 /// all xi of one place into one set of the caches.
 [[nodiscard]] constexpr index_t winograd_stride(index_t elements) { return elements + 80; }
@@ -48,6 +57,8 @@ struct WinogradBlock {
 #define LIMN_ISA_BODY <limn_kernels/cpu/winograd_points.inl>
 #include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/winograd.inl>
+#include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/winograd_outputs.inl>
 #include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/winograd_products.inl>
 #include <limn_kernels/for_each_isa.hpp>
@@ -100,7 +111,7 @@ class WinogradTiling {
       part_.data()[parts++] = {image * p_.x_image, ty * F::tile - p_.pad_top, tx * F::tile - p_.pad_left,
                                F::tile * run + 4, strip};
       for (index_t i = 0; i < run; ++i) {
-        const index_t at = position(done + i, count);
+        const index_t at = winograd_position(done + i, count, lanes_);
         source[at] = strip + F::tile * i;
         target[at] = image * p_.y_image + ty * side * y_width + (tx + i) * side;
         height[at] = std::min(side, y_height - ty * side);
@@ -111,11 +122,11 @@ class WinogradTiling {
     for (index_t at = count; at % lanes_ != 0; ++at) source[at] = source[count - 1];
     for (index_t k = 0; k * lanes_ < count; ++k)
       for (index_t r = 0; r < 4; ++r) {
-        bool reads = true, writes = side == 4 && (k + 1) * lanes_ <= count;
+        bool reads = true, writes = (side == 4 || side == 2) && (k + 1) * lanes_ <= count;
         for (index_t q = 0; q < lanes_ / 4; ++q) {
           const index_t at = k * lanes_ + 4 * q + r, start = k * lanes_ + r;
           reads = reads && source[at] == source[start] + 4 * q;
-          writes = writes && target[at] == target[start] + 4 * q && width[at] == 4 && height[at] == height[start];
+          writes = writes && target[at] == target[start] + side * q && width[at] == side && height[at] == height[start];
         }
         source_contiguous[4 * k + r] = reads;
         target_contiguous[4 * k + r] = writes;
@@ -125,14 +136,6 @@ class WinogradTiling {
   }
 
  private:
-  /// In a full vector tile (lanes / 4) r + q of it is at 4 q + r, so that vector r of its rows is contiguous in memory
-  /// and winograd_transpose brings each column together. A last vector that is not full keeps its tiles in front.
-  [[nodiscard]] index_t position(index_t tile, index_t count) const {
-    const index_t start = tile / lanes_ * lanes_, i = tile - start;
-    if (start + lanes_ > count) return tile;
-    return start + i % (lanes_ / 4) * 4 + i / (lanes_ / 4);
-  }
-
   WinogradProblem p_;
   index_t lanes_, capacity_;
   Scratch<WinogradPart> part_;
@@ -222,14 +225,14 @@ void winograd_convolve(const WinogradProblem& p, const float* x, const WinogradW
     const index_t most_panels = (plan.tiles + panel - 1) / panel;
     const Scratch<float> strip(tiling.strip_size(plan.tiles)),
         v(xi_count * winograd_stride(most_panels * panel * p.channels)),
-        m(xi_count * winograd_stride(most_panels * panel * std::min(plan.chunk, p.outputs))),
+        m(xi_count * winograd_stride(most_panels * panel * std::min(plan.chunk, round_up(p.outputs, panel)))),
         own_u(in_passing ? winograd_weight_size<F>(panel, p.channels) : 0);
     for (index_t task = begin; task < end; ++task) {
       const index_t first = task / output_tasks * plan.tiles, from = task % output_tasks * plan.task_outputs,
                     until = std::min(p.outputs, from + plan.task_outputs);
       const WinogradBlock b = tiling.block(first, std::min(plan.tiles, all_tiles - first));
       const index_t panels = (b.count + panel - 1) / panel;
-      // Wide wastes lanes without a position, narrow lanes without an output, and turns M over.
+      // Wide wastes lanes without a position, narrow lanes without an output.
       const bool wide =
           plan.wide && panels * panel * p.outputs * 7 < b.count * ((p.outputs + panel - 1) / panel * panel) * 8;
       LIMN_CALL_ISA(winograd_input_block<F>, b, p.h, p.w, p.channels, x, strip.data(), v.data());
@@ -244,7 +247,7 @@ void winograd_convolve(const WinogradProblem& p, const float* x, const WinogradW
         else
           LIMN_CALL_ISA(winograd_products_narrow, xi_count, b.count, p.channels, outputs, u, u_stride, v.data(),
                         m.data());
-        LIMN_CALL_ISA(winograd_outputs<F>, b, p.pooled, outputs, m.data(), bias ? bias + o : nullptr, floor,
+        LIMN_CALL_ISA(winograd_outputs<F>, b, wide, p.pooled, outputs, m.data(), bias ? bias + o : nullptr, floor,
                       y + o * b.y_plane);
       }
     }

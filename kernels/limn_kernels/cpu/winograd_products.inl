@@ -104,39 +104,22 @@ inline void winograd_products_wide(index_t xi_count, index_t panels, index_t cha
     }
 }
 
-/// to[j * panel + i] = from[i * panel + j] for i < rows, j < columns.
-LIMN_INLINE void winograd_turn(index_t rows, index_t columns, const float* from, float* to) {
-  index_t i = 0;
-  for (; i + 4 <= rows; i += 4)
-    for (index_t j = 0; j < columns; j += 4) {
-      WinogradQuad q[4];
-      LIMN_UNROLLED for (index_t r = 0; r < 4; ++r) q[r] = winograd_quad(from + (i + r) * winograd_panel + j);
-      winograd_transpose_quads(q);
-      float* out = to + j * winograd_panel + i;
-      LIMN_UNROLLED for (index_t r = 0; r < 4; ++r) if (j + r < columns)
-          std::memcpy(out + r * winograd_panel, &q[r], sizeof q[r]);
-    }
-  for (; i < rows; ++i)
-    for (index_t j = 0; j < columns; ++j) to[j * winograd_panel + i] = from[i * winograd_panel + j];
-}
-
-/// The same with the outputs in the lanes: no lane is idle however few the positions, at the price of turning M over.
+/// The same with the outputs in the lanes, M [xi][panel of outputs][position][winograd_panel]: no lane is idle however
+/// few the positions.
 inline void winograd_products_narrow(index_t xi_count, index_t count, index_t channels, index_t outputs, const float* u,
                                      index_t u_stride, const float* v, float* m) {
-  alignas(LIMN_VECTOR_BYTES) float turned[winograd_panel * winograd_panel];
   const index_t panels = (count + winograd_panel - 1) / winograd_panel;
-  const index_t v_stride = winograd_stride(panels * channels * winograd_panel),
-                m_stride = winograd_stride(panels * outputs * winograd_panel);
+  const index_t v_stride = winograd_stride(panels * channels * winograd_panel);
+  const index_t m_stride = winograd_stride((outputs + winograd_panel - 1) / winograd_panel * winograd_panel * count);
   for (index_t xi = 0; xi < xi_count; ++xi)
     for (index_t o = 0; o < outputs; o += winograd_panel)
       for (index_t panel = 0; panel < panels; ++panel) {
         const index_t left = count - panel * winograd_panel, rows = left < winograd_panel ? left : winograd_panel;
         const float *own = u + xi * u_stride + o * channels, *next = nullptr;  // U's next panel comes from memory
         if (panel == 0) next = o + winograd_panel < outputs ? own + channels * winograd_panel : u + (xi + 1) * u_stride;
-        winograd_tiles(rows, channels, v + xi * v_stride + panel * channels * winograd_panel, own, next, turned,
-                       winograd_panel, false);
-        winograd_turn(rows, outputs - o < winograd_panel ? outputs - o : winograd_panel, turned,
-                      m + xi * m_stride + (panel * outputs + o) * winograd_panel);
+        winograd_tiles(rows, channels, v + xi * v_stride + panel * channels * winograd_panel, own, next,
+                       m + xi * m_stride + (o * count + panel * winograd_panel * winograd_panel), winograd_panel,
+                       false);
       }
 }
 
