@@ -63,15 +63,15 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& 
   // What is copied is used at once, from the second-level cache: the panels of a chunk of columns, by all rows; or,
   // where A is copied, a block of its rows, by a stripe of columns.
   const index_t width = tile.columns, padded = round_up(s.n, width), deep = std::min(s.k, gemm_depth(s.k));
-  const index_t chunk = std::min(padded, gemm_chunk_columns<T>(deep, width));
+  const index_t chunk = packed.data && s.m <= tile.rows ? padded : std::min(padded, gemm_chunk_columns<T>(deep, width));
   const index_t stripe = a_in_place ? chunk : std::clamp(gemm_stripe / deep / width * width, chunk, padded);
   const index_t block_rows = turned ? gemm_turned_rows : gemm_block_rows, most_rows = std::min(s.m, block_rows);
   const index_t copied_row = gemm_row_distance<T>(deep), sums_row = gemm_row_distance<T>(chunk);
   const Scratch<T> panels(pack_b ? stripe * deep : 0), copied(a_in_place ? 0 : (most_rows + 1) * copied_row),
       sums(turned ? round_up(most_rows, 16) * sums_row : 0);
 
-  for (index_t first = 0; first < s.n; first += stripe)
-    for (index_t from = 0; from < s.k; from += deep) {
+  for (index_t from = 0; from < s.k; from += deep)
+    for (index_t first = 0; first < s.n; first += stripe) {
       const index_t last = std::min(first + stripe, s.n), k = std::min(deep, s.k - from);
       const T beta = from == 0 ? s.beta : T(1);
       if (pack_b)
@@ -134,7 +134,7 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
   index_t down = 1, across = 1, rows = s.m, columns = s.n;
   while (threads > 1 && down * across < 3 * threads && rows * columns * s.k > (index_t{1} << 20)) {
-    if (columns > 4 * tile.columns && 4 * columns > rows)
+    if (columns > 4 * tile.columns && (s.m <= 2 * s.n || rows <= 8 * tile.rows))
       across *= 2;
     else if (rows > 2 * tile.rows)
       down *= 2;

@@ -175,7 +175,7 @@ void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t
       if (parts == 1 && height > 1) {
         t.ahead = panel + 64 * b_step;
         t.ahead_step = b_step;
-      } else if (j == 0 && n <= 4 * gemm_columns<T>) {
+      } else if (j == 0 && n <= 4 * gemm_columns<T> && a_row < 2 * k) {
         t.ahead = rows_of_a + height * a_row;
         t.ahead_step = height * a_row / k;
       } else if (part == 0 && parts > 1) {
