@@ -22,8 +22,7 @@ inline constexpr index_t gemm_dot_depth = 512;  // k of one block where few rows
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-inline constexpr index_t gemm_block_rows = 84;    // rows of one block of A: up to 344 KB of the second-level cache
-inline constexpr index_t gemm_turned_rows = 112;  // of C's columns where C is computed transposed: whole 16 x 16 blocks
+inline constexpr index_t gemm_block_rows = 112;  // rows of one block of A: whole tiles, and whole blocks to transpose
 inline constexpr index_t gemm_stripe = index_t{1} << 22;       // elements of B packed at a time by one task
 inline constexpr index_t gemm_chunk = 512;                     // columns of C computed for all rows at a time, at most
 inline constexpr index_t gemm_chunk_bytes = index_t{1} << 19;  // of B's panels of those columns and one block of k
@@ -65,7 +64,7 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& 
   const index_t width = tile.columns, padded = round_up(s.n, width), deep = std::min(s.k, gemm_depth(s.k));
   const index_t chunk = packed.data && s.m <= tile.rows ? padded : std::min(padded, gemm_chunk_columns<T>(deep, width));
   const index_t stripe = a_in_place ? chunk : std::clamp(gemm_stripe / deep / width * width, chunk, padded);
-  const index_t block_rows = turned ? gemm_turned_rows : gemm_block_rows, most_rows = std::min(s.m, block_rows);
+  const index_t most_rows = std::min(s.m, gemm_block_rows);
   const index_t copied_row = gemm_row_distance<T>(deep), sums_row = gemm_row_distance<T>(chunk);
   const Scratch<T> panels(pack_b ? stripe * deep : 0), copied(a_in_place ? 0 : (most_rows + 1) * copied_row),
       sums(turned ? round_up(most_rows, 16) * sums_row : 0);
@@ -77,8 +76,8 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& 
       if (pack_b)
         gemm_pack_panels(k, last - first, s.b + from * s.b_step + first * s.b_column, s.b_step, s.b_column,
                          panels.data(), width);
-      for (index_t row = 0; row < s.m; row += block_rows) {
-        const index_t rows = std::min(block_rows, s.m - row);
+      for (index_t row = 0; row < s.m; row += gemm_block_rows) {
+        const index_t rows = std::min(gemm_block_rows, s.m - row);
         const T* a = s.a + row * s.a_row + from * s.a_step;
         if (!a_in_place) {
           LIMN_CALL_ISA(gemm_pack_a<T>, rows, k, a, s.a_row, s.a_step, copied.data(), copied_row);

@@ -264,34 +264,25 @@ void gemm_pack_a(index_t rows, index_t k, const T* a, index_t a_row, index_t a_s
   }
 }
 
-/// C = X + beta C for rows x columns elements.
-template <class T>
-void gemm_store(index_t rows, index_t columns, const T* x, index_t x_row, T beta, T* c, index_t ldc) {
-  for (index_t i = 0; i < rows; ++i) {
-    const T* from = x + i * x_row;
-    T* to = c + i * ldc;
-    index_t j = 0;
-    for (; j + lanes<T> <= columns; j += lanes<T>) {
-      const Vec<T> value = load<T>(from + j);
-      store<T>(to + j, beta == T(0) ? value : value + broadcast<T>(beta) * load<T>(to + j));
-    }
-    for (; j < columns; ++j) to[j] = beta == T(0) ? from[j] : from[j] + beta * to[j];
-  }
-}
-/// The same with X turned over: c[j * ldc + i] from x[i * x_row + j] for i < rows, j < columns. X is readable up to
-/// whole blocks of lanes x lanes.
+/// C = X^T + beta C: c[j * ldc + i] from x[i * x_row + j] for i < rows, j < columns. X is readable up to whole blocks
+/// of lanes x lanes.
 template <class T>
 void gemm_store_transposed(index_t rows, index_t columns, const T* x, index_t x_row, T beta, T* c, index_t ldc) {
   constexpr index_t size = lanes<T>;
+  const Vec<T> factor = broadcast<T>(beta);
   for (index_t j = 0; j < columns; j += size)
     for (index_t i = 0; i < rows; i += size) {
       Vec<T> r[size];
       LIMN_UNROLLED for (index_t q = 0; q < size; ++q) r[q] = load<T>(x + (i + q) * x_row + j);
       transpose_block<T>(r);
-      alignas(LIMN_VECTOR_BYTES) T block[size * size];
-      LIMN_UNROLLED for (index_t q = 0; q < size; ++q) store<T>(block + q * size, r[q]);
-      gemm_store<T>(columns - j < size ? columns - j : size, rows - i < size ? rows - i : size, block, size, beta,
-                    c + j * ldc + i, ldc);
+      const index_t wide = rows - i < size ? rows - i : size;
+      LIMN_UNROLLED for (index_t q = 0; q < size; ++q) if (j + q < columns) {
+        T* to = c + (j + q) * ldc + i;
+        if (wide == size)
+          store<T>(to, beta == T(0) ? r[q] : r[q] + factor * load<T>(to));
+        else
+          store_first<T>(to, beta == T(0) ? r[q] : r[q] + factor * load_first<T>(to, wide), wide);
+      }
     }
 }
 
