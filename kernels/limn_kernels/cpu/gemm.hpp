@@ -74,8 +74,8 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& 
       const index_t last = std::min(first + stripe, s.n), k = std::min(deep, s.k - from);
       const T beta = from == 0 ? s.beta : T(1);
       if (pack_b)
-        gemm_pack_panels(k, last - first, s.b + from * s.b_step + first * s.b_column, s.b_step, s.b_column,
-                         panels.data(), width);
+        LIMN_CALL_ISA(gemm_pack_b<T>, k, last - first, s.b + from * s.b_step + first * s.b_column, s.b_step, s.b_column,
+                      panels.data());
       for (index_t row = 0; row < s.m; row += gemm_block_rows) {
         const index_t rows = std::min(gemm_block_rows, s.m - row);
         const T* a = s.a + row * s.a_row + from * s.a_step;
@@ -148,7 +148,7 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   across = (s.n + columns - 1) / columns;
   // What would be copied again and again is copied once, by all threads.
   const bool share_b =
-      !packed.data && down > 1 && s.n * s.k <= gemm_shared && !gemm_reads_b_in_place(s.part(0, rows, 0, columns), tile);
+      !packed.data && down > 1 && s.n * s.k <= gemm_shared && !gemm_reads_b_in_place(s.part(0, s.m, 0, columns), tile);
   const bool share_a = across > 1 && s.m * s.k <= gemm_shared && (s.a_step != 1 || gemm_rows_collide<T>(s.a_row, rows));
   const index_t a_row = gemm_row_distance<T>(s.k);
   const Scratch<T> panels(share_b ? round_up(s.n, tile.columns) * s.k : 0), copied(share_a ? (s.m + 1) * a_row : 0);

@@ -175,12 +175,12 @@ void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t
       if (parts == 1 && height > 1) {
         t.ahead = panel + 64 * b_step;
         t.ahead_step = b_step;
-      } else if (j == 0 && n <= 4 * gemm_columns<T> && a_row < 2 * k) {
+      } else if (j == 0 && n <= 4 * gemm_columns<T> && b_step == gemm_columns<T> && a_row < 2 * k) {
         t.ahead = rows_of_a + height * a_row;
         t.ahead_step = height * a_row / k;
       } else if (part == 0 && parts > 1) {
         t.ahead = panel + b_panel;
-        t.ahead_step = gemm_columns<T>;
+        t.ahead_step = b_step;
       }
       gemm_tile<T>(height, n - j < gemm_columns<T> ? n - j : gemm_columns<T>, t);
       first += height;
@@ -227,24 +227,37 @@ void gemm_transpose(index_t rows, index_t columns, const T* x, index_t x_row, T*
   }
 }
 
-/// One panel of B: y [k, gemm_columns] = columns 0..columns-1 of op(B), the rest zeros; b(p, j) = b[p * step + j *
-/// column], one of the strides 1.
+/// Panels of B, one after another: y [k, gemm_columns] = columns 0..columns-1 of op(B), the rest of the last zeros;
+/// b(p, j) = b[p * step + j * column], one of the strides 1.
 template <class T>
 void gemm_pack_b(index_t k, index_t columns, const T* b, index_t step, index_t column, T* y) {
-  constexpr index_t width = gemm_columns<T>;
-  if (columns < width) std::memset(y, 0, static_cast<std::size_t>(k * width) * sizeof(T));
-  if (column != 1) return gemm_transpose<T>(columns, k, b, column, y, width);
-  if (columns < width) {
-    for (index_t p = 0; p < k; ++p)
-      for (index_t j = 0; j < columns; ++j) y[p * width + j] = b[p * step + j];
-    return;
-  }
-  for (index_t p = 0; p < k; ++p) {
-    __builtin_prefetch(b + (p + 16) * step);
-    __builtin_prefetch(b + (p + 16) * step + width - 1);
-    const Vec<T> left = load<T>(b + p * step), right = load<T>(b + p * step + lanes<T>);
-    store<T>(y + p * width, left);
-    store<T>(y + p * width + lanes<T>, right);
+  constexpr index_t width = gemm_columns<T>, together = 4;  // panels filled at a time: memory is read in longer pieces
+  index_t j = 0;
+  if (column == 1)
+    for (; j + width <= columns;) {
+      const index_t count = (columns - j) / width < together ? (columns - j) / width : together;
+      for (index_t p = 0; p < k; ++p) {
+        const T* from = b + p * step + j;
+        T* to = y + j * k + p * width;
+        for (index_t q = 0; q < count; ++q, from += width, to += k * width) {
+          __builtin_prefetch(from + 16 * step);
+          __builtin_prefetch(from + 16 * step + width - 1);
+          const Vec<T> left = load<T>(from), right = load<T>(from + lanes<T>);
+          store<T>(to, left);
+          store<T>(to + lanes<T>, right);
+        }
+      }
+      j += count * width;
+    }
+  for (; j < columns; j += width) {
+    const index_t wide = columns - j < width ? columns - j : width;
+    T* panel = y + j * k;
+    if (wide < width) std::memset(panel, 0, static_cast<std::size_t>(k * width) * sizeof(T));
+    if (column != 1)
+      gemm_transpose<T>(wide, k, b + j * column, column, panel, width);
+    else
+      for (index_t p = 0; p < k; ++p)
+        for (index_t i = 0; i < wide; ++i) panel[p * width + i] = b[p * step + j + i];
   }
 }
 
