@@ -22,8 +22,7 @@ inline constexpr index_t gemm_dot_depth = 512;  // k of one block where few rows
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-inline constexpr index_t gemm_block_rows = 84;    // rows of one block of A: up to 344 KB of the second-level cache
-inline constexpr index_t gemm_turned_rows = 112;  // of C's columns where C is computed transposed: whole 16 x 16 blocks
+inline constexpr index_t gemm_block_rows = 112;  // rows of one block of A: whole tiles, and whole blocks to transpose
 inline constexpr index_t gemm_stripe = index_t{1} << 22;       // elements of B packed at a time by one task
 inline constexpr index_t gemm_chunk = 512;                     // columns of C computed for all rows at a time, at most
 inline constexpr index_t gemm_chunk_bytes = index_t{1} << 19;  // of B's panels of those columns and one block of k
@@ -63,22 +62,22 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& 
   // What is copied is used at once, from the second-level cache: the panels of a chunk of columns, by all rows; or,
   // where A is copied, a block of its rows, by a stripe of columns.
   const index_t width = tile.columns, padded = round_up(s.n, width), deep = std::min(s.k, gemm_depth(s.k));
-  const index_t chunk = std::min(padded, gemm_chunk_columns<T>(deep, width));
+  const index_t chunk = packed.data && s.m <= tile.rows ? padded : std::min(padded, gemm_chunk_columns<T>(deep, width));
   const index_t stripe = a_in_place ? chunk : std::clamp(gemm_stripe / deep / width * width, chunk, padded);
-  const index_t block_rows = turned ? gemm_turned_rows : gemm_block_rows, most_rows = std::min(s.m, block_rows);
+  const index_t most_rows = std::min(s.m, gemm_block_rows);
   const index_t copied_row = gemm_row_distance<T>(deep), sums_row = gemm_row_distance<T>(chunk);
   const Scratch<T> panels(pack_b ? stripe * deep : 0), copied(a_in_place ? 0 : (most_rows + 1) * copied_row),
       sums(turned ? round_up(most_rows, 16) * sums_row : 0);
 
-  for (index_t first = 0; first < s.n; first += stripe)
-    for (index_t from = 0; from < s.k; from += deep) {
+  for (index_t from = 0; from < s.k; from += deep)
+    for (index_t first = 0; first < s.n; first += stripe) {
       const index_t last = std::min(first + stripe, s.n), k = std::min(deep, s.k - from);
       const T beta = from == 0 ? s.beta : T(1);
       if (pack_b)
-        gemm_pack_panels(k, last - first, s.b + from * s.b_step + first * s.b_column, s.b_step, s.b_column,
-                         panels.data(), width);
-      for (index_t row = 0; row < s.m; row += block_rows) {
-        const index_t rows = std::min(block_rows, s.m - row);
+        LIMN_CALL_ISA(gemm_pack_b<T>, k, last - first, s.b + from * s.b_step + first * s.b_column, s.b_step, s.b_column,
+                      panels.data());
+      for (index_t row = 0; row < s.m; row += gemm_block_rows) {
+        const index_t rows = std::min(gemm_block_rows, s.m - row);
         const T* a = s.a + row * s.a_row + from * s.a_step;
         if (!a_in_place) {
           LIMN_CALL_ISA(gemm_pack_a<T>, rows, k, a, s.a_row, s.a_step, copied.data(), copied_row);
@@ -134,7 +133,7 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
   index_t down = 1, across = 1, rows = s.m, columns = s.n;
   while (threads > 1 && down * across < 3 * threads && rows * columns * s.k > (index_t{1} << 20)) {
-    if (columns > 4 * tile.columns && 4 * columns > rows)
+    if (columns > 4 * tile.columns && (s.m <= 2 * s.n || rows <= 8 * tile.rows))
       across *= 2;
     else if (rows > 2 * tile.rows)
       down *= 2;
@@ -149,7 +148,7 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   across = (s.n + columns - 1) / columns;
   // What would be copied again and again is copied once, by all threads.
   const bool share_b =
-      !packed.data && down > 1 && s.n * s.k <= gemm_shared && !gemm_reads_b_in_place(s.part(0, rows, 0, columns), tile);
+      !packed.data && down > 1 && s.n * s.k <= gemm_shared && !gemm_reads_b_in_place(s.part(0, s.m, 0, columns), tile);
   const bool share_a = across > 1 && s.m * s.k <= gemm_shared && (s.a_step != 1 || gemm_rows_collide<T>(s.a_row, rows));
   const index_t a_row = gemm_row_distance<T>(s.k);
   const Scratch<T> panels(share_b ? round_up(s.n, tile.columns) * s.k : 0), copied(share_a ? (s.m + 1) * a_row : 0);

@@ -175,12 +175,12 @@ void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t
       if (parts == 1 && height > 1) {
         t.ahead = panel + 64 * b_step;
         t.ahead_step = b_step;
-      } else if (j == 0 && n <= 4 * gemm_columns<T>) {
+      } else if (j == 0 && n <= 4 * gemm_columns<T> && b_step == gemm_columns<T> && a_row < 2 * k) {
         t.ahead = rows_of_a + height * a_row;
         t.ahead_step = height * a_row / k;
       } else if (part == 0 && parts > 1) {
         t.ahead = panel + b_panel;
-        t.ahead_step = gemm_columns<T>;
+        t.ahead_step = b_step;
       }
       gemm_tile<T>(height, n - j < gemm_columns<T> ? n - j : gemm_columns<T>, t);
       first += height;
@@ -227,24 +227,37 @@ void gemm_transpose(index_t rows, index_t columns, const T* x, index_t x_row, T*
   }
 }
 
-/// One panel of B: y [k, gemm_columns] = columns 0..columns-1 of op(B), the rest zeros; b(p, j) = b[p * step + j *
-/// column], one of the strides 1.
+/// Panels of B, one after another: y [k, gemm_columns] = columns 0..columns-1 of op(B), the rest of the last zeros;
+/// b(p, j) = b[p * step + j * column], one of the strides 1.
 template <class T>
 void gemm_pack_b(index_t k, index_t columns, const T* b, index_t step, index_t column, T* y) {
-  constexpr index_t width = gemm_columns<T>;
-  if (columns < width) std::memset(y, 0, static_cast<std::size_t>(k * width) * sizeof(T));
-  if (column != 1) return gemm_transpose<T>(columns, k, b, column, y, width);
-  if (columns < width) {
-    for (index_t p = 0; p < k; ++p)
-      for (index_t j = 0; j < columns; ++j) y[p * width + j] = b[p * step + j];
-    return;
-  }
-  for (index_t p = 0; p < k; ++p) {
-    __builtin_prefetch(b + (p + 16) * step);
-    __builtin_prefetch(b + (p + 16) * step + width - 1);
-    const Vec<T> left = load<T>(b + p * step), right = load<T>(b + p * step + lanes<T>);
-    store<T>(y + p * width, left);
-    store<T>(y + p * width + lanes<T>, right);
+  constexpr index_t width = gemm_columns<T>, together = 4;  // panels filled at a time: memory is read in longer pieces
+  index_t j = 0;
+  if (column == 1)
+    for (; j + width <= columns;) {
+      const index_t count = (columns - j) / width < together ? (columns - j) / width : together;
+      for (index_t p = 0; p < k; ++p) {
+        const T* from = b + p * step + j;
+        T* to = y + j * k + p * width;
+        for (index_t q = 0; q < count; ++q, from += width, to += k * width) {
+          __builtin_prefetch(from + 16 * step);
+          __builtin_prefetch(from + 16 * step + width - 1);
+          const Vec<T> left = load<T>(from), right = load<T>(from + lanes<T>);
+          store<T>(to, left);
+          store<T>(to + lanes<T>, right);
+        }
+      }
+      j += count * width;
+    }
+  for (; j < columns; j += width) {
+    const index_t wide = columns - j < width ? columns - j : width;
+    T* panel = y + j * k;
+    if (wide < width) std::memset(panel, 0, static_cast<std::size_t>(k * width) * sizeof(T));
+    if (column != 1)
+      gemm_transpose<T>(wide, k, b + j * column, column, panel, width);
+    else
+      for (index_t p = 0; p < k; ++p)
+        for (index_t i = 0; i < wide; ++i) panel[p * width + i] = b[p * step + j + i];
   }
 }
 
@@ -264,34 +277,25 @@ void gemm_pack_a(index_t rows, index_t k, const T* a, index_t a_row, index_t a_s
   }
 }
 
-/// C = X + beta C for rows x columns elements.
-template <class T>
-void gemm_store(index_t rows, index_t columns, const T* x, index_t x_row, T beta, T* c, index_t ldc) {
-  for (index_t i = 0; i < rows; ++i) {
-    const T* from = x + i * x_row;
-    T* to = c + i * ldc;
-    index_t j = 0;
-    for (; j + lanes<T> <= columns; j += lanes<T>) {
-      const Vec<T> value = load<T>(from + j);
-      store<T>(to + j, beta == T(0) ? value : value + broadcast<T>(beta) * load<T>(to + j));
-    }
-    for (; j < columns; ++j) to[j] = beta == T(0) ? from[j] : from[j] + beta * to[j];
-  }
-}
-/// The same with X turned over: c[j * ldc + i] from x[i * x_row + j] for i < rows, j < columns. X is readable up to
-/// whole blocks of lanes x lanes.
+/// C = X^T + beta C: c[j * ldc + i] from x[i * x_row + j] for i < rows, j < columns. X is readable up to whole blocks
+/// of lanes x lanes.
 template <class T>
 void gemm_store_transposed(index_t rows, index_t columns, const T* x, index_t x_row, T beta, T* c, index_t ldc) {
   constexpr index_t size = lanes<T>;
+  const Vec<T> factor = broadcast<T>(beta);
   for (index_t j = 0; j < columns; j += size)
     for (index_t i = 0; i < rows; i += size) {
       Vec<T> r[size];
       LIMN_UNROLLED for (index_t q = 0; q < size; ++q) r[q] = load<T>(x + (i + q) * x_row + j);
       transpose_block<T>(r);
-      alignas(LIMN_VECTOR_BYTES) T block[size * size];
-      LIMN_UNROLLED for (index_t q = 0; q < size; ++q) store<T>(block + q * size, r[q]);
-      gemm_store<T>(columns - j < size ? columns - j : size, rows - i < size ? rows - i : size, block, size, beta,
-                    c + j * ldc + i, ldc);
+      const index_t wide = rows - i < size ? rows - i : size;
+      LIMN_UNROLLED for (index_t q = 0; q < size; ++q) if (j + q < columns) {
+        T* to = c + (j + q) * ldc + i;
+        if (wide == size)
+          store<T>(to, beta == T(0) ? r[q] : r[q] + factor * load<T>(to));
+        else
+          store_first<T>(to, beta == T(0) ? r[q] : r[q] + factor * load_first<T>(to, wide), wide);
+      }
     }
 }
 

@@ -96,13 +96,6 @@ struct GemmPanels {
   index_t padded = 0;  // columns, rounded up to whole panels
 };
 
-/// The panels of one block of k of columns [0, n).
-template <class T>
-void gemm_pack_panels(index_t k, index_t n, const T* b, index_t b_step, index_t b_column, T* panels, index_t width) {
-  for (index_t j = 0; j < n; j += width)
-    LIMN_CALL_ISA(gemm_pack_b<T>, k, std::min(width, n - j), b + j * b_column, b_step, b_column, panels + j * k);
-}
-
 /// The same for all k, on all threads: panels [k, n] as GemmPanels holds them.
 template <class T>
 void gemm_pack_all(index_t k, index_t n, const T* b, index_t b_step, index_t b_column, T* panels, index_t width) {
@@ -111,8 +104,8 @@ void gemm_pack_all(index_t k, index_t n, const T* b, index_t b_step, index_t b_c
     const index_t first = begin * width, columns = std::min(end * width, n) - first;
     for (index_t p = 0; p < k; p += deep) {
       const index_t depth = std::min(deep, k - p);
-      gemm_pack_panels(depth, columns, b + p * b_step + first * b_column, b_step, b_column,
-                       panels + p * padded + first * depth, width);
+      LIMN_CALL_ISA(gemm_pack_b<T>, depth, columns, b + p * b_step + first * b_column, b_step, b_column,
+                    panels + p * padded + first * depth);
     }
   });
 }
@@ -128,11 +121,12 @@ index_t gemm_row_distance(index_t columns) {
   return round_up(columns, 16) + (gemm_rows_collide<T>(round_up(columns, 16), 8) ? 16 : 0);
 }
 
-/// Whether B's panels are read as they lie: when they stay in the second-level cache, or one tile of rows reads all.
+/// Whether B's panels are read as they lie: where one tile of rows reads all, where they stay in the second-level
+/// cache, and where so few tiles of rows read them that copies would not pay.
 template <class T>
 bool gemm_reads_b_in_place(const GemmProduct<T>& s, GemmGeometry tile) {
   return s.b_column == 1 && s.n % tile.columns == 0 &&
-         (s.m <= tile.rows || (s.n * s.k <= 65536 && !gemm_rows_collide<T>(s.b_step, s.k)));
+         (s.m <= tile.rows || ((s.n * s.k <= 65536 || s.m <= 12 * tile.rows) && !gemm_rows_collide<T>(s.b_step, s.k)));
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
