@@ -81,15 +81,15 @@ class GateGradients {
     parallel_for(blocks, 1, [&](index_t begin, index_t end) {
       for (index_t block = begin * depth; block < end * depth; block += depth)
         for_factors(block, [&](const Factor& f, index_t from, index_t k, T* to) {
-          gemm_pack_panels(k, f.columns, f.x + from * f.columns, f.columns, index_t{1}, to, tile.columns);
+          LIMN_CALL_ISA(gemm_pack_b<T>, k, f.columns, f.x + from * f.columns, f.columns, index_t{1}, to);
         });
     });
     parallel_for(width_, round_up((width_ + thread_count() - 1) / thread_count(), 16), [&](index_t begin, index_t end) {
       const index_t turned_row = gemm_row_distance<T>(depth);
-      const Workspace<T> turned((gemm_turned_rows + 1) * turned_row);
-      for (index_t column = begin; column < end; column += gemm_turned_rows)
+      const Workspace<T> turned((gemm_block_rows + 1) * turned_row);
+      for (index_t column = begin; column < end; column += gemm_block_rows)
         for (index_t block = 0; block < rows_; block += depth) {
-          const index_t columns = std::min(gemm_turned_rows, end - column), rows = std::min(depth, rows_ - block);
+          const index_t columns = std::min(gemm_block_rows, end - column), rows = std::min(depth, rows_ - block);
           LIMN_CALL_ISA(gemm_pack_a<T>, columns, rows, at(block) + column, index_t{1}, row_, turned.data(), turned_row);
           if (db) LIMN_CALL_ISA(row_sums<T>, columns, rows, turned.data(), turned_row, block > 0, db + column);
           for_factors(block, [&](const Factor& f, index_t from, index_t k, const T* b) {
