@@ -40,6 +40,14 @@ LIMN_INLINE void copy_clipped(const T* x, index_t extent, index_t from, index_t 
     constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>();
     for (; i + lanes<T> <= high && from + 2 * (i + lanes<T>) <= extent; i += lanes<T>)
       store<T>(to + i, even_lanes(load<T>(x + from + 2 * i), load<T>(x + from + 2 * i + lanes<T>), all));
+    if (const index_t rest = high - i; rest > 0 && rest <= lanes<T>) {
+      const T* last = x + from + 2 * i;
+      const index_t count_of_last = 2 * rest - 1, first = count_of_last < lanes<T> ? count_of_last : lanes<T>;
+      const Vec<T> left = load_first<T>(last, first);
+      const Vec<T> right = count_of_last > first ? load_first<T>(last + first, count_of_last - first) : Vec<T>{};
+      store_first<T>(to + i, even_lanes(left, right, all), rest);
+      i = high;
+    }
   }
   for (; i < high; ++i) to[i] = x[from + i * step];
   for (; i < count; ++i) to[i] = T(0);

@@ -58,7 +58,6 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 }
 
 /// Output rows of one band: its planes stay in the second-level cache, and the busiest thread has few register tiles.
-/// Where bands are fewer than direct_tasks(), each is shared out by outputs.
 [[nodiscard]] inline index_t direct_band(const Conv2dShape& s, index_t bytes, index_t tile) {
   const index_t row = std::max<index_t>(1, s.channels() * s.w * s.stride_h * bytes), budget = 400 << 10,
                 threads = thread_count(), images = s.n * s.groups;
@@ -96,7 +95,10 @@ void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* b
   const index_t bytes = sizeof(T), tile = LIMN_CALL_ISA(direct_tile_pixels<T>, );
   const Scratch<index_t> offset(field);
   const index_t band = direct_band(s, bytes, tile), bands = (s.oh + band - 1) / band;
-  const index_t parts = std::min((direct_tasks() - 1) / (s.n * s.groups * bands) + 1, (outputs + 27) / 28);
+  // Where bands are too few for all threads, each is shared out by outputs, evenly.
+  const index_t planes = s.n * s.groups * bands, most_parts = (outputs + 27) / 28, threads = thread_count();
+  index_t parts = std::min((direct_tasks() - 1) / planes + 1, most_parts);
+  while (parts > 1 && parts < most_parts && planes * parts % threads != 0) ++parts;
   const index_t part_outputs = (outputs + parts - 1) / parts;
 
   const index_t plane = s.h * s.w;
@@ -115,20 +117,37 @@ void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* b
   const bool streamed = s.n * s.oc * s.oh * s.ow * bytes >= direct_streamed && s.ow % (tile / 2) == 0 &&
                         reinterpret_cast<std::uintptr_t>(y) % 64 == 0;
 
-  parallel_for(s.n * s.groups * bands * parts, 1, [&](index_t begin, index_t end) {
-    const Scratch<T> split(in_place ? 0 : channels * d.size + direct_slack);
+  // A band's planes are laid out by the task that reads them, or, where several do, before, for all.
+  const index_t laid_out = channels * d.size + direct_slack;
+  const Scratch<T> shared(in_place || parts == 1 ? 0 : planes * laid_out);
+  const auto lay_out = [&](index_t band_of_all, index_t first_channel, index_t last_channel, T* to) {
+    const index_t first = band_of_all % bands * band, image_and_group = band_of_all / bands;
+    for (index_t c = first_channel; c < last_channel; ++c)
+      LIMN_CALL_ISA(conv2d_split<T>, s, d, first, x + (image_and_group * channels + c) * plane, to + c * d.size);
+    if (last_channel == channels) std::fill_n(to + channels * d.size, direct_slack, T(0));
+  };
+  if (!in_place && parts > 1) {
+    const index_t some = (channels * planes + direct_tasks() - 1) / direct_tasks();
+    parallel_for(channels * planes, some, [&](index_t begin, index_t end) {
+      for (index_t c = begin; c < end;) {
+        const index_t of = c / channels, last = std::min(end, (of + 1) * channels);
+        lay_out(of, c % channels, last - of * channels, shared.data() + of * laid_out);
+        c = last;
+      }
+    });
+  }
+  parallel_for(planes * parts, 1, [&](index_t begin, index_t end) {
+    const Scratch<T> split(in_place || parts > 1 ? 0 : laid_out);
     for (index_t task = begin; task < end; ++task) {
-      const index_t part = task % parts, first = task / parts % bands * band, group = task / parts / bands % s.groups,
-                    image = task / parts / bands / s.groups;
+      const index_t part = task % parts, of = task / parts, first = of % bands * band, group = of / bands % s.groups,
+                    image = of / bands / s.groups;
       const index_t rows = std::min(band, s.oh - first), o = part * part_outputs,
                     count = std::min(part_outputs, outputs - o);
-      const T* from = x + (image * s.c + group * channels) * plane;
+      const T* from = shared.data() + of * laid_out;
       if (in_place) {
-        from += first * s.w;
-      } else {
-        for (index_t c = 0; c < channels; ++c)
-          LIMN_CALL_ISA(conv2d_split<T>, s, d, first, from + c * plane, split.data() + c * d.size);
-        std::fill_n(split.data() + channels * d.size, direct_slack, T(0));
+        from = x + (image * s.c + group * channels) * plane + first * s.w;
+      } else if (parts == 1) {
+        lay_out(of, 0, channels, split.data());
         from = split.data();
       }
       if (count > 0)

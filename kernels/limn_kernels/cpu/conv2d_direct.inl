@@ -17,19 +17,42 @@ index_t direct_tile_pixels() {
   return direct_pixels<T>;
 }
 
+/// A row of x without padding, whose columns of each phase go to[v * phase + q] = x[q * step + v] for v < phases, q <
+/// count: turned over in registers.
+template <class T>
+void conv2d_split_row(const T* x, index_t step, index_t phases, index_t count, T* to, index_t phase) {
+  constexpr index_t size = lanes<T>;
+  for (index_t q = 0; q < count; q += size)
+    for (index_t v = 0; v < phases; v += size) {
+      const index_t high = count - q < size ? count - q : size, wide = phases - v < size ? phases - v : size;
+      Vec<T> r[size];
+      LIMN_UNROLLED for (index_t i = 0; i < size; ++i) r[i] =
+          i < high ? load_first<T>(x + (q + i) * step + v, wide) : Vec<T>{};
+      transpose_block<T>(r);
+      LIMN_UNROLLED for (index_t i = 0; i < size; ++i) if (i < wide)
+          store_first<T>(to + (v + i) * phase + q, r[i], high);
+    }
+}
+
 /// One plane x [h, w] as DirectLayout says: the rows `first` to `first + d.rows` of every phase.
 template <class T>
 void conv2d_split(const Conv2dShape& s, const DirectLayout& d, index_t first, const T* x, T* split) {
-  for (index_t u = 0; u < d.phases_h; ++u)
-    for (index_t v = 0; v < d.phases_w; ++v)
-      for (index_t r = 0; r < d.rows; ++r) {
-        const index_t iy = (first + r) * s.stride_h + u - s.pad_top;
-        T* to = split + ((u * d.phases_w + v) * d.rows + r) * d.pitch;
+  const index_t phase = d.rows * d.pitch;
+  const bool turned = s.stride_w >= 4 && s.pad_left == 0 && (d.pitch - 1) * s.stride_w + d.phases_w <= s.w;
+  for (index_t r = 0; r < d.rows; ++r)
+    for (index_t u = 0; u < d.phases_h; ++u) {
+      const index_t iy = (first + r) * s.stride_h + u - s.pad_top;
+      T* to = split + u * d.phases_w * phase + r * d.pitch;
+      if (turned && iy >= 0 && iy < s.h) {
+        conv2d_split_row<T>(x + iy * s.w, s.stride_w, d.phases_w, d.pitch, to, phase);
+        continue;
+      }
+      for (index_t v = 0; v < d.phases_w; ++v, to += phase)
         if (iy < 0 || iy >= s.h)
           for (index_t q = 0; q < d.pitch; ++q) to[q] = T(0);
         else
           copy_clipped<T>(x + iy * s.w, s.w, v - s.pad_left, s.stride_w, d.pitch, to);
-      }
+    }
 }
 
 /// A register tile's operands: its vectors of pixels lie x_gap apart (a vector, or a row) and go to_gap apart;

@@ -129,9 +129,11 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   const bool turned = !packed.data && gemm_cost(s.turned()) < gemm_cost(s);
   if (turned) s = s.turned();
 
-  // Tasks: parts of C, for threads small enough to share out. Columns first: then each packs panels of its own.
+  // Tasks: parts of C, for threads small enough to share out. Columns first: then each packs panels of its own; and of
+  // so many to twice as many parts those that leave the busiest thread least.
   const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
   index_t down = 1, across = 1, rows = s.m, columns = s.n;
+  const auto columns_of = [&](index_t parts) { return round_up((s.n + parts - 1) / parts, tile.columns); };
   while (threads > 1 && down * across < 3 * threads && rows * columns * s.k > (index_t{1} << 20)) {
     if (columns > 4 * tile.columns && (s.m <= 2 * s.n || rows <= 8 * tile.rows))
       across *= 2;
@@ -142,8 +144,11 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
     else
       break;
     rows = (s.m + down - 1) / down;
-    columns = round_up((s.n + across - 1) / across, tile.columns);
+    columns = columns_of(across);
   }
+  const auto busiest = [&](index_t parts) { return round_up(down * parts, threads) * columns_of(parts); };
+  for (index_t parts = across; parts < 2 * across; ++parts)
+    if (busiest(parts) < busiest((s.n + columns - 1) / columns)) columns = columns_of(parts);
   down = (s.m + rows - 1) / rows;
   across = (s.n + columns - 1) / columns;
   // What would be copied again and again is copied once, by all threads.
