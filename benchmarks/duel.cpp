@@ -16,6 +16,7 @@
 
 #include <limn_kernels/parallel.hpp>
 
+#include "multiply_adds.hpp"
 #include "opponents/opponent.hpp"
 
 namespace bench {
@@ -60,6 +61,21 @@ void settle() {  // waiting threads of the last contender's library spin for som
   if (settings.threads > 1) std::this_thread::sleep_for(std::chrono::milliseconds(8));
 }
 
+/// Operations a second of multiply-adds alone on all threads: the peak that a share is of. The clock moves by some
+/// percent from minute to minute, so each round asks for it anew, for two milliseconds.
+double peak() {
+  constexpr long rounds = 700'000;
+  const auto all_threads = [](int calls) {
+    const double start = stopwatch();
+    for (int i = 0; i < calls; ++i)
+      limn::kernels::parallel_for(settings.threads, 1, [](long, long) { (void)multiply_adds_at_peak(rounds); });
+    return stopwatch() - start;
+  };
+  settle();
+  (void)all_threads(settings.threads > 1 ? 6 : 1);
+  return 2 * settings.threads * 384.0 * rounds / all_threads(2);
+}
+
 /// Appends the case to the file of --results, a line of JSON, at once: a run that is cut short keeps what it has.
 void keep(const std::string& name, const benchmark::UserCounters& counters) {
   if (settings.results.empty()) return;
@@ -89,15 +105,18 @@ void duel(benchmark::State& state, const std::string& case_name, const Work& wor
   }
   const int least = round > 5 ? 2 : round > 2 ? 3 : 5;
   const int rounds = std::clamp(static_cast<int>(settings.seconds / round), least, 60);
+  std::vector<double> peaks;
   for (auto unused : state) {
     (void)unused;
-    for (int r = 0; r < rounds; ++r)
+    for (int r = 0; r < rounds; ++r) {
+      if (work.flops > 0) peaks.push_back(peak());
       for (std::size_t i = 0; i < contenders.size(); ++i) {
         const std::size_t who = (i + static_cast<std::size_t>(r)) % contenders.size();
         settle();
         if (sides[who].warm > 0) contenders[who].seconds(sides[who].warm);
         sides[who].times.push_back(contenders[who].seconds(sides[who].calls) / sides[who].calls);
       }
+    }
     state.SetIterationTime(median(sides[0].times));
   }
   state.counters["rounds"] = rounds;
@@ -105,6 +124,7 @@ void duel(benchmark::State& state, const std::string& case_name, const Work& wor
   if (work.bytes > 0) state.counters["bytes"] = work.bytes;
   if (work.elements > 0) state.counters["elements"] = work.elements;
   if (work.flops > 0) state.counters["GFLOP/s"] = work.flops * 1e-9 / median(sides[0].times);
+  if (!peaks.empty()) state.counters["peak"] = median(peaks) * 1e-9;
   for (std::size_t i = 0; i < contenders.size(); ++i) {
     const std::string& name = contenders[i].name;
     state.counters[name + ":us"] = median(sides[i].times) * 1e6;

@@ -12,31 +12,11 @@
 #include <thread>
 #include <vector>
 
+#include "multiply_adds.hpp"
+
 namespace {
 
-using Vector16 = float __attribute__((vector_size(64)));
-using Vector8 = float __attribute__((vector_size(32)));
-
-// Twelve chains hide the latency of a multiply-add (4 clocks, two a clock). Named variables: an array would live in
-// memory.
-template <class V>
-[[gnu::always_inline]] inline double multiply_adds(long rounds) {
-  V f = {};
-  for (int i = 0; i < static_cast<int>(sizeof(V) / 4); ++i) f[i] = 0.999F;
-  V a = f, b = f, c = f, d = f, e = f, g = f, h = f, i = f, j = f, k = f, l = f, m = f;
-  for (long r = 0; r < rounds; ++r) {
-    a = a * f + f, b = b * f + f, c = c * f + f, d = d * f + f, e = e * f + f, g = g * f + f;
-    h = h * f + f, i = i * f + f, j = j * f + f, k = k * f + f, l = l * f + f, m = m * f + f;
-    asm volatile("" : "+v"(a), "+v"(b), "+v"(c), "+v"(d), "+v"(e), "+v"(g));
-    asm volatile("" : "+v"(h), "+v"(i), "+v"(j), "+v"(k), "+v"(l), "+v"(m));
-  }
-  const V total = a + b + c + d + e + g + h + i + j + k + l + m;
-  volatile float sink = total[0];
-  (void)sink;
-  return 2.0 * 12 * static_cast<double>(sizeof(V) / 4) * static_cast<double>(rounds);
-}
-[[gnu::target("avx512f"), gnu::noinline]] double fma_avx512(long rounds) { return multiply_adds<Vector16>(rounds); }
-[[gnu::target("avx2,fma"), gnu::noinline]] double fma_avx2(long rounds) { return multiply_adds<Vector8>(rounds); }
+using bench::Vector16, bench::Vector8;
 
 /// Reads `numbers` floats, a multiple of 128, once.
 template <class V>
@@ -105,8 +85,8 @@ double best_rate(int threads, int attempts, const std::function<double(int)>& wo
 int main(int count, char** arguments) {
   const int threads = count > 1 ? std::atoi(arguments[1]) : 1;
   const bool wide = __builtin_cpu_supports("avx512f") != 0;
-  const double flops = best_rate(threads, 10, [&](int) { return wide ? fma_avx512(4'000'000) : fma_avx2(8'000'000); });
-  const double narrow = best_rate(threads, 5, [&](int) { return fma_avx2(8'000'000); });
+  const double flops = best_rate(threads, 10, [&](int) { return bench::multiply_adds_at_peak(4'000'000); });
+  const double narrow = best_rate(threads, 5, [&](int) { return bench::fma_avx2(8'000'000); });
 
   const std::size_t numbers = std::size_t{64} << 20, huge = std::size_t{2} << 20;  // 256 MiB: no cache holds it
   std::vector<float*> data(static_cast<std::size_t>(threads));

@@ -2,6 +2,8 @@
 
 import html
 
+from . import targets
+
 FAMILY_TITLES = {"gemm": "Matrix products", "reduced": "Reduced precision", "conv2d": "Convolutions", "lstm": "LSTM", "attention": "Attention",
                  "rowwise": "Row kernels", "models": "Whole models"}
 
@@ -25,7 +27,7 @@ def table(cases, limits):
         rate = share = ""
         if case.get("flops"):
             rate = f"{case['flops'] / us * 1e-3:.0f}"
-            share = f"{100 * case['flops'] / us * 1e-3 / limits['gflops']:.0f} %" if limits else ""
+            share = f"{100 * targets.share_of_peak(case, us, limits):.0f} %" if limits else ""
         if case.get("bytes") and limits:
             share = f"{case['bytes'] / us * 1e-3:.1f} GB/s, {100 * case['bytes'] / us * 1e-3 / limits['read_gbs']:.0f} %"
         elif case.get("elements") and not case.get("flops") and limits:
@@ -70,7 +72,7 @@ def page(store, rows):
              "an opponent's time over limn's within one process and round (median): above 1 limn is faster. The error is the largest "
              "difference from a double reference over the largest value, on samples. A rate counts the operations of the direct "
              "algorithm, so that Winograd's can be above the peak. \"+nchw\" adds oneDNN's ways from and to plain layouts, which "
-             "limn's times always contain.", ""]
+             "limn's times always contain. A share is of the multiply-add peak that the same run measured in each round, since the clock moves.", ""]
     if stamps:
         lines += [f"Machine: {machine.get('processor')} (family {machine.get('family')}, model {machine.get('model')}, "
                   f"{machine.get('cores')} cores), {machine.get('system')}; PyTorch {machine.get('torch')} (PyPI; freed memory kept, "

@@ -58,7 +58,7 @@ def parse(text):
             contender, _, what = key.rpartition(":")
             if contender and what in case:
                 case[what][contender] = value
-            elif key in ("flops", "bytes", "elements", "rounds"):
+            elif key in ("flops", "bytes", "elements", "rounds", "peak"):
                 case[key] = value
         found.setdefault(str(entry["threads"]), {})[entry["name"]] = case
     return found

@@ -74,6 +74,15 @@ def geomean(values):
     return math.exp(sum(map(math.log, values)) / len(values))
 
 
+def peak(case, limits):
+    """GFLOP/s of multiply-adds alone while the case ran."""
+    return case.get("peak", limits["gflops"])
+
+
+def share_of_peak(case, us, limits):
+    return case["flops"] / us * 1e-3 / peak(case, limits)
+
+
 @dataclasses.dataclass
 class Row:
     target: Target
@@ -127,7 +136,7 @@ def judge_one(store, target):
         if target.worst:
             part("worst", least, target.worst, f"least {least:.2f} (>= {target.worst:g})")
     if target.share and limits:
-        share = geomean([case["flops"] / us[name] * 1e-3 / limits["gflops"] for name, case in cases.items()])
+        share = geomean([share_of_peak(case, us[name], limits) for name, case in cases.items()])
         part("share", share, target.share, f"{100 * share:.0f} % of peak (>= {100 * target.share:.0f})")
     if target.gbs:
         rate = geomean([case["bytes"] / us[name] * 1e-3 for name, case in cases.items()])
@@ -137,7 +146,7 @@ def judge_one(store, target):
         part("cycles", cycles, target.cycles, f"{cycles:.2f} cycles an element (<= {target.cycles:g})", at_most=True)
     if target.rate and limits:
         rate = geomean([case["elements"] / us[name] * 1e6 for name, case in cases.items()])
-        wanted = target.rate * limits["gflops"] / 117.6
+        wanted = target.rate * geomean([peak(case, limits) for case in cases.values()]) / 117.6
         part("rate", rate, wanted, f"{rate:.0f} tokens/s (>= {wanted:.0f}, {target.rate:g} at 117.6 GFLOP/s)")
     errors = [case["error"][target.ours] for case in cases.values() if target.ours in case["error"]]
     if target.error and errors:
