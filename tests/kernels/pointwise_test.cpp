@@ -16,7 +16,8 @@ template <class T>
 std::vector<T> sample(index_t n) {
   std::vector<T> x(static_cast<std::size_t>(n));
   for (index_t i = 0; i < n; ++i)
-    x[static_cast<std::size_t>(i)] = static_cast<T>(static_cast<float>((i * 37) % 101 - 50) / 16.f);
+    x[static_cast<std::size_t>(i)] =
+        static_cast<T>(static_cast<float>((i * 37) % 101 - (std::is_unsigned_v<T> ? 0 : 50)) / 16.f);
   return x;
 }
 

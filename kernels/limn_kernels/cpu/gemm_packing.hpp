@@ -67,7 +67,7 @@ struct GemmProduct {
     q.m = rows;
     q.n = columns;
     q.a += row * a_row;
-    q.b += column * b_column;
+    if (b) q.b += column * b_column;  // packed weights are elsewhere
     q.c += row * c_row + column * c_column;
     return q;
   }

@@ -107,6 +107,8 @@ class Panels {
   static Panels plain(index_t k, index_t n, const T* w, index_t stride_k, index_t stride_n) {
     const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), width = 4 * lanes;
     Panels panels(k, (n + width - 1) / width, width);
+    panels.columns_ = n;
+    if (k == 0) return panels;  // w may be null
     panels.for_blocks([&](index_t block, T* to) {
       const index_t column = block * width;
       if (stride_n == 1) return LIMN_CALL_ISA(pack_rows<T>, k, std::min(width, n - column), w + column, stride_k, to);
@@ -116,7 +118,6 @@ class Panels {
                       to + vector * lanes, width);
       }
     });
-    panels.columns_ = n;
     return panels;
   }
 

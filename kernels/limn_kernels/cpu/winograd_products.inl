@@ -52,7 +52,7 @@ inline void winograd_tiles(index_t rows, index_t k, const float* a, const float*
   for (index_t part = 0, first = 0; part < parts; ++part) {
     const index_t height = base + (part < extra ? 1 : 0);
     float* to = c + first * ldc;
-    const float *self = b + 12 * winograd_panel, *half = next + k * lanes<float>;
+    const float *self = b + 12 * winograd_panel, *half = next ? next + k * lanes<float> : next;
     const WinogradAhead ahead = !next        ? WinogradAhead{self, self + lanes<float>, winograd_panel}
                                 : parts == 1 ? WinogradAhead{next, half, lanes<float>}
                                              : WinogradAhead{part == 0   ? next
