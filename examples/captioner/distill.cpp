@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include <limn/data/flickr8k.hpp>
 #include <limn/models/small_cnn.hpp>
 #include <limn/nn/linear.hpp>
 
@@ -10,7 +9,6 @@
 #include "captioner/own_encoder.hpp"
 #include "captioner/pictures.hpp"
 #include "shared/feature_scaling.hpp"
-#include "shared/image_files.hpp"
 
 namespace limn::captioner {
 namespace {
@@ -157,20 +155,20 @@ class DistillTrainee final : public app::Trainee<Batch> {
   static constexpr index_t picture_side = 128;  ///< what the network is meant to read
 
  private:
-  [[nodiscard]] Batch batch_of(const Lesson& part, const std::vector<index_t>& images, const std::vector<Cut>& cuts,
+  [[nodiscard]] Batch batch_of(const Lesson& lesson, const std::vector<index_t>& images, const std::vector<Cut>& cuts,
                                index_t cut_side) const {
     NoGradGuard no_grad;
     std::vector<index_t> rows;
-    for (const index_t i : images) rows.push_back(part.rows[static_cast<std::size_t>(i)]);
+    for (const index_t i : images) rows.push_back(lesson.rows[static_cast<std::size_t>(i)]);
     const Tensor<float> grid = (teacher_.read(rows, true).grid - scaling_.mean) * scaling_.scale;
     const index_t count = static_cast<index_t>(images.size()), channels = teacher_.channels(),
                   side = static_cast<index_t>(std::lround(std::sqrt(static_cast<double>(teacher_.places())))),
                   places = cut_side / 16;
-    Batch batch{part.pictures.pixels(images, cuts, cut_side), Tensor<float>({count, places * places, channels})};
+    Batch batch{lesson.pictures.pixels(images, cuts, cut_side), Tensor<float>({count, places * places, channels})};
     kernels::parallel_for(count, 1, [&](index_t begin, index_t end) {
       for (index_t n = begin; n < end; ++n)
         sample_grid(grid.data() + n * side * side * channels, side, channels, cuts[static_cast<std::size_t>(n)],
-                    part.pictures.side(), places, batch.targets.data() + n * places * places * channels);
+                    lesson.pictures.side(), places, batch.targets.data() + n * places * places * channels);
     });
     return batch;
   }
@@ -194,24 +192,11 @@ int distill(const DistillOptions& options) {
   const auto lesson = [&](const char* split, const std::vector<std::string>& folders, index_t side) {
     std::vector<View> views;
     std::vector<index_t> rows;
-    const auto wanted = [&](std::size_t members) {
-      return options.limit > 0 ? std::min(members, static_cast<std::size_t>(options.limit)) : members;
-    };
-    const auto add = [&](const std::string& photograph, const std::filesystem::path& file) {
-      for (const auto& [part, row] : teacher.parts(photograph)) {
-        views.push_back({photograph, file, part});
+    for (const View& whole : photographs(data, data.split(split), folders, options.limit))
+      for (const auto& [part, row] : teacher.parts(whole.photograph)) {
+        views.push_back({whole.photograph, whole.file, part});
         rows.push_back(row);
       }
-    };
-    const auto& members = data.split(split);
-    for (std::size_t k = 0; k < wanted(members.size()); ++k) {
-      const data::CaptionedImage& image = data.images[static_cast<std::size_t>(members[k])];
-      add(image.file, image.path);
-    }
-    for (const std::string& folder : folders) {
-      const std::vector<std::string> files = app::images_in(folder);
-      for (std::size_t k = 0; k < wanted(files.size()); ++k) add(files[k], files[k]);
-    }
     if (views.empty()) fail(options.data, "its ", split, " split holds no images; check the lists");
     return Lesson{PictureSet(views, side, options.run.quiet), std::move(rows)};
   };

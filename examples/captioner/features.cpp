@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include <limn/data/flickr8k.hpp>
 #include <limn/io/safetensors_rows.hpp>
 #include <limn/ops/cast.hpp>
 
@@ -20,29 +19,37 @@ std::span<const std::byte> bytes_of(const auto& tensor) {
 
 }  // namespace
 
+std::vector<View> photographs(const data::CaptionData& data, const std::vector<index_t>& members,
+                              const std::vector<std::string>& folders, index_t limit) {
+  std::vector<View> views;
+  const auto wanted = [&](std::size_t count) {
+    return limit > 0 ? std::min(count, static_cast<std::size_t>(limit)) : count;
+  };
+  for (std::size_t k = 0; k < wanted(members.size()); ++k) {
+    const data::CaptionedImage& image = data.images[static_cast<std::size_t>(members[k])];
+    views.push_back({image.file, image.path, {}});
+  }
+  for (const std::string& folder : folders) {
+    const std::vector<std::string> files = app::images_in(folder);
+    for (std::size_t k = 0; k < wanted(files.size()); ++k) views.push_back({files[k], files[k], {}});
+  }
+  return views;
+}
+
 int compute_features(const FeatureOptions& options) {
   const data::CaptionData data = data::read_flickr8k(options.data, {.splits = options.splits});
   for (const std::string& note : data.notes) std::fprintf(stderr, "captioner: note: %s\n", note.c_str());
   std::vector<View> views;
-  const auto add = [&](const std::string& photograph, const std::filesystem::path& file, bool parts) {
-    views.push_back({photograph, file, {}});
-    for (index_t k = 0; parts && k < options.parts; ++k)
-      views.push_back({photograph, file, random_part(photograph, k)});
-  };
-  const auto wanted = [&](std::size_t members) {
-    return options.limit > 0 ? std::min(members, static_cast<std::size_t>(options.limit)) : members;
-  };
-  for (const std::string& split : options.splits) {
-    const auto& members = data.split(split);
-    for (std::size_t k = 0; k < wanted(members.size()); ++k) {
-      const data::CaptionedImage& image = data.images[static_cast<std::size_t>(members[k])];
-      add(image.file, image.path, split == "train");
+  const auto add = [&](const std::vector<View>& photographs, bool parts) {
+    for (const View& view : photographs) {
+      views.push_back(view);
+      for (index_t k = 0; parts && k < options.parts; ++k)
+        views.push_back({view.photograph, view.file, random_part(view.photograph, k)});
     }
-  }
-  for (const std::string& folder : options.also) {
-    const std::vector<std::string> files = app::images_in(folder);
-    for (std::size_t k = 0; k < wanted(files.size()); ++k) add(files[k], files[k], true);
-  }
+  };
+  for (const std::string& split : options.splits)
+    add(photographs(data, data.split(split), {}, options.limit), split == "train");
+  add(photographs(data, {}, options.also, options.limit), true);
   if (views.empty()) fail(options.data, "the splits hold no images; name others with --split");
   return write_features(options, views, "captioner");
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <limn/data/flickr8k.hpp>
 #include <limn/io/tensors.hpp>
 #include <limn/models/caption_batch.hpp>
 
@@ -25,6 +26,11 @@ struct FeatureOptions {
   index_t limit = 0;  ///< at most so many photographs of a split or folder; 0: all
   bool quiet = false;
 };
+
+/// Photographs, whole: those of a dataset with these numbers, then those of the folders; at most `limit` of each (0:
+/// all).
+[[nodiscard]] std::vector<View> photographs(const data::CaptionData& data, const std::vector<index_t>& members,
+                                            const std::vector<std::string>& folders, index_t limit);
 
 /// `captioner features`. Goes on where an earlier, killed run stopped. Returns the exit status.
 int compute_features(const FeatureOptions& options);
