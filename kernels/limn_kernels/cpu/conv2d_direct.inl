@@ -47,6 +47,7 @@ void conv2d_split(const Conv2dShape& s, const DirectLayout& d, index_t first, co
         conv2d_split_row<T>(x + iy * s.w, s.stride_w, d.phases_w, d.pitch, to, phase);
         continue;
       }
+      for (index_t q = 0; q < s.w; q += lanes<T>) __builtin_prefetch(x + (iy + 4) * s.w + q);
       for (index_t v = 0; v < d.phases_w; ++v, to += phase)
         if (iy < 0 || iy >= s.h)
           for (index_t q = 0; q < d.pitch; ++q) to[q] = T(0);
@@ -70,6 +71,7 @@ struct DirectTile {
   bool streamed;
   T* to;
   index_t to_row, to_gap;
+  bool asks;  // for its part of y, in its last steps
 };
 
 /// to[i * to_row + v * to_gap + q] = bias[i] + sum over k of w[i * w_row + k] x[offset[k] + v * x_gap + q], at least
@@ -82,8 +84,7 @@ void conv2d_direct_tile(const DirectTile<T>& t) {
   const index_t w_row = t.w_row, x_gap = t.x_gap, field = t.field, *offset = t.offset;
   const T *x = t.x, *w = t.w;
   const T* base[4] = {w, w + 4 * w_row, w + 8 * w_row, w + 12 * w_row};  // four rows each: few enough addresses
-  for (index_t k = 0; k < field; ++k) {
-    const T* from = x + offset[k];
+  const auto multiply = [&](const T* from) {
     Vec<T> pixels[Vectors];
     LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) pixels[v] = load<T>(from + v * x_gap);
     LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
@@ -91,6 +92,14 @@ void conv2d_direct_tile(const DirectTile<T>& t) {
       LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] += weight * pixels[v];
     }
     LIMN_UNROLLED for (index_t b = 0; b < (Rows + 3) / 4; ++b)++ base[b];
+  };
+  index_t k = 0;
+  for (const index_t until = t.asks ? field - Rows : field; k < until; ++k) multiply(x + offset[k]);
+  const T* wanted = t.to;
+  for (; k < field; ++k, wanted += t.to_row) {
+    __builtin_prefetch(wanted);
+    __builtin_prefetch(wanted + t.to_gap);
+    multiply(x + offset[k]);
   }
   const Vec<T> least = broadcast<T>(t.floor);
   LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] =
@@ -192,8 +201,19 @@ void conv2d_direct_band(const Conv2dShape& s, const DirectLayout& d, index_t ban
   for (index_t start = 0; start < tiles; start += group)
     for (index_t part = 0, first = 0; part < parts; ++part) {
       const index_t rows = base + (part < extra ? 1 : 0);
-      DirectTile<T> t{field, w + first * w_row, w_row, d.offset, nullptr, 0, bias ? bias + first : nullptr, floor,
-                      false, nullptr,           0,     0};
+      DirectTile<T> t{field,
+                      w + first * w_row,
+                      w_row,
+                      d.offset,
+                      nullptr,
+                      0,
+                      bias ? bias + first : nullptr,
+                      floor,
+                      false,
+                      nullptr,
+                      0,
+                      0,
+                      field > 128 && !streamed};
       T* to = y + first * s.oh * s.ow;
       for (index_t tile = start; tile < tiles && tile < start + group; ++tile) {
         t.x_gap = t.to_gap = lanes<T>;

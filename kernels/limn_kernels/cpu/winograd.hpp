@@ -186,9 +186,10 @@ template <class F>
   const index_t panel = winograd_panel(), threads = thread_count(), bytes = sizeof(float);
   WinogradPlan plan{};
   plan.wide = p.channels * panel * bytes <= l1 && winograd_weight_size<F>(p.outputs, p.channels) * bytes <= l3;
-  // Wide: V fills the second-level cache. Narrow: two register tiles (AVX-512), for which U's next panel is in time;
-  // where U is transformed for few tiles, one block of all, for which it never lies in memory.
-  plan.tiles = 28;
+  // Wide: V fills the second-level cache. Narrow: two register tiles (AVX-512), for which U's next panel is in time, or
+  // three lower ones for threads, which share what memory gives; where U is transformed for few tiles, one block of
+  // all, for which it never lies in memory.
+  plan.tiles = threads == 1 ? 28 : panel;
   if (plan.wide)
     plan.tiles = std::max<index_t>(1, l2 / (xi_count * p.channels * panel * bytes)) * panel;
   else if (!prepared && all_tiles <= std::max<index_t>(64, 128 / threads))
