@@ -91,6 +91,11 @@ void cases() {
     add(
         "gemm/prepacked/" + text(s), work(s), [s] { return prepacked(s); }, s.quick);
   }
+  // Small batches and weights of either order, aligned and not.
+  for (const Size& s : {Size{4, 1024, 1024, true}, Size{12, 768, 768, true}, Size{16, 1024, 1024, true},
+                        Size{16, 1000, 256, true}, Size{24, 768, 768, true}, Size{8, 4096, 1000, false},
+                        Size{16, 1000, 700, false}, Size{24, 1024, 1000, false}, Size{48, 1000, 700, false}})
+    add("gemm/few/" + text(s), work(s), [s] { return plain(s); });
 }
 
 }  // namespace bench

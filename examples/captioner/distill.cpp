@@ -4,7 +4,10 @@
 
 #include <limn/models/small_cnn.hpp>
 #include <limn/nn/linear.hpp>
+#include <limn/ops/cross_entropy.hpp>
+#include <limn/ops/softmax.hpp>
 
+#include "captioner/encoder.hpp"
 #include "captioner/features.hpp"
 #include "captioner/own_encoder.hpp"
 #include "captioner/pictures.hpp"
@@ -78,6 +81,13 @@ class DistillTrainee final : public app::Trainee<Batch> {
           for (const index_t i : images) rows.push_back(train.rows[static_cast<std::size_t>(i)]);
           return teacher.read(rows, true).grid;
         })) {
+    if (!options.weights.empty()) {
+      const std::unique_ptr<Encoder> encoder = make_encoder(teacher.encoder(), options.weights);
+      classifier_ = encoder->classifier();
+      if (!classifier_)
+        fail("--weights", "the teacher ", teacher.encoder(),
+             " has no classifier that reads its pooled features; leave the option out");
+    }
     if (!options.init.empty()) load_own_encoder(options.init, student_.cnn);
   }
 
@@ -93,20 +103,27 @@ class DistillTrainee final : public app::Trainee<Batch> {
   void train(bool training) override { nn::train(student_, training); }
 
   app::Tally step(const Batch& batch, Generator&) override {
-    const Tensor<float> difference = student_(batch.pixels) - batch.targets;
+    const Tensor<float> said = student_(batch.pixels), difference = said - batch.targets;
     const Tensor<float> places = mean(square(difference)), pooled = mean(square(mean(difference, 1)));
-    backward(places + pooled * options_.pooled_weight);
+    Tensor<float> loss = places + pooled * options_.pooled_weight;
+    if (classifier_)
+      loss = loss + cross_entropy(classes(said), softmax(classes(batch.targets), 1)) * options_.class_weight;
+    backward(loss);
     return {static_cast<double>(places.item()) * static_cast<double>(batch.pixels.size(0)), 0, batch.pixels.size(0)};
   }
 
-  std::vector<std::string> measures() const override { return {"val_places", "val_pooled"}; }
+  std::vector<std::string> measures() const override {
+    std::vector<std::string> names = {"val_places", "val_pooled"};
+    if (classifier_) names.emplace_back("val_classes");
+    return names;
+  }
   /// The share of the teacher's variance over the validation pictures that is explained: of the places' numbers, and of
-  /// their means.
+  /// their means; and the share of the pictures of which both name the same class.
   std::vector<double> validate() override {
     NoGradGuard no_grad;
     double error[2] = {}, square_sum[2] = {};
     std::vector<double> sum(static_cast<std::size_t>(teacher_.channels()));
-    double count[2] = {};
+    double count[2] = {}, agreed = 0;
     for (index_t first = 0; first < dev_.pictures.size(); first += 32) {
       std::vector<index_t> images;
       for (index_t i = first; i < std::min(first + 32, dev_.pictures.size()); ++i) images.push_back(i);
@@ -123,6 +140,10 @@ class DistillTrainee final : public app::Trainee<Batch> {
       add(0, batch.targets, said);
       const Tensor<float> wanted = mean(batch.targets, 1);
       add(1, wanted, mean(said, 1));
+      if (classifier_) {
+        const Tensor<std::int64_t> a = argmax(classes(batch.targets), 1), b = argmax(classes(said), 1);
+        for (index_t i = 0; i < a.numel(); ++i) agreed += a.data()[i] == b.data()[i];
+      }
       for (index_t i = 0; i < wanted.numel(); ++i)
         sum[static_cast<std::size_t>(i % teacher_.channels())] += static_cast<double>(wanted.data()[i]);
     }
@@ -132,12 +153,15 @@ class DistillTrainee final : public app::Trainee<Batch> {
       for (const double s : sum) of_mean += s / count[1] * s / count[1] * count[what];
       explained.push_back(1 - error[what] / (square_sum[what] - of_mean));
     }
+    if (classifier_) explained.push_back(agreed / static_cast<double>(dev_.pictures.size()));
     return explained;
   }
   double badness(const std::vector<double>& validated) const override { return -validated[1]; }
   std::vector<app::ChartPlan> charts() const override {
-    return {{"Squared error", "a number of a place", {"loss"}},
-            {"Validation", "variance explained", {"val_places", "val_pooled"}}};
+    std::vector<app::ChartPlan> charts = {{"Squared error", "a number of a place", {"loss"}},
+                                          {"Validation", "variance explained", {"val_places", "val_pooled"}}};
+    if (classifier_) charts.push_back({"Classes", "share named as the teacher does", {"val_classes"}});
+    return charts;
   }
 
   io::Json architecture() const override {
@@ -145,6 +169,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
             {"teacher", teacher_.encoder()},
             {"init", options_.init},
             {"pooled_weight", options_.pooled_weight},
+            {"class_weight", classifier_ ? options_.class_weight : 0},
             {"validation", dev_.pictures.size()}};
   }
   io::Json extra() const override { return io::Json::object(); }
@@ -155,6 +180,11 @@ class DistillTrainee final : public app::Trainee<Batch> {
   static constexpr index_t picture_side = 128;  ///< what the network is meant to read
 
  private:
+  /// The classifier's logits [N, classes] of standardised numbers of places [N, places, channels].
+  [[nodiscard]] Tensor<float> classes(const Tensor<float>& places) const {
+    const Tensor<float> pooled = mean(places, 1) / scaling_.scale + scaling_.mean;
+    return classifier_->layer(narrow(pooled, 1, classifier_->first, classifier_->layer.weight.size(1)));
+  }
   [[nodiscard]] Batch batch_of(const Lesson& lesson, const std::vector<index_t>& images, const std::vector<Cut>& cuts,
                                index_t cut_side) const {
     NoGradGuard no_grad;
@@ -179,6 +209,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
   Generator generator_;
   Student student_;
   app::FeatureScaling scaling_;
+  std::optional<Encoder::Classifier> classifier_;
 };
 
 }  // namespace

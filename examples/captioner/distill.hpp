@@ -16,7 +16,10 @@ struct DistillOptions {
   std::vector<std::string> also;  ///< folders of photographs to learn from besides, whose features the file holds too
   std::string init;               ///< checkpoint whose network is where this one starts
   index_t limit = 0;              ///< at most so many photographs of a split or folder; 0: all
-  double pooled_weight = 4;       ///< how much the mean over places counts beside the places
+  std::vector<std::string>
+      weights;                ///< the teacher's weights files, in order: its classifier's answers are a target too
+  double class_weight = 0.5;  ///< how much these count beside the places
+  double pooled_weight = 4;   ///< how much the mean over places counts beside the places
 };
 
 /// Writes what app::TrainingRun says; best.safetensors is what `captioner train --encoder` takes. Returns the exit

@@ -80,6 +80,12 @@ class PlanesEncoder final : public Encoder {
   Features operator()(const std::vector<image::Image>& images) const override {
     return features_of_planes(network_.features(prepare(images, preparation_)));
   }
+  std::optional<Classifier> classifier() const override {
+    if constexpr (requires { nn::Linear<float>(network_.classifier); })
+      return Classifier{network_.classifier};
+    else
+      return {};
+  }
   void prepack() override { nn::prepack(network_); }
 
  private:
@@ -192,6 +198,17 @@ class Combined final : public Encoder {
       grids.push_back(features.grid);
     }
     return {concat(pooled, 1), concat(grids, 2)};
+  }
+  std::optional<Classifier> classifier() const override {
+    index_t first = 0;
+    for (const auto& part : parts_) {
+      if (auto found = part->classifier()) {
+        found->first += first;
+        return found;
+      }
+      first += part->pooled_size();
+    }
+    return {};
   }
   void prepack() override {
     for (const auto& part : parts_) part->prepack();

@@ -3,11 +3,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <limn/core/random.hpp>
 #include <limn/image/image.hpp>
+#include <limn/nn/linear.hpp>
 
 namespace limn::captioner {
 
@@ -25,6 +27,12 @@ class Encoder {
   };
   /// Of pictures of any size.
   [[nodiscard]] virtual Features operator()(const std::vector<image::Image>& images) const = 0;
+  /// The layer that answers with a class's logits, where there is one that reads the pooled features.
+  struct Classifier {
+    nn::Linear<float> layer;
+    index_t first = 0;  ///< the feature where those that it reads begin
+  };
+  [[nodiscard]] virtual std::optional<Classifier> classifier() const { return {}; }
   /// Prepares the weights for many pictures; for a few it takes longer than it saves.
   virtual void prepack() = 0;
 };

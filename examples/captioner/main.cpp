@@ -51,6 +51,11 @@ int main(int argc, char** argv) {
     distill->add_option("--pooled-weight", d.pooled_weight, "how much the mean over places counts beside the places")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
+    distill->add_option("--weights", d.weights,
+                        "the teacher's weights, as 'captioner features' was given them: its classes are learned too");
+    distill->add_option("--class-weight", d.class_weight, "how much these count beside the places")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
     app::add_run_options(distill, d.run, "of weights, order and cuts", "a better explained teacher");
     distill->callback([&] { status = captioner::distill(d); });
 

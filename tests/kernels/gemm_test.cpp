@@ -111,6 +111,24 @@ TEST_CASE("gemm agrees over several blocks of every dimension") {
     check<float>(s, 1, 0.5, generator, 1.2e-7);
 }
 
+TEST_CASE("gemm agrees where few rows pass by B as it lies") {
+  Generator generator(10);
+  for (index_t m = 1; m <= 33; ++m) check<float>({m, 1 + generator.below(420), 30}, 1, 0, generator, 1.2e-7);
+  for (const index_t m : {1, 4, 7, 16, 25, 80}) {
+    check<float>({m, 431, 1100}, 1, 1, generator, 1.2e-7);
+    check<float>({m, 128, 700, false, false, 0, 2048}, 0.5, 0.5, generator, 1.2e-7);
+    check<double>({m, 75, 520}, -1, 0, generator, 2.3e-16);
+  }
+  for (const index_t m : {2, 5, 20})  // B comes from memory
+    for (const double beta : {0.0, 1.0, 0.25}) check<float>({m, 2065, 1030}, 1, beta, generator, 1.2e-7);
+  check<float>({1500, 11, 1500, true, true}, 1, 0, generator, 1.2e-7);
+  for (index_t m = 4; m <= 17; ++m) {
+    check<float>({m, 140, 530, false, true}, 1, 0.5, generator, 1.2e-7);
+    check<float>({200, m, 100, false, true}, 1, 0, generator, 1.2e-7);
+    check<double>({m, 70, 600, false, true, 600, 1024}, -1, 1, generator, 2.3e-16);
+  }
+}
+
 TEST_CASE("gemm agrees where the rows of its matrices fall on the same lines of a cache") {
   Generator generator(8);
   for (const bool ta : {false, true})

@@ -74,6 +74,19 @@ struct DirectTile {
   bool asks;  // for its part of y, in its last steps
 };
 
+/// sum[i][v] += a weight of row i times the v-th vector of pixels; the weights move on by one.
+template <class T, index_t Rows, index_t Vectors>
+LIMN_INLINE void conv2d_direct_tap(const T* from, index_t x_gap, const T* (&weight)[4], index_t w_row,
+                                   Vec<T> (&sum)[Rows][Vectors]) {
+  Vec<T> pixels[Vectors];
+  LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) pixels[v] = load<T>(from + v * x_gap);
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
+    const Vec<T> w = broadcast<T>(weight[i / 4][i % 4 * w_row]);
+    LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] += w * pixels[v];
+  }
+  LIMN_UNROLLED for (index_t b = 0; b < (Rows + 3) / 4; ++b)++ weight[b];
+}
+
 /// to[i * to_row + v * to_gap + q] = bias[i] + sum over k of w[i * w_row + k] x[offset[k] + v * x_gap + q], at least
 /// `floor`; bias may be null.
 template <class T, index_t Rows, index_t Vectors>
@@ -84,22 +97,14 @@ void conv2d_direct_tile(const DirectTile<T>& t) {
   const index_t w_row = t.w_row, x_gap = t.x_gap, field = t.field, *offset = t.offset;
   const T *x = t.x, *w = t.w;
   const T* base[4] = {w, w + 4 * w_row, w + 8 * w_row, w + 12 * w_row};  // four rows each: few enough addresses
-  const auto multiply = [&](const T* from) {
-    Vec<T> pixels[Vectors];
-    LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) pixels[v] = load<T>(from + v * x_gap);
-    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
-      const Vec<T> weight = broadcast<T>(base[i / 4][i % 4 * w_row]);
-      LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] += weight * pixels[v];
-    }
-    LIMN_UNROLLED for (index_t b = 0; b < (Rows + 3) / 4; ++b)++ base[b];
-  };
   index_t k = 0;
-  for (const index_t until = t.asks ? field - Rows : field; k < until; ++k) multiply(x + offset[k]);
+  for (const index_t until = t.asks ? field - Rows : field; k < until; ++k)
+    conv2d_direct_tap<T>(x + offset[k], x_gap, base, w_row, sum);
   const T* wanted = t.to;
   for (; k < field; ++k, wanted += t.to_row) {
     __builtin_prefetch(wanted);
     __builtin_prefetch(wanted + t.to_gap);
-    multiply(x + offset[k]);
+    conv2d_direct_tap<T>(x + offset[k], x_gap, base, w_row, sum);
   }
   const Vec<T> least = broadcast<T>(t.floor);
   LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] =

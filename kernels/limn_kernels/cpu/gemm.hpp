@@ -19,6 +19,8 @@ inline constexpr index_t gemm_dot_depth = 512;  // k of one block where few rows
 
 #define LIMN_ISA_BODY <limn_kernels/cpu/gemm_dot.inl>
 #include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/gemm_few.inl>
+#include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
@@ -27,7 +29,7 @@ inline constexpr index_t gemm_stripe = index_t{1} << 22;       // elements of B 
 inline constexpr index_t gemm_chunk = 512;                     // columns of C computed for all rows at a time, at most
 inline constexpr index_t gemm_chunk_bytes = index_t{1} << 19;  // of B's panels of those columns and one block of k
 inline constexpr index_t gemm_shared = index_t{1} << 24;       // elements of an operand copied once for all threads
-inline constexpr index_t gemm_dot_rows = 8;                    // up to so many rows, rows times rows is not packed
+inline constexpr index_t gemm_few_chunk = 384;                 // columns computed at a time where B is read as it lies
 
 template <class T>
 inline constexpr bool gemm_is_tiled = std::is_same_v<T, float> || std::is_same_v<T, double>;
@@ -50,24 +52,27 @@ index_t gemm_chunk_columns(index_t deep, index_t width) {
 /// given. finish(row, rows, column, columns) is called for each part of C, in s's own numbering, when its sums are
 /// complete.
 template <class T, class Finish>
-void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& packed, index_t first_column,
-               const Finish& finish) {
+void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, GemmWay way, const GemmPanels<T>& packed,
+               index_t first_column, const Finish& finish) {
   // A is read row by row where it lies, or copied: when rows collide, when it lies the other way. C is written tile by
   // tile, where it lies, or beside when it is computed transposed.
   const bool a_in_place = s.a_step == 1 && !gemm_rows_collide<T>(s.a_row, s.m);
   const bool turned = s.c_column != 1;
   // B is read as panels of `width` columns: as they lie, or packed, a stripe of columns and some blocks of k at a time.
-  const bool b_in_place = !packed.data && gemm_reads_b_in_place(s, tile), pack_b = !packed.data && !b_in_place;
+  const bool few = way != GemmWay::panels, far = way == GemmWay::far;
+  const bool b_in_place = few || (!packed.data && gemm_reads_b_in_place(s, tile)), pack_b = !packed.data && !b_in_place;
 
   // What is copied is used at once, from the second-level cache: the panels of a chunk of columns, by all rows; or,
   // where A is copied, a block of its rows, by a stripe of columns.
   const index_t width = tile.columns, padded = round_up(s.n, width), deep = std::min(s.k, gemm_depth(s.k));
-  const index_t chunk = packed.data && s.m <= tile.rows ? padded : std::min(padded, gemm_chunk_columns<T>(deep, width));
+  const index_t chunk = packed.data && s.m <= tile.rows ? padded
+                        : few                           ? std::min(padded, far ? 8 * gemm_few_chunk : gemm_few_chunk)
+                                                        : std::min(padded, gemm_chunk_columns<T>(deep, width));
   const index_t stripe = a_in_place ? chunk : std::clamp(gemm_stripe / deep / width * width, chunk, padded);
   const index_t most_rows = std::min(s.m, gemm_block_rows);
   const index_t copied_row = gemm_row_distance<T>(deep), sums_row = gemm_row_distance<T>(chunk);
   const Scratch<T> panels(pack_b ? stripe * deep : 0), copied(a_in_place ? 0 : (most_rows + 1) * copied_row),
-      sums(turned ? round_up(most_rows, 16) * sums_row : 0);
+      sums(turned ? round_up(most_rows, 16) * sums_row : 0), edge(few && s.n % width != 0 ? deep * width : 0);
 
   for (index_t from = 0; from < s.k; from += deep)
     for (index_t first = 0; first < s.n; first += stripe) {
@@ -89,10 +94,20 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& 
                        : packed.data ? packed.data + from * packed.padded + (first_column + j) * k
                                      : panels.data() + (j - first) * k;
           T* c = s.c + row * s.c_row + j * s.c_column;
-          LIMN_CALL_ISA(gemm_block<T>, rows, turned ? round_up(columns, width) : columns, k, s.alpha, a,
-                        a_in_place ? s.a_row : copied_row, b, b_in_place ? width : k * width,
-                        b_in_place ? s.b_step : width, turned ? T(0) : beta, turned ? sums.data() : c,
-                        turned ? sums_row : s.c_row);
+          const index_t a_distance = a_in_place ? s.a_row : copied_row;
+          T* to = turned ? sums.data() : c;
+          const index_t to_row = turned ? sums_row : s.c_row;
+          const T factor = turned ? T(0) : beta;
+          if (few) {
+            const index_t long_ones = far ? columns / (width / 2) * (width / 2) : 0;
+            if (far) LIMN_CALL_ISA(gemm_ranks<T>, rows, long_ones, k, a, a_distance, b, s.b_step, factor, to, to_row);
+            LIMN_CALL_ISA(gemm_few<T>, rows, columns - long_ones, k, s.alpha, a, a_distance, b + long_ones, s.b_step,
+                          factor, to + long_ones, to_row, edge.data());
+          } else {
+            LIMN_CALL_ISA(gemm_block<T>, rows, turned ? round_up(columns, width / 2) : columns, k, s.alpha, a,
+                          a_distance, b, b_in_place ? width : k * width, b_in_place ? s.b_step : width, factor, to,
+                          to_row);
+          }
           if (turned)
             LIMN_CALL_ISA(gemm_store_transposed<T>, rows, columns, sums.data(), sums_row, beta, c, s.c_column);
           if (from + k == s.k) finish(row, rows, j, columns);
@@ -103,18 +118,28 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, const GemmPanels<T>& 
 
 /// Cycles of an AVX-512 core that one task would take, roughly: for the choice between A B and B^T A^T.
 template <class T>
-double gemm_cost(const GemmProduct<T>& s) {
+double gemm_cost(const GemmProduct<T>& s, GemmGeometry tile) {
   const auto m = static_cast<double>(s.m), n = static_cast<double>(s.n), k = static_cast<double>(s.k);
   const double multiply = m * static_cast<double>(round_up(s.n, 16)) * k / 32;
-  const double pack_b = s.b_column == 1 ? (s.m <= 14 ? 0.05 : 0.1) : 0.25, pack_a = s.a_step == 1 ? 0.0 : 0.15;
+  const double pack_b = s.b_column == 1 ? (s.m <= 14 || gemm_way(s, tile) != GemmWay::panels ? 0.05 : 0.1) : 0.25,
+               pack_a = s.a_step == 1 ? 0.0 : 0.15;
   return multiply + pack_b * n * k + pack_a * m * k + (s.c_column == 1 ? 0 : 0.3 * m * n);
+}
+
+/// Whether rows times rows is best not packed: few rows of one operand, whose copies would cost more than the sums
+/// along k; of more where the many rows would have to be copied as well.
+template <class T>
+bool gemm_dot_pays(const GemmProduct<T>& s) {
+  const index_t few = std::min(s.m, s.n), distance = s.m > s.n ? s.a_row : s.b_column;
+  if (s.a_step != 1 || s.b_step != 1) return false;
+  return few <= 4 ? s.k >= 64 : s.k >= 192 && few <= (gemm_rows_collide<T>(distance, 8) ? 16 : 12);
 }
 
 /// float and double: packed blocks and register tiles.
 template <class T, class Finish>
 void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   const int threads = thread_count();
-  if (!packed.data && s.a_step == 1 && s.b_step == 1 && std::min(s.m, s.n) <= gemm_dot_rows && s.k >= 64) {
+  if (!packed.data && gemm_dot_pays(s)) {
     const bool tall = s.m > s.n;
     if (tall) s = s.turned();
     const index_t chunk =
@@ -126,12 +151,13 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
     });
     return;
   }
-  const bool turned = !packed.data && gemm_cost(s.turned()) < gemm_cost(s);
+  const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
+  const bool turned = !packed.data && gemm_cost(s.turned(), tile) < gemm_cost(s, tile);
   if (turned) s = s.turned();
+  const GemmWay way = packed.data ? GemmWay::panels : gemm_way(s, tile);
 
   // Tasks: parts of C, for threads small enough to share out. Columns first: then each packs panels of its own; and of
   // so many to twice as many parts those that leave the busiest thread least.
-  const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
   index_t down = 1, across = 1, rows = s.m, columns = s.n;
   const auto columns_of = [&](index_t parts) { return round_up((s.n + parts - 1) / parts, tile.columns); };
   while (threads > 1 && down * across < 3 * threads && rows * columns * s.k > (index_t{1} << 20)) {
@@ -152,8 +178,8 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   down = (s.m + rows - 1) / rows;
   across = (s.n + columns - 1) / columns;
   // What would be copied again and again is copied once, by all threads.
-  const bool share_b =
-      !packed.data && down > 1 && s.n * s.k <= gemm_shared && !gemm_reads_b_in_place(s.part(0, s.m, 0, columns), tile);
+  const bool share_b = !packed.data && way == GemmWay::panels && down > 1 && s.n * s.k <= gemm_shared &&
+                       !gemm_reads_b_in_place(s.part(0, s.m, 0, columns), tile);
   const bool share_a = across > 1 && s.m * s.k <= gemm_shared && (s.a_step != 1 || gemm_rows_collide<T>(s.a_row, rows));
   const index_t a_row = gemm_row_distance<T>(s.k);
   const Scratch<T> panels(share_b ? round_up(s.n, tile.columns) * s.k : 0), copied(share_a ? (s.m + 1) * a_row : 0);
@@ -173,8 +199,8 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   parallel_for(down * across, 1, [&](index_t begin, index_t end) {
     for (index_t task = begin; task < end; ++task) {
       const index_t row = task / across * rows, column = task % across * columns;
-      gemm_task(s.part(row, std::min(rows, s.m - row), column, std::min(columns, s.n - column)), tile, packed, column,
-                [&](index_t i, index_t high, index_t j, index_t wide) {
+      gemm_task(s.part(row, std::min(rows, s.m - row), column, std::min(columns, s.n - column)), tile, way, packed,
+                column, [&](index_t i, index_t high, index_t j, index_t wide) {
                   turned ? finish(column + j, wide, row + i, high) : finish(row + i, high, column + j, wide);
                 });
     }

@@ -32,7 +32,7 @@ void gemm_dot_tile(index_t rows, index_t columns, index_t k, T alpha, const T* a
     Vec<T> y[most];
     LIMN_UNROLLED for (index_t j = 0; j < most; ++j) {
       y[j] = load<T>(right[j] + p);
-      if (Rows > 1) __builtin_prefetch(right[j] + p + ahead);
+      if (Rows > 1) __builtin_prefetch(right[j] + p + ahead, 0, 2);
     }
     LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
       const Vec<T> x = in_register<T>(load<T>(left[i] + p));
@@ -59,18 +59,24 @@ void gemm_dot_by(index_t m, index_t n, index_t k, T alpha, const T* a, index_t l
   if constexpr (2 * Rows <= lanes<T> && Rows < 8)
     if (m > Rows) return gemm_dot_by<2 * Rows, T>(m, n, k, alpha, a, lda, b, ldb, beta, c, c_row, c_column);
   constexpr index_t columns = lanes<T> / Rows;
-  const index_t depth = m == 1 ? k : gemm_dot_depth;
-  for (index_t from = 0; from < k; from += depth)
-    for (index_t j = 0; j < n; j += columns)
-      for (index_t i = 0; i < m; i += Rows)
-        gemm_dot_tile<Rows, T>(m - i < Rows ? m - i : Rows, n - j < columns ? n - j : columns,
-                               k - from < depth ? k - from : depth, alpha, a + i * lda + from, lda, b + j * ldb + from,
-                               ldb, from == 0 ? beta : T(1), c + i * c_row + j * c_column, c_row, c_column);
+  for (index_t j = 0; j < n; j += columns)
+    for (index_t i = 0; i < m; i += Rows)
+      gemm_dot_tile<Rows, T>(m - i < Rows ? m - i : Rows, n - j < columns ? n - j : columns, k, alpha, a + i * lda, lda,
+                             b + j * ldb, ldb, beta, c + i * c_row + j * c_column, c_row, c_column);
 }
+
+/// The same for any k: the m rows of one block of it stay in the first-level cache; 8 of them at a time, where they are
+/// more, go over some of the n rows, that stay in the second.
 template <class T>
 void gemm_dot(index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda, const T* b, index_t ldb, T beta, T* c,
               index_t c_row, index_t c_column) {
-  gemm_dot_by<1, T>(m, n, k, alpha, a, lda, b, ldb, beta, c, c_row, c_column);
+  const index_t depth = m == 1 ? k : gemm_dot_depth, some = m <= 8 ? n : 64;
+  for (index_t from = 0; from < k; from += depth)
+    for (index_t j = 0; j < n; j += some)
+      for (index_t i = 0; i < m; i += 8)
+        gemm_dot_by<1, T>(m - i < 8 ? m - i : 8, n - j < some ? n - j : some, k - from < depth ? k - from : depth,
+                          alpha, a + i * lda + from, lda, b + j * ldb + from, ldb, from == 0 ? beta : T(1),
+                          c + i * c_row + j * c_column, c_row, c_column);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA

@@ -19,6 +19,8 @@ struct GemmGeometry {
 
 #define LIMN_ISA_BODY <limn_kernels/cpu/gemm.inl>
 #include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/gemm_packing.inl>
+#include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
@@ -119,6 +121,18 @@ bool gemm_rows_collide(index_t distance, index_t rows) {
 template <class T>
 index_t gemm_row_distance(index_t columns) {
   return round_up(columns, 16) + (gemm_rows_collide<T>(round_up(columns, 16), 8) ? 16 : 0);
+}
+
+/// How rows of A pass by B. Few of them pass by B as it lies, whatever its width, since copies would not pay; where B
+/// comes from memory, in long pieces (gemm_few.inl).
+enum class GemmWay { panels, few, far };
+
+template <class T>
+GemmWay gemm_way(const GemmProduct<T>& s, GemmGeometry tile) {
+  constexpr index_t from_memory = index_t{1} << 21;
+  const bool in_panels = s.n % tile.columns == 0 && !gemm_rows_collide<T>(s.b_step, s.k);
+  if (s.b_column != 1 || s.m > (in_panels ? 16 : 80) || (s.m <= 3 && s.n % tile.columns == 0)) return GemmWay::panels;
+  return s.m <= 24 && s.n * s.k >= from_memory && s.alpha == T(1) ? GemmWay::far : GemmWay::few;
 }
 
 /// Whether B's panels are read as they lie: where one tile of rows reads all, where they stay in the second-level
