@@ -171,7 +171,7 @@ class Run {
         which.push_back(k);
         good.push_back(std::move(pictures[k]));
       }
-    std::vector<std::vector<generate::Hypothesis>> found(count);
+    std::vector<Found> found(count);
     describe(good, which, inputs, first, problems, found);
     for (std::size_t k = 0; k < count; ++k) {
       if (problems[k].empty())
@@ -187,22 +187,28 @@ class Run {
   [[nodiscard]] const app::Sheet& sheet() const { return sheet_; }
 
  private:
+  struct Found {
+    std::vector<generate::Hypothesis> captions;
+    std::optional<double> unlike;  ///< as Familiarity says it
+  };
   /// All at once; when that fails, one by one, so that a single picture (a line of 1 x 60000 pixels, say) spoils no
   /// other.
   void describe(const std::vector<image::Image>& pictures, const std::vector<std::size_t>& which,
                 const std::vector<Input>& inputs, std::size_t first, std::vector<std::string>& problems,
-                std::vector<std::vector<generate::Hypothesis>>& found) const {
+                std::vector<Found>& found) const {
     if (pictures.empty()) return;
     try {
       const models::ImageFeatures<float> features = features_of(captioner_, encoder_, pictures);
       kernels::parallel_for(static_cast<index_t>(pictures.size()), 1, [&](index_t begin, index_t end) {
-        for (index_t k = begin; k < end; ++k)
-          found[which[static_cast<std::size_t>(k)]] =
-              captioner_.describe(features, k,
-                                  {.beam = options_.beam,
-                                   .nbest = options_.nbest,
-                                   .max_length = options_.longest,
-                                   .length_exponent = options_.length_exponent});
+        for (index_t k = begin; k < end; ++k) {
+          Found& one = found[which[static_cast<std::size_t>(k)]];
+          one.captions = captioner_.describe(features, k,
+                                             {.beam = options_.beam,
+                                              .nbest = options_.nbest,
+                                              .max_length = options_.longest,
+                                              .length_exponent = options_.length_exponent});
+          if (captioner_.familiarity()) one.unlike = captioner_.familiarity()->unlike(features.pooled, k);
+        }
       });
     } catch (...) {
       if (pictures.size() == 1) {
@@ -214,10 +220,12 @@ class Run {
     }
   }
 
-  void print(const std::string& name, const std::vector<generate::Hypothesis>& captions, const std::string& shown) {
+  void print(const std::string& name, const Found& found, const std::string& shown) {
+    const bool unlike = found.unlike && *found.unlike >= Familiarity::threshold;
+    if (unlike) report(name + ": unlike the photographs that the captioner learned from; its caption is a guess");
     io::Json list = io::Json::array();
     app::SheetItem item{.name = name, .image = shown};
-    for (const generate::Hypothesis& hypothesis : captions) {
+    for (const generate::Hypothesis& hypothesis : found.captions) {
       const std::string words = captioner_.words(hypothesis);
       if (options_.json)
         list.push_back({{"caption", words}, {"log_probability", hypothesis.log_probability}});
@@ -225,13 +233,15 @@ class Run {
         std::printf("%s\t%s\t%.4f\n", app::one_line(name).c_str(), words.c_str(), hypothesis.log_probability);
       item.captions.push_back({words, app::score_text("log p", hypothesis.log_probability)});
     }
-    // A file's name need not be UTF-8; JSON must be.
-    if (options_.json)
-      std::printf("%s\n", io::Json{{"image", name}, {"captions", list}}
-                              .dump(-1, ' ', false, io::Json::error_handler_t::replace)
-                              .c_str());
+    if (options_.json) {
+      io::Json line{{"image", name}, {"captions", list}};
+      if (found.unlike) line["unlike"] = *found.unlike;
+      // A file's name need not be UTF-8; JSON must be.
+      std::printf("%s\n", line.dump(-1, ' ', false, io::Json::error_handler_t::replace).c_str());
+    }
     if (options_.html.empty()) return;
-    if (!captions.empty()) item.heat = heat_of(captioner_, captions[0]);
+    if (unlike) item.name += " (unlike what the captioner learned from: a guess)";
+    if (!found.captions.empty()) item.heat = heat_of(captioner_, found.captions[0]);
     sheet_.items.push_back(std::move(item));
   }
 

@@ -71,6 +71,12 @@ Captioner Captioner::load(const std::string& checkpoint) {
   Captioner captioner(architecture, std::move(vocabulary), 0);
   if (file.checkpoint().contains("decoder.feature_mean"))
     captioner.set_feature_scaling(zeros({architecture.features}), ones({architecture.features}));
+  if (file.checkpoint().contains("familiarity.mean") && file.checkpoint().contains("familiarity.whitening")) {
+    const index_t channels = file.checkpoint().info("familiarity.mean").numel();
+    if (channels > 10000 || file.checkpoint().info("familiarity.whitening").numel() != channels * channels)
+      fail(file.path(), "its familiarity is of ", channels, " numbers that do not fit; the file is damaged");
+    captioner.set_familiarity(Familiarity(channels));
+  }
   file.load(captioner.tensors());
   captioner.encoder_weights_ = file.encoder_weights();
   captioner.train(false);

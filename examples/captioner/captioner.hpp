@@ -16,6 +16,7 @@
 #include <limn/text/vocabulary.hpp>
 
 #include "captioner/encoder.hpp"
+#include "captioner/familiarity.hpp"
 #include "captioner/own_encoder.hpp"
 
 namespace limn::captioner {
@@ -67,6 +68,9 @@ class Captioner {
   [[nodiscard]] std::vector<generate::Hypothesis> sample(const models::ImageFeatures<float>& features,
                                                          const std::vector<index_t>& rows, index_t longest,
                                                          Generator& generator) const;
+  /// What it learned from, where the checkpoint says it.
+  [[nodiscard]] const std::optional<Familiarity>& familiarity() const { return familiarity_; }
+  void set_familiarity(std::optional<Familiarity> familiarity) { familiarity_ = std::move(familiarity); }
   [[nodiscard]] std::string words(const generate::Hypothesis& hypothesis) const;
 
   void train(bool training);
@@ -82,6 +86,7 @@ class Captioner {
     if (cnn_) visit("cnn", *cnn_);
     if (merge_) visit("decoder", *merge_);
     if (attention_) visit("decoder", *attention_);
+    if (familiarity_) visit("familiarity", *familiarity_);
   }
 
  private:
@@ -90,6 +95,7 @@ class Captioner {
   std::optional<models::SmallCNN<float>> cnn_;
   std::optional<models::MergeCaptioner<float>> merge_;
   std::optional<models::AttentionCaptioner<float>> attention_;
+  std::optional<Familiarity> familiarity_;
   std::vector<std::string> encoder_weights_;
   bool frozen_ = false;
 };

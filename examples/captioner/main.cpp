@@ -194,7 +194,15 @@ int main(int argc, char** argv) {
                         "HTML sheet to write: images, captions, and where an attention captioner looked");
     caption->callback([&] { status = captioner::caption(c); });
 
-    app::add_export<captioner::Captioner>(program);
+    std::string familiar;
+    app::add_export<captioner::Captioner>(program,
+                                          [&](captioner::Captioner& captioner, const std::string& checkpoint) {
+                                            if (!familiar.empty())
+                                              captioner.set_familiarity(familiar_with(captioner, checkpoint, familiar));
+                                          })
+        ->add_option(
+            "--familiar", familiar,
+            "dataset folder it learned from: 'captioner caption' then says which photographs are unlike these");
     return app::parse(program, argc, argv, status);
   });
 }

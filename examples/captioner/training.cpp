@@ -183,6 +183,7 @@ Captioner initialised(const std::string& checkpoint, const Source& source, doubl
     fail(checkpoint, "was trained on features of ", a.encoder, " but these are of ", source.encoder(),
          "; name the features file it was trained on");
   captioner.set_dropout(dropout);
+  captioner.set_familiarity({});  // it will have learned from others, and see them otherwise
   return captioner;
 }
 

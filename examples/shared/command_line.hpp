@@ -36,9 +36,9 @@ inline void add_run_options(CLI::App* command, TrainingOptions& run, const std::
   command->add_flag("--quiet", run.quiet, "no progress");
 }
 
-/// The command `export`: Model::load(checkpoint), then save(path, encoder_weights(), half).
-template <class Model>
-void add_export(CLI::App& program) {
+/// The command `export`: Model::load(checkpoint), finish(model, checkpoint), then save(path, encoder_weights(), half).
+template <class Model, class Finish = decltype([](Model&, const std::string&) {})>
+CLI::App* add_export(CLI::App& program, Finish finish = {}) {
   struct Options {
     std::string from, to;
     bool half = false;
@@ -49,10 +49,12 @@ void add_export(CLI::App& program) {
   command->add_option("--checkpoint", o->from, "checkpoint or run folder to read")->required();
   command->add_option("--out", o->to, "checkpoint to write (.safetensors)")->required();
   command->add_flag("--half", o->half, "store two-byte floats: half the size");
-  command->callback([o] {
+  command->callback([o, finish] {
     Model model = Model::load(o->from);
+    finish(model, o->from);
     model.save(o->to, model.encoder_weights(), o->half);
   });
+  return command;
 }
 
 /// Parses, which runs the chosen command's callback; returns `status`, or 2 for a command line that is wrong.

@@ -149,6 +149,18 @@ expect "a whole and two parts of each for training" [ "$(head -c 4000 parts.feat
 works "distilling on, from all of them" "$captioner" distill --data data --also besides --features parts.features --init student --out student2 --epochs 1 --batch 3 --quiet
 refuses "a folder besides that is not there" absent "$captioner" features --encoder distilled --weights student --data data --also absent --grid --out new.features --quiet
 refuses "a folder besides without features" grid.features "$captioner" distill --data data --also besides --features grid.features --out new --quiet
+refuses "a teacher without a classifier" --weights "$captioner" distill --data data --features parts.features --weights student --out new --quiet
+works "saying what it is familiar with" "$captioner" export --checkpoint whole --familiar data --half --out familiar.safetensors
+printf 'P6 4 4 255\n' >white.ppm
+printf '\377%.0s' {1..48} >>white.ppm
+works "captioning what it is not familiar with" "$captioner" caption white.ppm --checkpoint familiar.safetensors --json
+expect "it says so" grep -qE '^captioner: white.ppm: unlike .* a guess$' "$err"
+expect "and how much" grep -qF '"unlike":1.0' "$out"
+works "captioning what it learned from" "$captioner" caption data/images/val_0.png --checkpoint familiar.safetensors --json
+expect "a number, no word" [ "$(grep -cE '"unlike":0' "$out")$(wc -l <"$err")" = 10 ]
+claims familiar.safetensors lying.safetensors '"familiarity.mean"' '"familiarity.none"'
+refuses "familiarity that does not fit" lying.safetensors "$captioner" caption good.png --checkpoint lying.safetensors
+refuses "a dataset to be familiar with that is not there" absent "$captioner" export --checkpoint whole --familiar absent --out new.safetensors
 refuses "distilling on from a captioner of features" merge.safetensors "$captioner" distill --data data --features grid.features --init merge.safetensors --out new --quiet
 
 finish
