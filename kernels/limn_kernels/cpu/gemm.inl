@@ -155,10 +155,6 @@ void gemm_streams(const GemmTile<T>& t) {
 template <class T>
 void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t a_row, const T* b, index_t b_panel,
                 index_t b_step, T beta, T* c, index_t ldc) {
-  // Of one vector a row the tiles are of 8 rows: fewer sums would wait for one another.
-  const bool narrow = gemm_rows >= 8 && n <= lanes<T>;
-  const index_t most = narrow ? 8 : gemm_rows, parts = (rows + most - 1) / most, base = narrow ? 8 : rows / parts,
-                extra = narrow ? 0 : rows % parts;
   index_t j = 0;
   for (; rows <= gemm_streamed_rows && j + 4 * gemm_columns<T> <= n; j += 4 * gemm_columns<T>) {
     const GemmTile<T> t{k,    a,       a_row,  b + j / gemm_columns<T> * b_panel, b_step, c + j, ldc, alpha,
@@ -169,7 +165,11 @@ void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t
       if (rows == 3) gemm_streams<3, T>(t);
     }
   }
-  for (; j < n; j += gemm_columns<T>)
+  for (; j < n; j += gemm_columns<T>) {
+    // Of one vector a row the tiles are of 8 rows: fewer sums would wait for one another.
+    const bool narrow = gemm_rows >= 8 && n - j <= lanes<T>;
+    const index_t most = narrow ? 8 : gemm_rows, parts = (rows + most - 1) / most, base = narrow ? 8 : rows / parts,
+                  extra = narrow ? 0 : rows % parts;
     for (index_t part = 0, first = 0; part < parts; ++part) {
       const index_t even = base + (part < extra ? 1 : 0), height = even < rows - first ? even : rows - first;
       const T *panel = b + j / gemm_columns<T> * b_panel, *rows_of_a = a + first * a_row;
@@ -189,6 +189,7 @@ void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t
       gemm_tile<T>(height, n - j < gemm_columns<T> ? n - j : gemm_columns<T>, t);
       first += height;
     }
+  }
 }
 
 template <class T>
