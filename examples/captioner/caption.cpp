@@ -202,11 +202,13 @@ class Run {
       kernels::parallel_for(static_cast<index_t>(pictures.size()), 1, [&](index_t begin, index_t end) {
         for (index_t k = begin; k < end; ++k) {
           Found& one = found[which[static_cast<std::size_t>(k)]];
-          one.captions = captioner_.describe(features, k,
-                                             {.beam = options_.beam,
-                                              .nbest = options_.nbest,
-                                              .max_length = options_.longest,
-                                              .length_exponent = options_.length_exponent});
+          one.captions = captioner_.describe(
+              features, k,
+              {.beam = options_.beam,
+               .nbest = options_.nbest,
+               .max_length = options_.longest,
+               .length_exponent = options_.length_exponent,
+               .no_repeat_ngram_size = options_.no_repeat.value_or(captioner_.architecture().no_repeat)});
           if (captioner_.familiarity()) one.unlike = captioner_.familiarity()->unlike(features.pooled, k);
         }
       });

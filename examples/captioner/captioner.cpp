@@ -9,6 +9,7 @@ io::Json Architecture::to_json() const {
                 {"encoder", encoder}, {"features", features}, {"vocabulary", vocabulary}};
   if (attends()) json["embedding"] = embedding;
   if (encoder == "cnn") json.update(captioner::to_json(own));
+  if (no_repeat > 0) json["no_repeat_ngram_size"] = no_repeat;
   return json;
 }
 
@@ -25,6 +26,8 @@ Architecture Architecture::from_json(const io::Json& json, const std::string& wh
   a.vocabulary = io::json_value<index_t>(json, "vocabulary", where);
   a.embedding = io::json_value_or<index_t>(json, "embedding", a.embedding, where);
   if (a.encoder == "cnn") a.own = own_encoder_from_json(json, where);
+  a.no_repeat = io::json_value_or<index_t>(json, "no_repeat_ngram_size", 0, where);
+  if (a.no_repeat < 0) fail(where, "its no_repeat_ngram_size is ", a.no_repeat, "; the file is damaged");
   for (const index_t size : {a.units, a.features, a.vocabulary, a.embedding})
     if (size < 1 || size > 1000000) fail(where, "its architecture names a size of ", size, "; the file is damaged");
   return a;

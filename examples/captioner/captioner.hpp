@@ -30,7 +30,8 @@ struct Architecture {
   std::string encoder;   ///< as make_encoder takes it, or "cnn": a SmallCNN trained with the decoder
   index_t features = 0;  ///< numbers of the pooled vector (merge) or of a place (attention)
   index_t vocabulary = 0;
-  OwnEncoderConfig own;  ///< for encoder "cnn"
+  OwnEncoderConfig own;   ///< for encoder "cnn"
+  index_t no_repeat = 0;  ///< no run of so many words is to be said twice; 0: any may be
 
   [[nodiscard]] bool attends() const { return model == "attention"; }
   [[nodiscard]] io::Json to_json() const;
@@ -49,6 +50,7 @@ class Captioner {
   [[nodiscard]] bool reads_pictures() const { return architecture_.encoder == "cnn"; }
   /// The share of each layer's inputs that training drops.
   void set_dropout(double dropout);
+  void set_no_repeat(index_t words) { architecture_.no_repeat = words; }
   /// How its feature vectors are scaled: (x - mean) * scale.
   void set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale);
 

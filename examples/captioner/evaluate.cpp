@@ -241,7 +241,10 @@ int evaluate(const EvaluateOptions& options) {
         const std::size_t beam = static_cast<std::size_t>(k % beams);
         const auto best = captioner.describe(
             features, k / beams,
-            {.beam = options.beams[beam], .max_length = options.longest, .length_exponent = options.length_exponent});
+            {.beam = options.beams[beam],
+             .max_length = options.longest,
+             .length_exponent = options.length_exponent,
+             .no_repeat_ngram_size = options.no_repeat.value_or(captioner.architecture().no_repeat)});
         said[beam][static_cast<std::size_t>(first + k / beams)] =
             captioner.vocabulary().decode({best.at(0).words.begin(), best.at(0).words.end()});
       }

@@ -138,6 +138,10 @@ int main(int argc, char** argv) {
     evaluate->add_option("--length-exponent", e.length_exponent, "captions are ranked by log-probability / length^this")
         ->capture_default_str()
         ->check(CLI::Range(0.0, 10.0));
+    evaluate
+        ->add_option("--no-repeat", e.no_repeat,
+                     "no run of so many words is said twice (0: any may be; default: as the checkpoint says)")
+        ->check(CLI::Range(0, 100));
     evaluate->add_option("--max-length", e.longest, "words of the longest caption")
         ->capture_default_str()
         ->check(CLI::Range(1, 1000));
@@ -183,6 +187,10 @@ int main(int argc, char** argv) {
     caption->add_option("--length-exponent", c.length_exponent, "captions are ranked by log-probability / length^this")
         ->capture_default_str()
         ->check(CLI::Range(0.0, 10.0));
+    caption
+        ->add_option("--no-repeat", c.no_repeat,
+                     "no run of so many words is said twice (0: any may be; default: as the checkpoint says)")
+        ->check(CLI::Range(0, 100));
     caption->add_option("--max-length", c.longest, "words of the longest caption")
         ->capture_default_str()
         ->check(CLI::Range(1, 1000));
@@ -195,14 +203,17 @@ int main(int argc, char** argv) {
     caption->callback([&] { status = captioner::caption(c); });
 
     std::string familiar;
-    app::add_export<captioner::Captioner>(program,
-                                          [&](captioner::Captioner& captioner, const std::string& checkpoint) {
-                                            if (!familiar.empty())
-                                              captioner.set_familiarity(familiar_with(captioner, checkpoint, familiar));
-                                          })
-        ->add_option(
-            "--familiar", familiar,
-            "dataset folder it learned from: 'captioner caption' then says which photographs are unlike these");
+    std::optional<index_t> no_repeat;
+    CLI::App* exporting = app::add_export<captioner::Captioner>(
+        program, [&](captioner::Captioner& captioner, const std::string& checkpoint) {
+          if (no_repeat) captioner.set_no_repeat(*no_repeat);
+          if (!familiar.empty()) captioner.set_familiarity(familiar_with(captioner, checkpoint, familiar));
+        });
+    exporting->add_option(
+        "--familiar", familiar,
+        "dataset folder it learned from: 'captioner caption' then says which photographs are unlike these");
+    exporting->add_option("--no-repeat", no_repeat, "no run of so many words is to be said twice (0: any may be)")
+        ->check(CLI::Range(0, 100));
     return app::parse(program, argc, argv, status);
   });
 }

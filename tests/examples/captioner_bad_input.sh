@@ -150,7 +150,9 @@ works "distilling on, from all of them" "$captioner" distill --data data --also 
 refuses "a folder besides that is not there" absent "$captioner" features --encoder distilled --weights student --data data --also absent --grid --out new.features --quiet
 refuses "a folder besides without features" grid.features "$captioner" distill --data data --also besides --features grid.features --out new --quiet
 refuses "a teacher without a classifier" --weights "$captioner" distill --data data --features parts.features --weights student --out new --quiet
-works "saying what it is familiar with" "$captioner" export --checkpoint whole --familiar data --half --out familiar.safetensors
+works "saying what it is familiar with" "$captioner" export --checkpoint whole --familiar data --no-repeat 1 --half --out familiar.safetensors
+works "captions that repeat no word" "$captioner" caption data/images --limit 6 --checkpoint familiar.safetensors
+expect "no word twice" [ -z "$(cut -f2 "$out" | while read -r line; do tr ' ' '\n' <<<"$line" | sort | uniq -d; done)" ]
 printf 'P6 4 4 255\n' >white.ppm
 printf '\377%.0s' {1..48} >>white.ppm
 works "captioning what it is not familiar with" "$captioner" caption white.ppm --checkpoint familiar.safetensors --json

@@ -71,6 +71,27 @@ TEST_CASE("a beam wide enough finds the best caption of all, with its log-probab
   }
 }
 
+TEST_CASE("a beam that repeats no run of words finds the best captions without one") {
+  for (const index_t size : {1, 2, 3}) {
+    std::vector<generate::Hypothesis> all, without;
+    std::vector<std::int64_t> prefix;
+    enumerate(prefix, 0, 5, 0.7, all);
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+    for (const generate::Hypothesis& h : all) {
+      bool twice = false;
+      for (auto i = h.words.begin(); h.words.end() - i >= size; ++i)
+        for (auto j = i + 1; h.words.end() - j >= size; ++j) twice = twice || std::equal(i, i + size, j);
+      if (!twice) without.push_back(h);
+    }
+    const auto found = generate::beam_search(
+        TableState{}, table,
+        {.beam = 400, .nbest = 5, .max_length = 5, .forbidden = {0}, .no_repeat_ngram_size = size});
+    REQUIRE(found.size() == 5);
+    REQUIRE(without.size() < all.size());
+    for (std::size_t k = 0; k < 5; ++k) CHECK(found[k].words == without[k].words);
+  }
+}
+
 TEST_CASE("a beam of one takes the most probable word each time") {
   const auto found = generate::beam_search(TableState{}, table, {.beam = 1, .max_length = 4, .forbidden = {0}});
   REQUIRE(found.size() == 1);
@@ -86,6 +107,8 @@ TEST_CASE("a beam of one takes the most probable word each time") {
 }
 
 TEST_CASE("a beam refuses sizes that make no sense") {
+  CHECK_THROWS_WITH_AS((void)generate::beam_search(TableState{}, table, {.no_repeat_ngram_size = -1}),
+                       "beam_search: no_repeat_ngram_size = -1 is negative", Error);
   CHECK_THROWS_WITH_AS((void)generate::beam_search(TableState{}, table, {.beam = 2, .nbest = 3}),
                        "beam_search: beam 2 and nbest 3 must be positive, nbest at most beam", Error);
 }

@@ -19,13 +19,30 @@ struct BeamOptions {
   double length_exponent = 0.7;  ///< hypotheses are ranked by log-probability / length^exponent; 0: by log-probability
   std::int64_t start = 1, end = 2;
   std::vector<std::int64_t> forbidden = {};  ///< words never said (padding, unknown)
+  index_t no_repeat_ngram_size = 0;          ///< no run of so many words is said twice; 0: any may be
 };
+
+namespace detail {
+
+/// The words that would end a run of `size` words which is in `words` already.
+[[nodiscard]] inline std::vector<std::int64_t> repeating(const std::vector<std::int64_t>& words, index_t size) {
+  std::vector<std::int64_t> found;
+  const std::ptrdiff_t before = size - 1, count = static_cast<std::ptrdiff_t>(words.size());
+  for (std::ptrdiff_t i = 0; size > 0 && i + before < count; ++i)
+    if (std::equal(words.begin() + i, words.begin() + i + before, words.end() - before))
+      found.push_back(words[static_cast<std::size_t>(i + before)]);
+  return found;
+}
+
+}  // namespace detail
 
 /// The best hypotheses for ONE image, best first. `state` is the decoder's state with one row; next(state, ids) ->
 /// logits [rows, vocabulary] advances it; state.select(rows) reorders it. A state with a tensor `attention` has it
 /// recorded.
 template <class State, class Next>
 [[nodiscard]] std::vector<Hypothesis> beam_search(State state, Next&& next, const BeamOptions& options) {
+  if (options.no_repeat_ngram_size < 0)
+    fail("beam_search", "no_repeat_ngram_size = ", options.no_repeat_ngram_size, " is negative");
   if (options.beam < 1 || options.nbest < 1 || options.nbest > options.beam)
     fail("beam_search", "beam ", options.beam, " and nbest ", options.nbest, " must be positive, nbest at most beam");
   NoGradGuard no_grad;
@@ -49,12 +66,14 @@ template <class State, class Next>
     std::vector<Candidate> candidates;
     for (index_t row = 0; row < static_cast<index_t>(live.size()); ++row) {
       const auto* p = log_p.data() + row * vocabulary;
-      std::vector<std::int64_t> words;
+      std::vector<std::int64_t> words, never = options.forbidden;
+      for (const std::int64_t w :
+           detail::repeating(live[static_cast<std::size_t>(row)].words, options.no_repeat_ngram_size))
+        never.push_back(w);
       for (std::int64_t w = 0; w < vocabulary; ++w) {
         const bool stop = w == options.end;
         if (w == options.start || (length == options.max_length && !stop) || (length == 0 && stop)) continue;
-        if (std::find(options.forbidden.begin(), options.forbidden.end(), w) == options.forbidden.end())
-          words.push_back(w);
+        if (std::find(never.begin(), never.end(), w) == never.end()) words.push_back(w);
       }
       const std::size_t keep = std::min(words.size(), 2 * beam);
       // Ties go to the smaller id: the result does not depend on the sorting algorithm.
