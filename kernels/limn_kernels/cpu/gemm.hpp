@@ -129,17 +129,18 @@ double gemm_cost(const GemmProduct<T>& s, GemmGeometry tile) {
 /// Whether rows times rows is best not packed: few rows of one operand, whose copies would cost more than the sums
 /// along k; of more where the many rows would have to be copied as well.
 template <class T>
-bool gemm_dot_pays(const GemmProduct<T>& s) {
+bool gemm_dot_pays(const GemmProduct<T>& s, GemmGeometry tile) {
   const index_t few = std::min(s.m, s.n), distance = s.m > s.n ? s.a_row : s.b_column;
   if (s.a_step != 1 || s.b_step != 1) return false;
-  return few <= 4 ? s.k >= 64 : s.k >= 192 && few <= (gemm_rows_collide<T>(distance, 8) ? 16 : 12);
+  return few <= 4 ? s.k >= 64 : s.k >= 192 && few <= (tile.rows > 8 && gemm_rows_collide<T>(distance, 8) ? 16 : 12);
 }
 
 /// float and double: packed blocks and register tiles.
 template <class T, class Finish>
 void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   const int threads = thread_count();
-  if (!packed.data && gemm_dot_pays(s)) {
+  const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
+  if (!packed.data && gemm_dot_pays(s, tile)) {
     const bool tall = s.m > s.n;
     if (tall) s = s.turned();
     const index_t chunk =
@@ -151,7 +152,6 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
     });
     return;
   }
-  const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
   const bool turned = !packed.data && gemm_cost(s.turned(), tile) < gemm_cost(s, tile);
   if (turned) s = s.turned();
   const GemmWay way = packed.data ? GemmWay::panels : gemm_way(s, tile);

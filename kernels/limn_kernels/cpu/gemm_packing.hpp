@@ -130,9 +130,12 @@ enum class GemmWay { panels, few, far };
 template <class T>
 GemmWay gemm_way(const GemmProduct<T>& s, GemmGeometry tile) {
   constexpr index_t from_memory = index_t{1} << 21;
-  const bool in_panels = s.n % tile.columns == 0 && !gemm_rows_collide<T>(s.b_step, s.k);
-  if (s.b_column != 1 || s.m > (in_panels ? 16 : 80) || (s.m <= 3 && s.n % tile.columns == 0)) return GemmWay::panels;
-  return s.m <= 24 && s.n * s.k >= from_memory && s.alpha == T(1) ? GemmWay::far : GemmWay::few;
+  const bool panels = s.n % tile.columns == 0, collide = gemm_rows_collide<T>(s.b_step, s.k);
+  // With 16 registers a pass is of 4 rows: B is read more often.
+  const bool tall = tile.rows > 8;
+  const index_t most = panels && !collide ? 16 : panels && !tall ? 8 : 80;
+  if (s.b_column != 1 || s.m > most || (s.m <= 3 && panels)) return GemmWay::panels;
+  return s.m <= (tall ? 24 : 12) && s.n * s.k >= from_memory && s.alpha == T(1) ? GemmWay::far : GemmWay::few;
 }
 
 /// Whether B's panels are read as they lie: where one tile of rows reads all, where they stay in the second-level
