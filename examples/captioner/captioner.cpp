@@ -76,7 +76,8 @@ Captioner Captioner::load(const std::string& checkpoint) {
     captioner.set_feature_scaling(zeros({architecture.features}), ones({architecture.features}));
   if (file.checkpoint().contains("familiarity.mean") && file.checkpoint().contains("familiarity.whitening")) {
     const index_t channels = file.checkpoint().info("familiarity.mean").numel();
-    if (channels > 10000 || file.checkpoint().info("familiarity.whitening").numel() != channels * channels)
+    if (channels > 10000 || (captioner.reads_pictures() && channels != captioner.architecture().features) ||
+        file.checkpoint().info("familiarity.whitening").numel() != channels * channels)
       fail(file.path(), "its familiarity is of ", channels, " numbers that do not fit; the file is damaged");
     captioner.set_familiarity(Familiarity(channels));
   }

@@ -78,6 +78,9 @@ double Familiarity::distance(const float* pooled) const {
 }
 
 double Familiarity::unlike(const Tensor<float>& pooled, index_t row) const {
+  if (pooled.size(1) != mean.size(0))
+    fail("the checkpoint", "is familiar with features of ", mean.size(0), " numbers, but these are of ", pooled.size(1),
+         "; export it again with --familiar");
   const double own = distance(pooled.data() + row * pooled.size(1));
   const auto nearer = std::count_if(distances.data(), distances.data() + 101, [&](float d) { return d < own; });
   return std::min(1.0, static_cast<double>(nearer) / 100);
