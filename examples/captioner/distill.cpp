@@ -95,7 +95,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
   Batch prepare(index_t epoch, const std::vector<index_t>& images) const override {
     std::vector<Cut> cuts;
     for (const index_t i : images) cuts.push_back(train_.pictures.random_cut(options_.run.seed, epoch, i, 0.7));
-    return batch_of(train_, images, cuts, picture_side * 7 / 8);
+    return batch_of(train_, images, cuts, cut_side(options_.picture));
   }
 
   io::NamedTensors<float> tensors() override { return nn::named_tensors<float>(student_); }
@@ -127,7 +127,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
     for (index_t first = 0; first < dev_.pictures.size(); first += 32) {
       std::vector<index_t> images;
       for (index_t i = first; i < std::min(first + 32, dev_.pictures.size()); ++i) images.push_back(i);
-      const Batch batch = batch_of(dev_, images, std::vector<Cut>(images.size(), dev_.pictures.whole()), picture_side);
+      const Batch batch = batch_of(dev_, images, std::vector<Cut>(images.size(), dev_.pictures.whole()), options_.picture);
       const Tensor<float> said = student_(batch.pixels);
       const auto add = [&](int what, const Tensor<float>& wanted, const Tensor<float>& got) {
         for (index_t i = 0; i < wanted.numel(); ++i) {
@@ -165,7 +165,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
   }
 
   io::Json architecture() const override {
-    return {{"model", to_json(OwnEncoderConfig{student_.cnn.config, picture_side})},
+    return {{"model", to_json(OwnEncoderConfig{student_.cnn.config, options_.picture})},
             {"teacher", teacher_.encoder()},
             {"init", options_.init},
             {"pooled_weight", options_.pooled_weight},
@@ -174,10 +174,8 @@ class DistillTrainee final : public app::Trainee<Batch> {
   }
   io::Json extra() const override { return io::Json::object(); }
   void save(const std::string& path) override {
-    save_own_encoder(path, {student_.cnn.config, picture_side}, student_.cnn);
+    save_own_encoder(path, {student_.cnn.config, options_.picture}, student_.cnn);
   }
-
-  static constexpr index_t picture_side = 128;  ///< what the network is meant to read
 
  private:
   /// The classifier's logits [N, classes] of standardised numbers of places [N, places, channels].
@@ -216,6 +214,8 @@ class DistillTrainee final : public app::Trainee<Batch> {
 
 int distill(const DistillOptions& options) {
   (void)app::found_run(options.run);
+  if (options.picture % 16 != 0)
+    fail("--picture", options.picture, " is no multiple of 16; the network halves a picture four times, name one that is");
   const FeatureFile teacher(options.features);
   if (!teacher.has_grid())
     fail(options.features, "has no grid to learn from; make it again with 'captioner features --grid'");
@@ -231,8 +231,8 @@ int distill(const DistillOptions& options) {
     if (views.empty()) fail(options.data, "its ", split, " split holds no images; check the lists");
     return Lesson{PictureSet(views, side, options.run.quiet), std::move(rows)};
   };
-  const Lesson train = lesson("train", options.also, DistillTrainee::picture_side * 5 / 4),
-               dev = lesson("dev", {}, DistillTrainee::picture_side);
+  const Lesson train = lesson("train", options.also, options.picture * 5 / 4),
+               dev = lesson("dev", {}, options.picture);
   DistillTrainee trainee(options, teacher, train, dev);
   return app::TrainingRun<Batch>(options.run, trainee).run();
 }

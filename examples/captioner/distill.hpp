@@ -15,6 +15,7 @@ struct DistillOptions {
                          ///< every view of a training image in it is learned from
   std::vector<std::string> also;  ///< folders of photographs to learn from besides, whose features the file holds too
   std::string init;               ///< checkpoint whose network is where this one starts
+  index_t picture = 128;          ///< side of the pictures that the network is to read
   index_t limit = 0;              ///< at most so many photographs of a split or folder; 0: all
   std::vector<std::string>
       weights;                ///< the teacher's weights files, in order: its classifier's answers are a target too

@@ -46,6 +46,9 @@ int main(int argc, char** argv) {
     distill->add_option("--also", d.also,
                         "folders of photographs besides, as 'captioner features --also' was given them");
     distill->add_option("--init", d.init, "checkpoint of an earlier distilling to start from");
+    distill->add_option("--picture", d.picture, "side of the pictures that the network is to read, a multiple of 16")
+        ->capture_default_str()
+        ->check(CLI::Range(32, 512));
     distill->add_option("--limit", d.limit, "at most so many photographs of each split or folder")
         ->check(CLI::NonNegativeNumber);
     distill->add_option("--pooled-weight", d.pooled_weight, "how much the mean over places counts beside the places")

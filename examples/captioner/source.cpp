@@ -42,7 +42,7 @@ class DatasetSource final : public Source {
     if (features_) return read(train_, images);
     std::vector<Cut> cuts;
     for (const index_t i : images) cuts.push_back(train_.pictures->random_cut(options_.seed, epoch, i, 0.75));
-    return {{}, train_.pictures->pixels(images, cuts, options_.picture * 7 / 8)};
+    return {{}, train_.pictures->pixels(images, cuts, cut_side(options_.picture))};
   }
   Input validation_input(const std::vector<index_t>& images) const override {
     if (features_) return read(dev_, images);

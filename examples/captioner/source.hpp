@@ -38,7 +38,7 @@ class Source {
 struct DatasetOptions {
   std::string folder;
   std::string features;   ///< features file of its train and dev images; empty: pictures are read
-  index_t picture = 128;  ///< side of the pictures; training sees cuts of seven eighths of it
+  index_t picture = 128;  ///< side of the pictures; training sees cuts of cut_side(picture)
   std::string ratio = "80/10/10";
   std::uint64_t seed = 1;             ///< of the split by ratio and of the cuts
   index_t limit = 0, validation = 0;  ///< at most so many images; 0: all

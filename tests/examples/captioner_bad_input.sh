@@ -146,7 +146,8 @@ works "captioning with it" "$captioner" caption good.png --checkpoint whole
 mkdir besides && cp good.png "besides/more.png#xywh=percent:0,0,0,9.png"
 works "features of parts, and of a folder besides" "$captioner" features --encoder distilled --weights student --data data --also besides --parts 2 --grid --out parts.features --quiet
 expect "a whole and two parts of each for training" [ "$(head -c 4000 parts.features | grep -aoE '(train_[0-9]|more)[^"]*\.png#xywh=percent:[0-9]+,[0-9]+,[0-9]+,[0-9]+\\"' | wc -l)" = 14 ]
-works "distilling on, from all of them" "$captioner" distill --data data --also besides --features parts.features --init student --out student2 --epochs 1 --batch 3 --quiet
+refuses "pictures that the network cannot halve four times" --picture "$captioner" distill --data data --features grid.features --picture 100 --out new --quiet
+works "distilling on, from all of them" "$captioner" distill --data data --also besides --features parts.features --init student --out student2 --epochs 1 --picture 160 --batch 3 --quiet
 refuses "a folder besides that is not there" absent "$captioner" features --encoder distilled --weights student --data data --also absent --grid --out new.features --quiet
 refuses "a folder besides without features" grid.features "$captioner" distill --data data --also besides --features grid.features --out new --quiet
 refuses "a teacher without a classifier" --weights "$captioner" distill --data data --features parts.features --weights student --out new --quiet
