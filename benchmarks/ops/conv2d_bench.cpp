@@ -24,6 +24,13 @@ void cases() {
     add_convolution("stem", {3, 64, 224, 7, 2}, 1, pass, true);       // ResNet's
     add_convolution("patch", {3, 768, 384, 16, 16}, 1, pass, quick);  // a vision transformer's
   }
+  // Beside the usual: strides, small images in a batch, large kernels, few channels, groups.
+  const std::vector<std::pair<ConvSize, index_t>> others{
+      {{256, 256, 28, 3, 2}, 1},  {{512, 512, 14, 3, 2}, 8}, {{256, 512, 56, 1, 2}, 1}, {{512, 2048, 7, 1, 1}, 16},
+      {{64, 192, 27, 5, 1}, 8},   {{3, 64, 224, 11, 4}, 4},  {{1, 32, 28, 3, 1}, 64},   {{256, 256, 28, 3, 1, 32}, 4},
+      {{256, 256, 14, 3, 1}, 16}, {{512, 512, 7, 3, 1}, 1}};
+  for (const Pass pass : {Pass::forward, Pass::data_gradient, Pass::weight_gradient})
+    for (const auto& [size, batch] : others) add_convolution("other", size, batch, pass);
 }
 
 }  // namespace bench

@@ -127,7 +127,8 @@ class DistillTrainee final : public app::Trainee<Batch> {
     for (index_t first = 0; first < dev_.pictures.size(); first += 32) {
       std::vector<index_t> images;
       for (index_t i = first; i < std::min(first + 32, dev_.pictures.size()); ++i) images.push_back(i);
-      const Batch batch = batch_of(dev_, images, std::vector<Cut>(images.size(), dev_.pictures.whole()), options_.picture);
+      const Batch batch =
+          batch_of(dev_, images, std::vector<Cut>(images.size(), dev_.pictures.whole()), options_.picture);
       const Tensor<float> said = student_(batch.pixels);
       const auto add = [&](int what, const Tensor<float>& wanted, const Tensor<float>& got) {
         for (index_t i = 0; i < wanted.numel(); ++i) {
@@ -215,7 +216,8 @@ class DistillTrainee final : public app::Trainee<Batch> {
 int distill(const DistillOptions& options) {
   (void)app::found_run(options.run);
   if (options.picture % 16 != 0)
-    fail("--picture", options.picture, " is no multiple of 16; the network halves a picture four times, name one that is");
+    fail("--picture", options.picture,
+         " is no multiple of 16; the network halves a picture four times, name one that is");
   const FeatureFile teacher(options.features);
   if (!teacher.has_grid())
     fail(options.features, "has no grid to learn from; make it again with 'captioner features --grid'");
@@ -231,8 +233,7 @@ int distill(const DistillOptions& options) {
     if (views.empty()) fail(options.data, "its ", split, " split holds no images; check the lists");
     return Lesson{PictureSet(views, side, options.run.quiet), std::move(rows)};
   };
-  const Lesson train = lesson("train", options.also, options.picture * 5 / 4),
-               dev = lesson("dev", {}, options.picture);
+  const Lesson train = lesson("train", options.also, options.picture * 5 / 4), dev = lesson("dev", {}, options.picture);
   DistillTrainee trainee(options, teacher, train, dev);
   return app::TrainingRun<Batch>(options.run, trainee).run();
 }

@@ -19,8 +19,8 @@ struct Cut {
   float offset = 0;
 };
 
-/// Side of the cuts that train a network meant to read pictures of side `picture`: seven eighths, to whole sixteens (the
-/// four pools of the VGG-shaped network halve it four times).
+/// Side of the cuts that train a network meant to read pictures of side `picture`: seven eighths, to whole sixteens
+/// (the four pools of the VGG-shaped network halve it four times).
 [[nodiscard]] constexpr index_t cut_side(index_t picture) { return (picture * 7 / 8 + 8) / 16 * 16; }
 
 /// Pictures squeezed to squares of one side, 8 bits a sample: 77 KB each at a side of 160.

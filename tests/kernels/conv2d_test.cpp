@@ -60,7 +60,7 @@ double largest_error(const std::vector<double>& expected, Run&& run) {
 }
 
 template <class T>
-void check(kernels::Conv2dShape s, Generator& generator, double unit) {
+void check(kernels::Conv2dShape s, Generator& generator, double unit, bool by_panels = false) {
   s.winograd = kernels::Winograd::off;  // winograd_test.cpp has its errors
   INFO("n " << s.n << " c " << s.c << " h " << s.h << " w " << s.w << " oc " << s.oc << " kernel " << s.kh << " "
             << s.kw << " out " << s.oh << " " << s.ow << " stride " << s.stride_h << " " << s.stride_w << " pad "
@@ -79,7 +79,10 @@ void check(kernels::Conv2dShape s, Generator& generator, double unit) {
   });
   const auto sums = [](index_t count) { return static_cast<double>(count + 2); };
   CHECK(largest_error<T>(y, [&](T* to) {
-          kernels::conv2d_forward<T>(cpu_device, s, tx.data(), tw.data(), tb.data(), to);
+          if (by_panels)
+            kernels::cpu::conv2d_panels<T>(s, tx.data(), tw.data(), tb.data(), -INFINITY, to);
+          else
+            kernels::conv2d_forward<T>(cpu_device, s, tx.data(), tw.data(), tb.data(), to);
         }) <= unit * sums(s.field()));
   CHECK(largest_error<T>(dx, [&](T* to) {
           kernels::conv2d_data_gradient<T>(cpu_device, s, tdy.data(), tw.data(), to);
@@ -129,6 +132,41 @@ TEST_CASE("conv2d agrees where a group fills several blocks of rows, depth and p
   check<float>(with_outputs({2, 6, 61, 67, 6, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 6}), generator,
                1.2e-7);  // depthwise, long planes
   check<float>(with_outputs({1, 2, 3, 2200, 2, 1, 5, 0, 0, 1, 2, 0, 2, 1, 1, 2}), generator, 1.2e-7);
+}
+
+TEST_CASE(
+    "conv2d agrees where patches are copied to panels, of one image and of several, and where dots are left over") {
+  Generator generator(15);
+  const std::vector<kernels::Conv2dShape> shapes{
+      {5, 70, 14, 14, 60, 3, 3, 0, 0, 2, 2, 1, 1},            // 7 x 7 outputs; channels in two blocks
+      {4, 20, 9, 11, 67, 5, 5, 0, 0, 1, 1, 2, 2},             // vectors across rows and images
+      {3, 40, 7, 7, 130, 1, 1, 0, 0, 1, 1, 0, 0},             // x where it lies, 49 pixels an image
+      {2, 330, 5, 13, 40, 1, 1, 0, 0, 1, 1, 0, 0},            //
+      {1, 16, 29, 23, 50, 3, 3, 0, 0, 2, 2, 0, 1},            // one image in several bands
+      {1, 64, 30, 30, 64, 7, 7, 0, 0, 1, 1, 3, 3},            //
+      {3, 36, 12, 10, 96, 3, 2, 0, 0, 2, 1, 1, 1, 2, 2, 2}};  // groups, dilation
+  for (const kernels::Conv2dShape& s : shapes) check<float>(with_outputs(s), generator, 1.2e-7, true);
+  check<double>(with_outputs(shapes[0]), generator, 2.3e-16, true);
+  check<double>(with_outputs(shapes[2]), generator, 2.3e-16, true);
+  for (int trial = 0; trial < 30; ++trial) check<float>(random_shape(generator, 20, false), generator, 1.2e-7, true);
+}
+
+TEST_CASE("conv2d: 1 x 1 with a stride, and kernels as large as the image") {
+  Generator generator(16);
+  for (const index_t stride : {2, 3})
+    for (const index_t size : {1, 7, 18, 33})
+      check<float>(with_outputs({3, 20, size, size + 2, 24, 1, 1, 0, 0, stride, 2, 0, 0, 1, 1, size == 18 ? 2 : 1}),
+                   generator, 1.2e-7);
+  check<float>(with_outputs({9, 6, 5, 4, 30, 5, 4, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);
+  check<double>(with_outputs({4, 3, 6, 6, 10, 6, 6, 0, 0, 2, 2, 0, 0}), generator, 2.3e-16);
+  check<float>(with_outputs({7, 1, 3, 3, 5, 3, 3, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);
+}
+
+TEST_CASE("conv2d: x laid out by a stride of 2, whatever the width and padding") {
+  Generator generator(17);
+  for (index_t size = 3; size <= 70; size += size < 36 ? 1 : 9)
+    for (const index_t kernel : {2, 3})
+      check<float>(with_outputs({1, 2, 4, size, 5, kernel, kernel, 0, 0, 2, 2, size % 3, size % 4}), generator, 1.2e-7);
 }
 
 TEST_CASE("conv2d: 3 x 3 depthwise planes of every width around the vectors', stride 1 and 2, with a multiplier") {

@@ -11,6 +11,7 @@
 #include <limn_kernels/conv2d.hpp>
 #include <limn_kernels/cpu/conv2d_dots.hpp>
 #include <limn_kernels/cpu/conv2d_gather.hpp>
+#include <limn_kernels/cpu/conv2d_panels.hpp>
 #include <limn_kernels/cpu/conv2d_products.hpp>
 #include <limn_kernels/cpu/depthwise.hpp>
 #include <limn_kernels/cpu/winograd_gradient.hpp>
@@ -67,6 +68,9 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
   return s.winograd == Winograd::f6 && s.channels() * s.outputs() < 512 * 512;
 }
 
+/// So many transformed weights stay in some cache; more are written to memory and read from it.
+inline constexpr index_t winograd_cached_weights = index_t{4} << 20;
+
 /// The cost model, in multiply-adds: the direct sum, against (t + 2)^2 products for a tile of t x t outputs, the
 /// transforms of tiles, and of the weights (or, where these are prepared, reading so many more of them). The prices of
 /// transforms were measured; docs/kernels/conv2d.md shows how far they are right.
@@ -76,7 +80,8 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
     return false;
   const index_t t = conv2d_takes_f6(s) ? 6 : 4, area = (t + 2) * (t + 2), weights = s.channels() * s.outputs();
   const index_t tiles = s.n * ((s.oh + t - 1) / t) * ((s.ow + t - 1) / t);
-  return tiles * (area * weights + 25 * t * t * (s.channels() + s.outputs())) + 4 * area * weights <
+  const index_t of_weights = area * weights > winograd_cached_weights ? 10 : 4;
+  return tiles * (area * weights + 25 * t * t * (s.channels() + s.outputs())) + of_weights * area * weights <
          s.n * s.oh * s.ow * 9 * weights;
 }
 
@@ -148,21 +153,33 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
       if (conv2d_takes_f6(s)) return conv2d_winograd_forward<Winograd6>(s, x, weight, bias, y, fusion, packed);
       return conv2d_winograd_forward<Winograd4>(s, x, weight, bias, y, fusion, packed);
     }
+  if (is_strided_pointwise(s) && s.channels() > 1 && !conv2d_pays_panels<T>(s)) {
+    const Scratch<T> thin(s.n * s.c * s.oh * s.ow);
+    conv2d_thin(s, x, thin.data());
+    return conv2d_forward<T>(thinned(s), thin.data(), weight, bias, y, fusion, nullptr);
+  }
   const Scratch<T> unpooled(fusion.max_pool ? ny : 0);
   T* sums = fusion.max_pool ? unpooled.data() : y;
   const T floor = fusion.relu && !fusion.max_pool ? T(0) : -std::numeric_limits<T>::infinity();
-  if (s.field() == 0)
+  bool floored = true;
+  if (s.field() == 0) {
     for (index_t i = 0; i < ny; ++i) sums[i] = bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0);
-  else if (is_depthwise_3x3(s))
+    floored = false;
+  } else if (is_whole_image(s)) {
+    whole_image_forward(s, x, weight, bias, floor, sums);
+  } else if (is_depthwise_3x3(s)) {
     depthwise_3x3(s, x, weight, bias, floor, sums);
-  else if (s.channels() == 1)
+  } else if (s.channels() == 1) {
     depthwise_general(s, x, weight, bias, sums);
-  else if (is_pointwise(s) && !pointwise_pays_direct<T>(s))
+    floored = false;
+  } else if (conv2d_pays_panels<T>(s)) {
+    conv2d_panels(s, x, weight, bias, floor, sums);
+  } else if (is_pointwise(s) && !pointwise_pays_direct<T>(s)) {
     pointwise_forward(s, x, weight, bias, floor, sums);
-  else
+  } else {
     conv2d_direct(s, x, weight, bias, floor, sums);
-  if (fusion.max_pool || (fusion.relu && s.channels() <= 1 && !is_depthwise_3x3(s)))
-    conv2d_fuse(s.n * s.oc, s.oh, s.ow, fusion, sums, y);
+  }
+  if (fusion.max_pool || (fusion.relu && !floored)) conv2d_fuse(s.n * s.oc, s.oh, s.ow, fusion, sums, y);
 }
 }  // namespace cpu
 
@@ -229,8 +246,16 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
           if (cpu::conv2d_takes_f6(s)) return cpu::conv2d_winograd_data_gradient<cpu::Winograd6>(s, dy, weight, dx);
           return cpu::conv2d_winograd_data_gradient<cpu::Winograd4>(s, dy, weight, dx);
         }
+      if (cpu::is_whole_image(s))
+        return cpu::gemm<T>({s.n, s.field(), s.oc, false, false, s.oc, s.field(), s.field()}, T(1), dy, weight, T(0),
+                            dx);
       if (cpu::is_depthwise_3x3(s) && s.stride_h == 1 && s.outputs() == 1)
         return cpu::depthwise_3x3_data_gradient(s, dy, weight, dx);
+      if (cpu::is_strided_pointwise(s) && s.channels() > 1) {
+        const cpu::Scratch<T> thin(s.n * s.c * s.oh * s.ow);
+        cpu::pointwise_data_gradient(cpu::thinned(s), dy, weight, thin.data());
+        return cpu::conv2d_spread(s, thin.data(), dx);
+      }
       if (cpu::is_pointwise(s) && s.channels() > 1) return cpu::pointwise_data_gradient(s, dy, weight, dx);
       if (cpu::is_patches(s) && s.channels() > 1) return cpu::patches_data_gradient(s, dy, weight, dx);
       cpu::conv2d_data_gradient(s, dy, weight, dx);
@@ -252,12 +277,19 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
                           [&](const float* a, const float* b, float* c) { cpu::conv2d_weight_gradient(s, a, b, c); });
     else {
       if constexpr (std::is_same_v<T, float>)
-        if (cpu::conv2d_pays_winograd(s)) return cpu::conv2d_winograd_weight_gradient(s, x, dy, dw);
-      if (cpu::is_depthwise_3x3(s)) return cpu::depthwise_3x3_weight_gradient(s, x, dy, dw);
+        if (s.outputs() * s.channels() > 64 && cpu::conv2d_pays_winograd(s))
+          return cpu::conv2d_winograd_weight_gradient(s, x, dy, dw);
+      if (cpu::is_whole_image(s))
+        return cpu::gemm<T>({s.oc, s.field(), s.n, true, false, s.oc, s.field(), s.field()}, T(1), dy, x, T(0), dw);
+      if (cpu::is_depthwise_3x3(s) && s.outputs() < 4) return cpu::depthwise_3x3_weight_gradient(s, x, dy, dw);
+      if (cpu::is_strided_pointwise(s) && s.channels() > 1) {
+        const cpu::Scratch<T> thin(s.n * s.c * s.oh * s.ow);
+        cpu::conv2d_thin(s, x, thin.data());
+        return cpu::pointwise_weight_gradient(cpu::thinned(s), thin.data(), dy, dw);
+      }
       if (cpu::is_pointwise(s) && s.channels() > 1) return cpu::pointwise_weight_gradient(s, x, dy, dw);
       if (cpu::is_patches(s) && s.channels() > 1) return cpu::patches_weight_gradient(s, x, dy, dw);
-      if (s.channels() == 1 || (s.field() <= 256 && s.oh * s.ow >= 256))
-        return cpu::conv2d_weight_gradient_dots(s, x, dy, dw);
+      if (cpu::conv2d_pays_dots(s)) return cpu::conv2d_weight_gradient_dots(s, x, dy, dw);
       cpu::conv2d_weight_gradient(s, x, dy, dw);
     }
   });

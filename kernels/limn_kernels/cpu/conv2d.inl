@@ -11,6 +11,12 @@ LIMN_INLINE V even_lanes(V a, V b, std::index_sequence<i...>) {
   return shuffled(a, b, std::index_sequence<(2 * i)...>());
 }
 
+/// The lanes with odd numbers.
+template <class V, std::size_t... i>
+LIMN_INLINE V odd_lanes(V a, V b, std::index_sequence<i...>) {
+  return shuffled(a, b, std::index_sequence<(2 * i + 1)...>());
+}
+
 /// to[i] = x[from + i * step] for i < count, zero where the position leaves [0, extent).
 template <class T>
 LIMN_INLINE void copy_clipped(const T* x, index_t extent, index_t from, index_t step, index_t count, T* to) {
@@ -53,6 +59,13 @@ LIMN_INLINE void copy_clipped(const T* x, index_t extent, index_t from, index_t 
   for (; i < count; ++i) to[i] = T(0);
 }
 
+/// One plane of conv2d_thin.
+template <class T>
+void conv2d_thin_plane(const Conv2dShape& s, const T* x, T* thin) {
+  for (index_t oy = 0; oy < s.oh; ++oy)
+    copy_clipped<T>(x + oy * s.stride_h * s.w, s.w, 0, s.stride_w, s.ow, thin + oy * s.ow);
+}
+
 /// columns[p, q] for p < rows, q < count: the same patches as a plain matrix whose rows are `stride` apart.
 template <class T>
 void conv2d_columns(const Conv2dShape& s, const T* x, index_t first_row, index_t rows, index_t first_oy,
@@ -70,13 +83,13 @@ void conv2d_columns(const Conv2dShape& s, const T* x, index_t first_row, index_t
   }
 }
 
-/// y[i] = max(floor, y[i] + add) for i < count; a NaN stays.
+/// y[i] = max(floor, x[i] + add) for i < count; a NaN stays. x may be y.
 template <class T>
-void conv2d_finish(index_t count, T add, T floor, T* y) {
+void conv2d_finish(index_t count, T add, T floor, const T* x, T* y) {
   const Vec<T> more = broadcast<T>(add), least = broadcast<T>(floor);
   index_t i = 0;
-  for (; i + lanes<T> <= count; i += lanes<T>) store<T>(y + i, vmax(least, load<T>(y + i) + more));
-  if (i < count) store_first<T>(y + i, vmax(least, load_first<T>(y + i, count - i) + more), count - i);
+  for (; i + lanes<T> <= count; i += lanes<T>) store<T>(y + i, vmax(least, load<T>(x + i) + more));
+  if (i < count) store_first<T>(y + i, vmax(least, load_first<T>(x + i, count - i) + more), count - i);
 }
 
 template <class T>

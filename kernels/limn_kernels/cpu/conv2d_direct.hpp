@@ -88,6 +88,27 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
   return is_pointwise(s) && pays ? left : 0;
 }
 
+/// Rows of weights as they lie, or copied a little further apart where a power of two would make them share a few sets
+/// of the caches.
+template <class T>
+class WeightRows {
+ public:
+  WeightRows(index_t rows, index_t length, const T* weight)
+      : step_(length * static_cast<index_t>(sizeof(T)) % 2048 == 0 ? length + 16 : length),
+        copy_(step_ == length ? 0 : rows * step_),
+        data_(step_ == length ? weight : copy_.data()) {
+    if (step_ == length) return;
+    for (index_t i = 0; i < rows; ++i) std::copy_n(weight + i * length, length, copy_.data() + i * step_);
+  }
+  [[nodiscard]] index_t step() const { return step_; }
+  [[nodiscard]] const T* row(index_t i) const { return data_ + i * step_; }
+
+ private:
+  index_t step_;
+  Scratch<T> copy_;
+  const T* data_;
+};
+
 /// y = conv(x, weight) + bias, at least `floor` (0: ReLU; minus infinity). bias may be null.
 template <class T>
 void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T floor, T* y) {
@@ -106,12 +127,7 @@ void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* b
   DirectLayout d = direct_layout(s, band, offset.data());
   if (in_place)
     for (index_t k = 0; k < field; ++k) offset.data()[k] = k * plane;
-  // Rows of weights a power of two apart would share a few sets of the caches.
-  const index_t w_row = field * bytes % 2048 == 0 ? field + 16 : field;
-  const Scratch<T> padded(w_row == field ? 0 : s.oc * w_row);
-  if (w_row != field)
-    for (index_t o = 0; o < s.oc; ++o) std::copy_n(weight + o * field, field, padded.data() + o * w_row);
-  const T* w = w_row == field ? weight : padded.data();
+  const WeightRows<T> w(s.oc, field, weight);
 
   const index_t dots = direct_dot_pixels(s, tile / 2);
   const bool streamed = s.n * s.oc * s.oh * s.ow * bytes >= direct_streamed && s.ow % (tile / 2) == 0 &&
@@ -151,7 +167,7 @@ void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* b
         from = split.data();
       }
       if (count > 0)
-        LIMN_CALL_ISA(conv2d_direct_band<T>, s, d, rows, count, w + (group * outputs + o) * w_row, w_row, from,
+        LIMN_CALL_ISA(conv2d_direct_band<T>, s, d, rows, count, w.row(group * outputs + o), w.step(), from,
                       bias ? bias + group * outputs + o : nullptr, floor, streamed, first + rows == s.oh ? dots : 0,
                       y + ((image * s.oc + group * outputs + o) * s.oh + first) * s.ow);
     }

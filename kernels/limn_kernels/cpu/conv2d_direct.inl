@@ -34,6 +34,41 @@ void conv2d_split_row(const T* x, index_t step, index_t phases, index_t count, T
     }
 }
 
+/// A row of x, stride 2: column 2 q + v - pad goes to[v * phase + q] for v < 2, q < count, zero where x has none.
+template <class T>
+void conv2d_split_pairs(const T* x, index_t w, index_t pad, index_t count, T* to, index_t phase) {
+  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>();
+  index_t inside[2];  // of the even and the odd columns of x
+  T* first[2];
+  for (index_t odd = 0; odd < 2; ++odd) {
+    const index_t v = (pad + odd) % 2, shift = (pad + odd - v) / 2, before = shift < count ? shift : count,
+                  there = (w - odd + 1) / 2, left = count - before;
+    T* row = to + v * phase;
+    first[odd] = row + before;
+    inside[odd] = there < left ? there : left;
+    for (index_t q = 0; q < before; ++q) row[q] = T(0);
+    for (index_t q = before + inside[odd]; q < count; ++q) row[q] = T(0);
+  }
+  const index_t both = inside[0] < inside[1] ? inside[0] : inside[1];
+  index_t i = 0;
+  for (; i + lanes<T> <= both; i += lanes<T>) {
+    const Vec<T> a = load<T>(x + 2 * i), b = load<T>(x + 2 * i + lanes<T>);
+    store<T>(first[0] + i, even_lanes(a, b, all));
+    store<T>(first[1] + i, odd_lanes(a, b, all));
+  }
+  for (; i < inside[0] || i < inside[1]; i += lanes<T>) {
+    const index_t rest = w - 2 * i;
+    const Vec<T> a = load_first<T>(x + 2 * i, rest < lanes<T> ? rest : lanes<T>);
+    const Vec<T> b = rest > lanes<T>
+                         ? load_first<T>(x + 2 * i + lanes<T>, rest < 2 * lanes<T> ? rest - lanes<T> : lanes<T>)
+                         : Vec<T>{};
+    for (index_t odd = 0; odd < 2; ++odd)
+      if (const index_t some = inside[odd] - i; some > 0)
+        store_first<T>(first[odd] + i, odd ? odd_lanes(a, b, all) : even_lanes(a, b, all),
+                       some < lanes<T> ? some : lanes<T>);
+  }
+}
+
 /// One plane x [h, w] as DirectLayout says: the rows `first` to `first + d.rows` of every phase.
 template <class T>
 void conv2d_split(const Conv2dShape& s, const DirectLayout& d, index_t first, const T* x, T* split) {
@@ -48,6 +83,10 @@ void conv2d_split(const Conv2dShape& s, const DirectLayout& d, index_t first, co
         continue;
       }
       for (index_t q = 0; q < s.w; q += lanes<T>) __builtin_prefetch(x + (iy + 4) * s.w + q);
+      if (s.stride_w == 2 && d.phases_w == 2 && iy >= 0 && iy < s.h) {
+        conv2d_split_pairs<T>(x + iy * s.w, s.w, s.pad_left, d.pitch, to, phase);
+        continue;
+      }
       for (index_t v = 0; v < d.phases_w; ++v, to += phase)
         if (iy < 0 || iy >= s.h)
           for (index_t q = 0; q < d.pitch; ++q) to[q] = T(0);

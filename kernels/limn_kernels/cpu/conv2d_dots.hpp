@@ -19,25 +19,31 @@ struct DotsBand {
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
+/// Whether a group's sums, a vector each, stay in the caches while rows long enough pass by.
+[[nodiscard]] inline bool conv2d_pays_dots(const Conv2dShape& s) {
+  return s.channels() == 1 || (s.outputs() * s.field() <= 32768 && s.oh * s.ow >= 196);
+}
+
 /// dw of all groups; overwrites it.
 template <class T>
 void conv2d_weight_gradient_dots(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
   const index_t field = s.field(), outputs = s.outputs(), channels = s.channels(), bytes = sizeof(T);
   const Scratch<index_t> offset(field);
-  // A band of x stays in the second-level cache; there are eight of them and more, for threads.
-  const index_t row = channels * s.w * s.stride_h * bytes, fitting = std::max<index_t>(1, (index_t{400} << 10) / row);
-  const index_t band = std::min({s.oh, fitting, (s.n * s.oh + 7) / 8}), bands = (s.oh + band - 1) / band;
+  // Sums of one group are kept in parts of (image, band), for threads; groups are independent. A band of x stays in the
+  // second-level cache.
+  const index_t most = s.groups >= 8 ? 1 : 8, row = channels * s.w * s.stride_h * bytes;
+  const index_t fitting = std::max<index_t>(1, (index_t{400} << 10) / row);
+  const index_t band = std::min({s.oh, fitting, (s.n * s.oh + most - 1) / most}), bands = (s.oh + band - 1) / band;
   const DirectLayout d = direct_layout(s, band, offset.data());
-  // Sums of one group are kept in `parts` parts of (image, band); groups are independent.
-  const index_t steps = s.n * bands, parts = s.groups >= 8 ? 1 : std::min<index_t>(steps, 8), size = outputs * field;
+  const index_t steps = s.n * bands, parts = std::min(steps, most), size = outputs * field;
   const Scratch<T> sums(s.groups * parts * size);
   parallel_for(s.groups * parts, 1 + 32768 / (steps * s.oh * s.ow * size / (bands * parts) + 1),
                [&](index_t begin, index_t end) {
-                 const Scratch<T> split(channels * d.size + direct_slack), vectors(LIMN_CALL_ISA(dots_sums<T>, field));
+                 const index_t lanes = LIMN_CALL_ISA(dots_lanes<T>, );
+                 const Scratch<T> split(channels * d.size + direct_slack), vectors(size * lanes);
                  for (index_t task = begin; task < end; ++task) {
                    const index_t group = task / parts, part = task % parts;
-                   T* sum = sums.data() + task * size;
-                   std::fill_n(sum, size, T(0));
+                   std::fill_n(vectors.data(), size * lanes, T(0));
                    for (index_t step = steps * part / parts; step < steps * (part + 1) / parts; ++step) {
                      const index_t image = step / bands, first = step % bands * band,
                                    rows = std::min(band, s.oh - first);
@@ -46,8 +52,9 @@ void conv2d_weight_gradient_dots(const Conv2dShape& s, const T* x, const T* dy, 
                                      split.data() + c * d.size);
                      LIMN_CALL_ISA(conv2d_dots<T>, DotsBand{rows, s.ow, s.oh * s.ow, d.pitch, field}, outputs,
                                    dy + ((image * s.oc + group * outputs) * s.oh + first) * s.ow, split.data(),
-                                   offset.data(), vectors.data(), sum);
+                                   offset.data(), vectors.data());
                    }
+                   LIMN_CALL_ISA(dots_reduce<T>, size, vectors.data(), sums.data() + task * size);
                  }
                });
   for (index_t group = 0; group < s.groups; ++group)

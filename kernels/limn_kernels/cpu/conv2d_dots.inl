@@ -42,13 +42,12 @@ void conv2d_dots_tile(const DotsBand& b, index_t rows, const T* dy, const T* x, 
       store<T>(sums + (i * b.field + j) * lanes<T>, sum[i][j]);
 }
 
-/// dw [Outputs, field] += the band's products; a few rows of dy at a time, which stay in the first-level cache while
-/// all taps pass by. sums: room for Outputs * field vectors.
+/// sums [Outputs, field] += the band's products; a few rows of dy at a time, which stay in the first-level cache while
+/// all taps pass by.
 template <class T, index_t Outputs>
-void conv2d_dots_outputs(const DotsBand& b, const T* dy, const T* x, const index_t* offset, T* sums, T* dw) {
+void conv2d_dots_outputs(const DotsBand& b, const T* dy, const T* x, const index_t* offset, T* sums) {
   constexpr index_t near = 16384 / static_cast<index_t>(sizeof(T)) / dots_outputs;
   const index_t chunk = b.columns < near ? near / b.columns : 1;
-  for (index_t i = 0; i < Outputs * b.field * lanes<T>; ++i) sums[i] = T(0);
   for (index_t row = 0; row < b.rows; row += chunk) {
     const index_t rows = b.rows - row < chunk ? b.rows - row : chunk;
     const T *from_dy = dy + row * b.columns, *from_x = x + row * b.pitch;
@@ -59,20 +58,25 @@ void conv2d_dots_outputs(const DotsBand& b, const T* dy, const T* x, const index
       conv2d_dots_tile<T, Outputs, 3>(b, rows, from_dy, from_x, offset + k, sums + k * lanes<T>);
     for (; k < b.field; ++k) conv2d_dots_tile<T, Outputs, 1>(b, rows, from_dy, from_x, offset + k, sums + k * lanes<T>);
   }
-  for (index_t i = 0; i < Outputs * b.field; ++i) dw[i] += reduce_add<T>(load<T>(sums + i * lanes<T>));
 }
 
-/// dw [outputs, field] += the products of dy's rows, where they lie, with all taps. sums: room for `dots_sums` of them.
+/// sums [outputs, field], a vector each, += the products of dy's rows, where they lie, with all taps.
 template <class T>
-void conv2d_dots(const DotsBand& b, index_t outputs, const T* dy, const T* x, const index_t* offset, T* sums, T* dw) {
+void conv2d_dots(const DotsBand& b, index_t outputs, const T* dy, const T* x, const index_t* offset, T* sums) {
   index_t o = 0;
   for (; o + dots_outputs <= outputs; o += dots_outputs)
-    conv2d_dots_outputs<T, dots_outputs>(b, dy + o * b.plane, x, offset, sums, dw + o * b.field);
-  for (; o < outputs; ++o) conv2d_dots_outputs<T, 1>(b, dy + o * b.plane, x, offset, sums, dw + o * b.field);
+    conv2d_dots_outputs<T, dots_outputs>(b, dy + o * b.plane, x, offset, sums + o * b.field * lanes<T>);
+  for (; o < outputs; ++o) conv2d_dots_outputs<T, 1>(b, dy + o * b.plane, x, offset, sums + o * b.field * lanes<T>);
+}
+
+/// y[i] = the sum of the lanes of the i-th vector.
+template <class T>
+void dots_reduce(index_t count, const T* sums, T* y) {
+  for (index_t i = 0; i < count; ++i) y[i] = reduce_add<T>(load<T>(sums + i * lanes<T>));
 }
 template <class T>
-index_t dots_sums(index_t field) {
-  return dots_outputs * field * lanes<T>;
+index_t dots_lanes() {
+  return lanes<T>;
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA

@@ -19,10 +19,50 @@ template <class T>
   return s.channels() <= direct_dots_field && (computed - pixels) * 12 <= pixels;
 }
 
+/// 1 x 1, nothing padded, with a stride: the product of a thinner x, made by conv2d_thin.
+[[nodiscard]] inline bool is_strided_pointwise(const Conv2dShape& s) {
+  return s.kh == 1 && s.kw == 1 && s.pad_top == 0 && s.pad_left == 0 && s.stride_h * s.stride_w > 1;
+}
+/// The same convolution of x thinned out.
+[[nodiscard]] inline Conv2dShape thinned(Conv2dShape s) {
+  s.h = s.oh;
+  s.w = s.ow;
+  s.stride_h = s.stride_w = 1;
+  return s;
+}
+
+/// A kernel as large as x, one group: a product of the images with the weights.
+[[nodiscard]] inline bool is_whole_image(const Conv2dShape& s) {
+  return s.groups == 1 && s.kh == s.h && s.kw == s.w && s.oh == 1 && s.ow == 1 && s.pad_top == 0 && s.pad_left == 0 &&
+         s.dilation_h == 1 && s.dilation_w == 1;
+}
+
 /// Patches of more than one pixel that cover x.
 [[nodiscard]] inline bool is_patches(const Conv2dShape& s) {
   return s.kh * s.kw > 1 && s.kh == s.stride_h && s.kw == s.stride_w && s.dilation_h == 1 && s.dilation_w == 1 &&
          s.pad_top == 0 && s.pad_left == 0 && s.oh * s.kh == s.h && s.ow * s.kw == s.w;
+}
+
+/// The pixels of x [n c, h, w] that a strided 1 x 1 reads: thin [n c, oh, ow].
+template <class T>
+void conv2d_thin(const Conv2dShape& s, const T* x, T* thin) {
+  const index_t pixels = s.oh * s.ow;
+  parallel_for(s.n * s.c, 1 + 32768 / pixels, [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) LIMN_CALL_ISA(conv2d_thin_plane<T>, s, x + i * s.h * s.w, thin + i * pixels);
+  });
+}
+/// dx [n c, h, w]: `thin` where conv2d_thin reads, zeros elsewhere.
+template <class T>
+void conv2d_spread(const Conv2dShape& s, const T* thin, T* dx) {
+  parallel_for(s.n * s.c, 1 + 32768 / (s.h * s.w), [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i) {
+      T* plane = dx + i * s.h * s.w;
+      std::fill_n(plane, s.h * s.w, T(0));
+      for (index_t oy = 0; oy < s.oh; ++oy)
+        for (index_t ox = 0; ox < s.ow; ++ox)
+          plane[oy * s.stride_h * s.w + ox * s.stride_w] = thin[(i * s.oh + oy) * s.ow + ox];
+    }
+  });
 }
 
 /// run(image, group) for all of both: on a thread each where they are enough for all, else one after another.
@@ -38,6 +78,19 @@ void for_each_image_and_group(const Conv2dShape& s, Run&& run) {
     of_range(0, count);
 }
 
+/// y [n, outputs] = x [n, field] weight^T + bias, at least `floor`; bias may be null.
+template <class T>
+void whole_image_forward(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T floor, T* y) {
+  gemm_tiled<T>({s.n, s.oc, s.field(), false, true, s.field(), s.field(), s.oc}, T(1), x, weight, T(0), y,
+                [=](index_t row, index_t rows, index_t column, index_t columns) {
+                  for (index_t i = row; i < row + rows; ++i)
+                    for (index_t j = column; j < column + columns; ++j) {
+                      const T sum = y[i * s.oc + j] + (bias ? bias[j] : T(0));
+                      y[i * s.oc + j] = sum < floor ? floor : sum;  // a NaN stays
+                    }
+                });
+}
+
 /// y = weight x + bias, at least `floor`; bias may be null.
 template <class T>
 void pointwise_forward(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T floor, T* y) {
@@ -49,7 +102,8 @@ void pointwise_forward(const Conv2dShape& s, const T* x, const T* weight, const 
                   x + (image * s.c + group * c) * pixels, T(0), to,
                   [=](index_t row, index_t rows, index_t column, index_t columns) {
                     for (index_t i = row; i < row + rows; ++i)
-                      LIMN_CALL_ISA(conv2d_finish<T>, columns, add ? add[i] : T(0), floor, to + i * pixels + column);
+                      LIMN_CALL_ISA(conv2d_finish<T>, columns, add ? add[i] : T(0), floor, to + i * pixels + column,
+                                    to + i * pixels + column);
                   });
   });
 }
