@@ -38,21 +38,29 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
   const index_t output_block =
       blocks >= 4 ? s.outputs() : std::max<index_t>(std::min<index_t>(16, s.outputs()), (s.outputs() + 3) / 4);
   const index_t output_blocks = (s.outputs() + output_block - 1) / output_block;
+  const index_t step = conv2d_rows_of_block<T>(s, block * taps);
+  const Scratch<index_t> offset(block * taps);
+  Conv2dShape of_block = s;  // of a group's channels, `block`
+  of_block.c = block;
+  of_block.groups = 1;
+  const DirectLayout d = direct_layout(of_block, step, offset.data());
   parallel_for(s.groups * blocks * output_blocks, 1, [&](index_t begin, index_t end) {
-    const index_t step = conv2d_rows_of_block<T>(s, block * taps);
-    const Scratch<T> columns(block * taps * step * s.ow);
+    const Scratch<T> split(block * d.size + direct_slack), columns(block * taps * step * s.ow + direct_slack);
+    std::fill_n(split.data() + block * d.size, direct_slack, T(0));
     for (index_t task = begin; task < end; ++task) {
       const index_t g = task / (blocks * output_blocks), first = task / output_blocks % blocks * block,
                     o = task % output_blocks * output_block;
-      const index_t rows = std::min(block, s.channels() - first) * taps,
+      const index_t channels = std::min(block, s.channels() - first), rows = channels * taps,
                     outputs = std::min(output_block, s.outputs() - o);
       T* to = dw + (g * s.outputs() + o) * s.field() + first * taps;
       bool started = false;
       for (index_t image = 0; image < s.n; ++image)
         for (index_t oy = 0; oy < s.oh; oy += step) {
           const index_t count = std::min(step, s.oh - oy);
-          LIMN_CALL_ISA(conv2d_columns<T>, s, x + (image * s.c + g * s.channels()) * s.h * s.w, first * taps, rows, oy,
-                        count, columns.data());
+          for (index_t c = 0; c < channels; ++c)
+            LIMN_CALL_ISA(conv2d_split<T>, s, d, oy, x + (image * s.c + g * s.channels() + first + c) * s.h * s.w,
+                          split.data() + c * d.size);
+          LIMN_CALL_ISA(conv2d_columns<T>, rows, d.offset, count, s.ow, d.pitch, split.data(), columns.data());
           gemm<T>({outputs, rows, count * s.ow, false, true, pixels, count * s.ow, s.field()}, T(1),
                   dy + (image * s.oc + g * s.outputs() + o) * pixels + oy * s.ow, columns.data(), T(started ? 1 : 0),
                   to);

@@ -66,21 +66,16 @@ void conv2d_thin_plane(const Conv2dShape& s, const T* x, T* thin) {
     copy_clipped<T>(x + oy * s.stride_h * s.w, s.w, 0, s.stride_w, s.ow, thin + oy * s.ow);
 }
 
-/// columns[p, q] for p < rows, q < count: the same patches as a plain matrix whose rows are `stride` apart.
+/// columns[t, q] for t < taps and the pixels of `rows` rows: the patches of x, laid out `pitch` apart, as a matrix.
+/// Each vector writes over the idle end of the one before; one may be written behind the last.
 template <class T>
-void conv2d_columns(const Conv2dShape& s, const T* x, index_t first_row, index_t rows, index_t first_oy,
-                    index_t count_oy, T* columns) {
-  for (index_t p = 0; p < rows; ++p) {
-    const index_t row = first_row + p, channel = row / (s.kh * s.kw), i = row / s.kw % s.kh, j = row % s.kw;
-    for (index_t oy = 0; oy < count_oy; ++oy) {
-      const index_t iy = (first_oy + oy) * s.stride_h - s.pad_top + i * s.dilation_h;
-      T* to = columns + (p * count_oy + oy) * s.ow;
-      if (iy < 0 || iy >= s.h)
-        for (index_t q = 0; q < s.ow; ++q) to[q] = T(0);
-      else
-        copy_clipped<T>(x + (channel * s.h + iy) * s.w, s.w, j * s.dilation_w - s.pad_left, s.stride_w, s.ow, to);
+void conv2d_columns(index_t taps, const index_t* offset, index_t rows, index_t ow, index_t pitch, const T* x,
+                    T* columns) {
+  for (index_t t = 0; t < taps; ++t)
+    for (index_t oy = 0; oy < rows; ++oy, columns += ow) {
+      const T* from = x + offset[t] + oy * pitch;
+      for (index_t q = 0; q < ow; q += lanes<T>) store<T>(columns + q, load<T>(from + q));
     }
-  }
 }
 
 /// y[i] = max(floor, x[i] + add) for i < count; a NaN stays. x may be y.

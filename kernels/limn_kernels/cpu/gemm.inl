@@ -44,7 +44,7 @@ void gemm_tile_of(const GemmTile<T>& t) {
   for (;;) {
     for (; p < until; ++p, ++a, ++a5, ++a10, b += step, ahead += ahead_step) {
       __builtin_prefetch(ahead);
-      __builtin_prefetch(ahead + 64 / sizeof(T));
+      if constexpr (Vectors > 1) __builtin_prefetch(ahead + 64 / sizeof(T));
       LIMN_UNROLLED for (index_t v = 2; v < Vectors; ++v) __builtin_prefetch(ahead + v * lanes<T>);
       Vec<T> y[Vectors];
       LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) y[v] = load<T>(b + v * lanes<T>);
@@ -77,12 +77,18 @@ LIMN_INLINE void gemm_tile(index_t rows, const GemmTile<T>& t, std::index_sequen
   tile[rows - 1](t);
 }
 
-/// Half a tile: one vector a row, in pieces of 8, 4, 2 and 1 rows.
+/// Half a tile: one vector a row, in pieces of the tile's height, 8, 4, 2 and 1 rows.
 template <class T>
 void gemm_half_tile(index_t rows, GemmTile<T> t) {
   while (rows > 0) {
-    const index_t height = rows >= 8 ? 8 : rows >= 4 ? 4 : rows >= 2 ? 2 : 1;
-    if (height == 8)
+    const index_t height = rows >= gemm_rows && gemm_rows > 8 ? gemm_rows
+                           : rows >= 8                        ? 8
+                           : rows >= 4                        ? 4
+                           : rows >= 2                        ? 2
+                                                              : 1;
+    if (height == gemm_rows)
+      gemm_tile_of<gemm_rows, 1, T>(t);
+    else if (height == 8)
       gemm_tile_of<8, 1, T>(t);
     else if (height == 4)
       gemm_tile_of<4, 1, T>(t);
@@ -111,11 +117,13 @@ void gemm_tile(index_t rows, index_t columns, const GemmTile<T>& t) {
     gemm_half_tile<T>(rows, beside);
   else
     gemm_tile<T>(rows, beside, heights);
+  const Vec<T> beta = broadcast<T>(t.beta);
   for (index_t i = 0; i < rows; ++i)
-    for (index_t j = 0; j < columns; ++j) {
-      T& y = t.c[i * t.ldc + j];
-      const T x = edge[i * gemm_columns<T> + j];
-      y = t.beta == T(0) ? x : x + t.beta * y;
+    for (index_t j = 0; j < columns; j += lanes<T>) {
+      const index_t count = columns - j < lanes<T> ? columns - j : lanes<T>;
+      T* y = t.c + i * t.ldc + j;
+      const Vec<T> x = load<T>(edge + i * gemm_columns<T> + j);
+      store_first<T>(y, t.beta == T(0) ? x : x + beta * load_first<T>(y, count), count);
     }
 }
 
@@ -166,9 +174,9 @@ void gemm_block(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t
     }
   }
   for (; j < n; j += gemm_columns<T>) {
-    // Of one vector a row the tiles are of 8 rows: fewer sums would wait for one another.
+    // Of one vector a row the tiles are as high as can be: fewer sums would wait for one another.
     const bool narrow = gemm_rows >= 8 && n - j <= lanes<T>;
-    const index_t most = narrow ? 8 : gemm_rows, parts = (rows + most - 1) / most, base = narrow ? 8 : rows / parts,
+    const index_t parts = (rows + gemm_rows - 1) / gemm_rows, base = narrow ? gemm_rows : rows / parts,
                   extra = narrow ? 0 : rows % parts;
     for (index_t part = 0, first = 0; part < parts; ++part) {
       const index_t even = base + (part < extra ? 1 : 0), height = even < rows - first ? even : rows - first;

@@ -29,8 +29,11 @@ template <class T>
 class Scratch {
  public:
   explicit Scratch(index_t count)
-      : bytes_(static_cast<std::size_t>(count) * sizeof(T)), data_(static_cast<T*>(allocate(bytes_))) {}
-  ~Scratch() { release(data_, bytes_); }
+      : bytes_(static_cast<std::size_t>(count) * sizeof(T)),
+        data_(count > 0 ? static_cast<T*>(allocate(bytes_)) : nullptr) {}
+  ~Scratch() {
+    if (data_) release(data_, bytes_);
+  }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
   [[nodiscard]] T* data() const { return data_; }

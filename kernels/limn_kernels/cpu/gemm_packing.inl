@@ -69,12 +69,17 @@ void gemm_pack_b(index_t k, index_t columns, const T* b, index_t step, index_t c
   for (; j < columns; j += width) {
     const index_t wide = columns - j < width ? columns - j : width;
     T* panel = y + j * k;
+    if (column == 1) {
+      const index_t left = wide < lanes<T> ? wide : lanes<T>, right = wide - left;
+      const T* from = b + j;
+      for (index_t p = 0; p < k; ++p, from += step, panel += width) {
+        store<T>(panel, load_first<T>(from, left));
+        store<T>(panel + lanes<T>, right > 0 ? load_first<T>(from + lanes<T>, right) : Vec<T>{});
+      }
+      continue;
+    }
     if (wide < width) std::memset(panel, 0, static_cast<std::size_t>(k * width) * sizeof(T));
-    if (column != 1)
-      gemm_transpose<T>(wide, k, b + j * column, column, panel, width);
-    else
-      for (index_t p = 0; p < k; ++p)
-        for (index_t i = 0; i < wide; ++i) panel[p * width + i] = b[p * step + j + i];
+    gemm_transpose<T>(wide, k, b + j * column, column, panel, width);
   }
 }
 
