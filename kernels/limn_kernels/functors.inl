@@ -42,7 +42,7 @@ LIMN_UNARY(Floor) { return floor(x); }
 LIMN_UNARY(Ceil) { return ceil(x); }
 LIMN_UNARY(Round) { return round_even(x); }
 LIMN_UNARY(Relu) { return select(x <= splat<V>(0), splat<V>(0), x); }  // <=: a NaN stays
-LIMN_UNARY(Gelu) { return x * splat<V>(0.5) * (splat<V>(1) + erf(x * splat<V>(0.70710678118654752))); }
+LIMN_UNARY(Gelu) { return gelu(x); }
 LIMN_UNARY(GeluTanh) {
   const V inner = splat<V>(0.79788456080286536) * (x + splat<V>(0.044715) * x * x * x);
   return x * splat<V>(0.5) * (splat<V>(1) + tanh(inner));

@@ -95,5 +95,10 @@ LIMN_HD inline V sigmoid(V x) {
   const V e = std::exp(x < V(0) ? x : -x);
   return (x < V(0) ? e : V(1)) / (V(1) + e);
 }
+/// x times the normal distribution: x / 2 erfc(-x / sqrt 2). A negative result keeps its precision.
+template <class V>
+LIMN_HD inline V gelu(V x) {
+  return x * V(0.5) * std::erfc(x * V(-0.70710678118654752));
+}
 
 }  // namespace limn::inline LIMN_ABI::kernels::scalar

@@ -163,6 +163,8 @@ works "captioning what it learned from" "$captioner" caption data/images/val_0.p
 expect "a number, no word" [ "$(grep -cE '"unlike":0' "$out")$(wc -l <"$err")" = 10 ]
 claims familiar.safetensors lying.safetensors '"familiarity.mean"' '"familiarity.none"'
 refuses "familiarity that does not fit" lying.safetensors "$captioner" caption good.png --checkpoint lying.safetensors
+claims lying.safetensors other_size.safetensors '"familiarity.distances"' '"familiarity.mean"'
+refuses "familiarity of another size" 'of 101 numbers' "$captioner" caption good.png --checkpoint other_size.safetensors
 refuses "a dataset to be familiar with that is not there" absent "$captioner" export --checkpoint whole --familiar absent --out new.safetensors
 refuses "distilling on from a captioner of features" merge.safetensors "$captioner" distill --data data --features grid.features --init merge.safetensors --out new --quiet
 

@@ -13,6 +13,7 @@ LIMN_TEST_RUN(log1p)
 LIMN_TEST_RUN(tanh)
 LIMN_TEST_RUN(sigmoid)
 LIMN_TEST_RUN(erf)
+LIMN_TEST_RUN(gelu)
 LIMN_TEST_RUN(sqrt)
 #undef LIMN_TEST_RUN
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
