@@ -162,6 +162,56 @@ TEST_CASE("conv2d: 1 x 1 with a stride, and kernels as large as the image") {
   check<float>(with_outputs({7, 1, 3, 3, 5, 3, 3, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);
 }
 
+TEST_CASE("conv2d: 5 and 7 rows of taps over planes of every width, stride 1 and 2, with a multiplier") {
+  Generator generator(18);
+  for (index_t size = 1; size <= 70; size += size < 36 ? 1 : 9)
+    for (const index_t stride : {1, 2}) {
+      const index_t taps = size % 2 == 0 ? 5 : 7, high = 1 + size % 23;
+      check<float>(with_outputs({2, 3, high, size, size % 5 == 0 ? 6 : 3, taps, taps, 0, 0, stride, stride, taps / 2,
+                                 taps / 2, 1, 1, 3}),
+                   generator, 1.2e-7);
+      if (size > 8 && high > 6)
+        check<float>(with_outputs({1, 2, high, size, 2, taps, 3, 0, 0, stride, stride, size % 4, size % 3, 1, 1, 2}),
+                     generator, 1.2e-7);
+    }
+  check<double>(with_outputs({2, 3, 17, 21, 3, 5, 5, 0, 0, 2, 2, 2, 2, 1, 1, 3}), generator, 2.3e-16);
+}
+
+TEST_CASE("conv2d: ReLU and the largest of 2 x 2 pixels, whatever the way") {
+  Generator generator(19);
+  const std::vector<kernels::Conv2dShape> shapes{{2, 3, 9, 9, 4, 3, 3, 0, 0, 1, 1, 1, 1},             // direct
+                                                 {3, 40, 7, 7, 130, 1, 1, 0, 0, 1, 1, 0, 0},          // panels
+                                                 {2, 20, 9, 9, 24, 1, 1, 0, 0, 2, 2, 0, 0},           // thinned out
+                                                 {3, 4, 5, 5, 6, 5, 5, 0, 0, 1, 1, 0, 0},             // whole images
+                                                 {2, 4, 12, 12, 4, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 4},  // depthwise
+                                                 {2, 4, 12, 12, 4, 5, 5, 0, 0, 1, 1, 2, 2, 1, 1, 4},
+                                                 {2, 4, 12, 12, 8, 4, 2, 0, 0, 1, 1, 2, 2, 1, 1, 4}};
+  for (const kernels::Conv2dShape& shape : shapes) {
+    const kernels::Conv2dShape s = with_outputs(shape);
+    const auto floats = [&](index_t count) {
+      const std::vector<double> values = random_values(count, generator);
+      return std::vector<float>(values.begin(), values.end());
+    };
+    const auto x = floats(s.n * s.c * s.h * s.w), w = floats(s.oc * s.field()), b = floats(s.oc);
+    std::vector<float> plain(static_cast<std::size_t>(s.n * s.oc * s.oh * s.ow)), fused = plain;
+    kernels::conv2d_forward<float>(cpu_device, s, x.data(), w.data(), b.data(), plain.data());
+    for (float& v : plain) v = std::max(v, 0.f);
+    kernels::conv2d_forward<float>(cpu_device, s, x.data(), w.data(), b.data(), fused.data(), {.relu = true});
+    CHECK(fused == plain);
+    if (s.oh < 2 || s.ow < 2) continue;
+    const index_t oh = s.oh / 2, ow = s.ow / 2;
+    std::vector<float> pooled(static_cast<std::size_t>(s.n * s.oc * oh * ow)), wanted = pooled;
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const auto at = static_cast<index_t>(i);
+      const float* corner = plain.data() + (at / (oh * ow) * s.oh + at / ow % oh * 2) * s.ow + at % ow * 2;
+      wanted[i] = std::max({corner[0], corner[1], corner[s.ow], corner[s.ow + 1]});
+    }
+    kernels::conv2d_forward<float>(cpu_device, s, x.data(), w.data(), b.data(), pooled.data(),
+                                   {.relu = true, .max_pool = true});
+    CHECK(pooled == wanted);
+  }
+}
+
 TEST_CASE("conv2d: x laid out by a stride of 2, whatever the width and padding") {
   Generator generator(17);
   for (index_t size = 3; size <= 70; size += size < 36 ? 1 : 9)

@@ -134,20 +134,17 @@ void conv2d_widened(index_t nx, const T* x, index_t nw, const T* w, index_t ny, 
   for (index_t i = 0; i < ny; ++i) y[i] = static_cast<T>(wy.data()[i]);
 }
 
-/// What `fusion` says, in a pass of its own; from [planes, h, w], which may be y where nothing is pooled.
+/// The largest of each 2 x 2 pixels of [planes, h, w], at least 0 with `relu`.
 template <class T>
-void conv2d_fuse(index_t planes, index_t h, index_t w, Conv2dFusion fusion, const T* from, T* y) {
-  const index_t oh = fusion.max_pool ? h / 2 : h, ow = fusion.max_pool ? w / 2 : w;
+void conv2d_max_pool(index_t planes, index_t h, index_t w, bool relu, const T* from, T* y) {
+  const index_t oh = h / 2, ow = w / 2;
   parallel_for(planes, 1 + 16384 / (h * w + 1), [&](index_t begin, index_t end) {
     for (index_t i = begin * oh * ow; i < end * oh * ow; ++i) {
-      T top = from[i];
-      if (fusion.max_pool) {
-        const T* corner = from + (i / (oh * ow) * h + i / ow % oh * 2) * w + i % ow * 2;
-        top = corner[0];
-        for (const index_t at : {index_t{1}, w, w + 1})
-          if (corner[at] > top || corner[at] != corner[at]) top = corner[at];
-      }
-      y[i] = fusion.relu && top <= T(0) ? T(0) : top;  // a NaN stays
+      const T* corner = from + (i / (oh * ow) * h + i / ow % oh * 2) * w + i % ow * 2;
+      T top = corner[0];
+      for (const index_t at : {index_t{1}, w, w + 1})
+        if (corner[at] > top || corner[at] != corner[at]) top = corner[at];
+      y[i] = relu && top <= T(0) ? T(0) : top;  // a NaN stays
     }
   });
 }
@@ -169,17 +166,14 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
   const Scratch<T> unpooled(fusion.max_pool ? ny : 0);
   T* sums = fusion.max_pool ? unpooled.data() : y;
   const T floor = fusion.relu && !fusion.max_pool ? T(0) : -std::numeric_limits<T>::infinity();
-  bool floored = true;
   if (s.field() == 0) {
-    for (index_t i = 0; i < ny; ++i) sums[i] = bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0);
-    floored = false;
+    for (index_t i = 0; i < ny; ++i) sums[i] = std::max(floor, bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0));
   } else if (is_whole_image(s)) {
     whole_image_forward(s, x, weight, bias, floor, sums);
   } else if (is_depthwise_3x3(s)) {
     depthwise_3x3(s, x, weight, bias, floor, sums);
   } else if (s.channels() == 1) {
-    depthwise_general(s, x, weight, bias, sums);
-    floored = false;
+    depthwise_general(s, x, weight, bias, floor, sums);
   } else if (conv2d_pays_panels<T>(s)) {
     conv2d_panels(s, x, weight, bias, floor, sums);
   } else if (is_pointwise(s) && !pointwise_pays_direct<T>(s)) {
@@ -187,7 +181,7 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
   } else {
     conv2d_direct(s, x, weight, bias, floor, sums);
   }
-  if (fusion.max_pool || (fusion.relu && !floored)) conv2d_fuse(s.n * s.oc, s.oh, s.ow, fusion, sums, y);
+  if (fusion.max_pool) conv2d_max_pool(s.n * s.oc, s.oh, s.ow, fusion.relu, sums, y);
 }
 }  // namespace cpu
 
@@ -259,6 +253,7 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
                             dx);
       if (cpu::is_depthwise_3x3(s) && s.stride_h == 1 && s.outputs() == 1)
         return cpu::depthwise_3x3_data_gradient(s, dy, weight, dx);
+      if (cpu::is_depthwise_rows_turned(s)) return cpu::depthwise_rows_data_gradient(s, dy, weight, dx);
       if (cpu::is_strided_pointwise(s) && s.channels() > 1) {
         const cpu::Scratch<T> thin(s.n * s.c * s.oh * s.ow);
         cpu::pointwise_data_gradient(cpu::thinned(s), dy, weight, thin.data());

@@ -34,38 +34,37 @@ void conv2d_split_row(const T* x, index_t step, index_t phases, index_t count, T
     }
 }
 
-/// A row of x, stride 2: column 2 q + v - pad goes to[v * phase + q] for v < 2, q < count, zero where x has none.
-template <class T>
-void conv2d_split_pairs(const T* x, index_t w, index_t pad, index_t count, T* to, index_t phase) {
-  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>();
-  index_t inside[2];  // of the even and the odd columns of x
-  T* first[2];
+/// With stride 2, where the even and the odd columns of a row of x go, beside the row's place in its phases.
+struct SplitPairs {
+  index_t to[2], inside[2];  ///< from there on, so many
+};
+LIMN_INLINE SplitPairs split_pairs(const Conv2dShape& s, const DirectLayout& d) {
+  SplitPairs pairs;
   for (index_t odd = 0; odd < 2; ++odd) {
-    const index_t v = (pad + odd) % 2, shift = (pad + odd - v) / 2, before = shift < count ? shift : count,
-                  there = (w - odd + 1) / 2, left = count - before;
-    T* row = to + v * phase;
-    first[odd] = row + before;
-    inside[odd] = there < left ? there : left;
-    for (index_t q = 0; q < before; ++q) row[q] = T(0);
-    for (index_t q = before + inside[odd]; q < count; ++q) row[q] = T(0);
+    const index_t v = (s.pad_left + odd) % 2, shift = (s.pad_left + odd - v) / 2, there = (s.w - odd + 1) / 2;
+    const index_t before = shift < d.pitch ? shift : d.pitch, left = d.pitch - before;
+    pairs.to[odd] = v * d.rows * d.pitch + before;
+    pairs.inside[odd] = there < left ? there : left;
   }
-  const index_t both = inside[0] < inside[1] ? inside[0] : inside[1];
+  return pairs;
+}
+template <class T>
+LIMN_INLINE void conv2d_split_pairs(const SplitPairs& pairs, const T* x, index_t w, T* to) {
+  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>();
+  T *even = to + pairs.to[0], *odd = to + pairs.to[1];
+  const index_t evens = pairs.inside[0], odds = pairs.inside[1], both = evens < odds ? evens : odds;
   index_t i = 0;
   for (; i + lanes<T> <= both; i += lanes<T>) {
     const Vec<T> a = load<T>(x + 2 * i), b = load<T>(x + 2 * i + lanes<T>);
-    store<T>(first[0] + i, even_lanes(a, b, all));
-    store<T>(first[1] + i, odd_lanes(a, b, all));
+    store<T>(even + i, even_lanes(a, b, all));
+    store<T>(odd + i, odd_lanes(a, b, all));
   }
-  for (; i < inside[0] || i < inside[1]; i += lanes<T>) {
-    const index_t rest = w - 2 * i;
+  for (; i < evens || i < odds; i += lanes<T>) {
+    const index_t rest = w - 2 * i, beyond = rest - lanes<T>;
     const Vec<T> a = load_first<T>(x + 2 * i, rest < lanes<T> ? rest : lanes<T>);
-    const Vec<T> b = rest > lanes<T>
-                         ? load_first<T>(x + 2 * i + lanes<T>, rest < 2 * lanes<T> ? rest - lanes<T> : lanes<T>)
-                         : Vec<T>{};
-    for (index_t odd = 0; odd < 2; ++odd)
-      if (const index_t some = inside[odd] - i; some > 0)
-        store_first<T>(first[odd] + i, odd ? odd_lanes(a, b, all) : even_lanes(a, b, all),
-                       some < lanes<T> ? some : lanes<T>);
+    const Vec<T> b = beyond > 0 ? load_first<T>(x + 2 * i + lanes<T>, beyond < lanes<T> ? beyond : lanes<T>) : Vec<T>{};
+    if (i < evens) store_first<T>(even + i, even_lanes(a, b, all), evens - i < lanes<T> ? evens - i : lanes<T>);
+    if (i < odds) store_first<T>(odd + i, odd_lanes(a, b, all), odds - i < lanes<T> ? odds - i : lanes<T>);
   }
 }
 
@@ -74,6 +73,8 @@ template <class T>
 void conv2d_split(const Conv2dShape& s, const DirectLayout& d, index_t first, const T* x, T* split) {
   const index_t phase = d.rows * d.pitch;
   const bool turned = s.stride_w >= 4 && s.pad_left == 0 && (d.pitch - 1) * s.stride_w + d.phases_w <= s.w;
+  const bool in_pairs = s.stride_w == 2 && d.phases_w == 2 && s.pad_left >= 0;
+  const SplitPairs pairs = in_pairs ? split_pairs(s, d) : SplitPairs{};
   for (index_t r = 0; r < d.rows; ++r)
     for (index_t u = 0; u < d.phases_h; ++u) {
       const index_t iy = (first + r) * s.stride_h + u - s.pad_top;
@@ -83,8 +84,13 @@ void conv2d_split(const Conv2dShape& s, const DirectLayout& d, index_t first, co
         continue;
       }
       for (index_t q = 0; q < s.w; q += lanes<T>) __builtin_prefetch(x + (iy + 4) * s.w + q);
-      if (s.stride_w == 2 && d.phases_w == 2 && iy >= 0 && iy < s.h) {
-        conv2d_split_pairs<T>(x + iy * s.w, s.w, s.pad_left, d.pitch, to, phase);
+      if (in_pairs && iy >= 0 && iy < s.h) {
+        for (index_t odd = 0; odd < 2; ++odd) {
+          T* const row = to + pairs.to[odd] / phase * phase;
+          for (T* q = row; q < to + pairs.to[odd]; ++q) *q = T(0);
+          for (T* q = to + pairs.to[odd] + pairs.inside[odd]; q < row + d.pitch; ++q) *q = T(0);
+        }
+        conv2d_split_pairs<T>(pairs, x + iy * s.w, s.w, to);
         continue;
       }
       for (index_t v = 0; v < d.phases_w; ++v, to += phase)
@@ -93,6 +99,23 @@ void conv2d_split(const Conv2dShape& s, const DirectLayout& d, index_t first, co
         else
           copy_clipped<T>(x + iy * s.w, s.w, v - s.pad_left, s.stride_w, d.pitch, to);
     }
+}
+
+/// The same for a whole plane with stride 1 or (two phases) 2, where all that is padding is zero already.
+template <class T>
+void conv2d_split_inside(const Conv2dShape& s, const DirectLayout& d, const T* x, T* split) {
+  const bool in_pairs = s.stride_w == 2;
+  const SplitPairs pairs = in_pairs ? split_pairs(s, d) : SplitPairs{};
+  const index_t left = d.pitch - s.pad_left, wide = s.w < left ? s.w : left;
+  for (index_t iy = 0; iy < s.h; ++iy, x += s.w) {
+    const index_t row = iy + s.pad_top;
+    if (row / s.stride_h >= d.rows) break;
+    T* to = split + row % s.stride_h * d.phases_w * d.rows * d.pitch + row / s.stride_h * d.pitch;
+    if (in_pairs)
+      conv2d_split_pairs<T>(pairs, x, s.w, to);
+    else
+      copy_run<T>(x, wide, to + s.pad_left);
+  }
 }
 
 /// A register tile's operands: its vectors of pixels lie x_gap apart (a vector, or a row) and go to_gap apart;

@@ -33,7 +33,10 @@ void conv2d_weight_gradient_dots(const Conv2dShape& s, const T* x, const T* dy, 
   // second-level cache.
   const index_t most = s.groups >= 8 ? 1 : 8, row = channels * s.w * s.stride_h * bytes;
   const index_t fitting = std::max<index_t>(1, (index_t{400} << 10) / row);
-  const index_t band = std::min({s.oh, fitting, (s.n * s.oh + most - 1) / most}), bands = (s.oh + band - 1) / band;
+  // A tile of sums is read and written for each band: that takes 16 vectors of a row or more.
+  const index_t vectors_of_row = (s.ow + 15) / 16, least = (15 + vectors_of_row) / vectors_of_row;
+  const index_t band = std::min({s.oh, fitting, std::max(least, (s.n * s.oh + most - 1) / most)}),
+                bands = (s.oh + band - 1) / band;
   const DirectLayout d = direct_layout(s, band, offset.data());
   const index_t steps = s.n * bands, parts = std::min(steps, most), size = outputs * field;
   const Scratch<T> sums(s.groups * parts * size);

@@ -15,11 +15,6 @@ template <class V, std::size_t... i>
 LIMN_INLINE V depthwise_down(V v, V after, std::index_sequence<i...>) {  // lane i + 1; the last one: the first after
   return shuffled(v, after, std::index_sequence<(i + 1)...>());
 }
-template <class V, std::size_t... i>
-LIMN_INLINE V depthwise_odd(V a, V b, std::index_sequence<i...>) {
-  return shuffled(a, b, std::index_sequence<(2 * i + 1)...>());
-}
-
 /// The columns [column, column + out) of y, one vector of them where there are as many: then the last strip moves back
 /// over the one before it. They read `in` elements of x of each of the vectors (1, or 2 with stride 2) at x + at.
 struct DepthwiseStrip {
@@ -49,7 +44,7 @@ LIMN_INLINE void depthwise_taps(const DepthwiseStrip& strip, const T* p, Vec<T>*
   if constexpr (Stride == 2) {
     const Vec<T> b = in_register<T>(Part ? load_first<T>(p + lanes<T>, strip.in[1]) : load<T>(p + lanes<T>));
     tap[1] = even_lanes(a, b, all);
-    tap[2] = depthwise_odd(a, b, all);
+    tap[2] = odd_lanes(a, b, all);
     tap[0] = depthwise_up(strip.left ? Vec<T>{} : broadcast<T>(p[-1]), tap[2], all);
   } else if constexpr (LIMN_VECTOR_BYTES == 64) {
     tap[0] = depthwise_up(Part || strip.left ? Vec<T>{} : broadcast<T>(p[-1]), a, all);

@@ -134,7 +134,7 @@ class DepthwiseFlatPairs {
                              Vec<float> start, Vec<float>& carried) const {
     constexpr auto all = std::make_index_sequence<16>();
     const Vec<float> a = load_first<float>(x, count < 16 ? count : 16),
-                     b = load_first<float>(x + 16, count < 16 ? 0 : count - 16), odd = depthwise_odd(a, b, all);
+                     b = load_first<float>(x + 16, count < 16 ? 0 : count - 16), odd = odd_lanes(a, b, all);
     const Vec<float> tap[3] = {picked(odd, Vec<float>{}, left_), even_lanes(a, b, all), odd};
     const Vec<float> sum = carried + depthwise_row(near, tap);
     carried = upper_ ? depthwise_row(next, tap) : start;
