@@ -142,6 +142,7 @@ TEST_CASE(
       {4, 20, 9, 11, 67, 5, 5, 0, 0, 1, 1, 2, 2},             // vectors across rows and images
       {3, 40, 7, 7, 130, 1, 1, 0, 0, 1, 1, 0, 0},             // x where it lies, 49 pixels an image
       {2, 700, 5, 13, 70, 1, 1, 0, 0, 1, 1, 0, 0},            // two blocks of channels, dots
+      {2, 576, 24, 24, 20, 1, 1, 0, 0, 1, 1, 0, 0},           // in place, in several bands
       {1, 16, 29, 23, 50, 3, 3, 0, 0, 2, 2, 0, 1},            // one image
       {1, 64, 30, 30, 64, 7, 7, 0, 0, 1, 1, 3, 3},            // in several bands
       {3, 36, 12, 10, 96, 3, 2, 0, 0, 2, 1, 1, 1, 2, 2, 2}};  // groups, dilation

@@ -2,13 +2,15 @@
 // The CPU body of conv2d.hpp.
 //
 // Chooses the way: Winograd (winograd.hpp, winograd_gradient.hpp) where the cost model says so, else the definition,
-// forward (conv2d_direct.hpp) and gathered (conv2d_gather.hpp); depthwise planes one by one; weight gradients as dot
-// products where weights are few (conv2d_dots.hpp), else as products with blocks of the patch matrix.
+// forward (conv2d_direct.hpp, conv2d_panels.hpp) and gathered (conv2d_gather.hpp); depthwise planes one by one; weight
+// gradients as dot products where weights are few (conv2d_dots.hpp), else as products with blocks of the patch matrix
+// (conv2d_columns.hpp).
 // docs/kernels/conv2d.md.
 
 #include <algorithm>
 
 #include <limn_kernels/conv2d.hpp>
+#include <limn_kernels/cpu/conv2d_columns.hpp>
 #include <limn_kernels/cpu/conv2d_dots.hpp>
 #include <limn_kernels/cpu/conv2d_gather.hpp>
 #include <limn_kernels/cpu/conv2d_panels.hpp>
@@ -20,56 +22,6 @@
 namespace limn::inline LIMN_ABI::kernels {
 namespace cpu {
 
-/// Output rows of one block of the patch matrix: about a megabyte.
-template <class T>
-index_t conv2d_rows_of_block(const Conv2dShape& s, index_t field_rows) {
-  return std::max<index_t>(1, std::min(s.oh, (index_t{1} << 18) / std::max<index_t>(1, field_rows * s.ow)));
-}
-
-/// Channels of one gradient task: a quarter of the group's, so that there are tasks for several threads.
-inline index_t conv2d_channel_block(const Conv2dShape& s) {
-  return std::max<index_t>(std::min<index_t>(8, s.channels()), (s.channels() + 3) / 4);
-}
-
-template <class T>
-void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
-  const index_t pixels = s.oh * s.ow, taps = s.kh * s.kw, block = conv2d_channel_block(s),
-                blocks = (s.channels() + block - 1) / block;
-  const index_t output_block =
-      blocks >= 4 ? s.outputs() : std::max<index_t>(std::min<index_t>(16, s.outputs()), (s.outputs() + 3) / 4);
-  const index_t output_blocks = (s.outputs() + output_block - 1) / output_block;
-  const index_t step = conv2d_rows_of_block<T>(s, block * taps);
-  const Scratch<index_t> offset(block * taps);
-  Conv2dShape of_block = s;  // of a group's channels, `block`
-  of_block.c = block;
-  of_block.groups = 1;
-  const DirectLayout d = direct_layout(of_block, step, offset.data());
-  parallel_for(s.groups * blocks * output_blocks, 1, [&](index_t begin, index_t end) {
-    const Scratch<T> split(block * d.size + direct_slack), columns(block * taps * step * s.ow + direct_slack);
-    std::fill_n(split.data() + block * d.size, direct_slack, T(0));
-    for (index_t task = begin; task < end; ++task) {
-      const index_t g = task / (blocks * output_blocks), first = task / output_blocks % blocks * block,
-                    o = task % output_blocks * output_block;
-      const index_t channels = std::min(block, s.channels() - first), rows = channels * taps,
-                    outputs = std::min(output_block, s.outputs() - o);
-      T* to = dw + (g * s.outputs() + o) * s.field() + first * taps;
-      bool started = false;
-      for (index_t image = 0; image < s.n; ++image)
-        for (index_t oy = 0; oy < s.oh; oy += step) {
-          const index_t count = std::min(step, s.oh - oy);
-          for (index_t c = 0; c < channels; ++c)
-            LIMN_CALL_ISA(conv2d_split<T>, s, d, oy, x + (image * s.c + g * s.channels() + first + c) * s.h * s.w,
-                          split.data() + c * d.size);
-          LIMN_CALL_ISA(conv2d_columns<T>, rows, d.offset, count, s.ow, d.pitch, split.data(), columns.data());
-          gemm<T>({outputs, rows, count * s.ow, false, true, pixels, count * s.ow, s.field()}, T(1),
-                  dy + (image * s.oc + g * s.outputs() + o) * pixels + oy * s.ow, columns.data(), T(started ? 1 : 0),
-                  to);
-          started = true;
-        }
-    }
-  });
-}
-
 /// Tiles of 6 x 6, where they are allowed and their weights are few: those of 512 x 512 channels are 67 MB, and reading
 /// them from memory takes longer than they save.
 [[nodiscard]] inline bool conv2d_takes_f6(const Conv2dShape& s) {
@@ -78,6 +30,8 @@ void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw
 
 /// So many transformed weights stay in some cache; more are written to memory and read from it.
 inline constexpr index_t winograd_cached_weights = index_t{4} << 20;
+/// Gradients of so few weights of a group, of 8 x 8 channels, are dot products sooner than their tiles are transformed.
+inline constexpr index_t winograd_least_weights = 64;
 
 /// The cost model, in multiply-adds: the direct sum, against (t + 2)^2 products for a tile of t x t outputs, the
 /// transforms of tiles, and of the weights (or, where these are prepared, reading so many more of them). The prices of
@@ -167,7 +121,10 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
   T* sums = fusion.max_pool ? unpooled.data() : y;
   const T floor = fusion.relu && !fusion.max_pool ? T(0) : -std::numeric_limits<T>::infinity();
   if (s.field() == 0) {
-    for (index_t i = 0; i < ny; ++i) sums[i] = std::max(floor, bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0));
+    for (index_t i = 0; i < ny; ++i) {
+      const T sum = bias ? bias[i / (s.oh * s.ow) % s.oc] : T(0);
+      sums[i] = sum < floor ? floor : sum;  // a NaN stays
+    }
   } else if (is_whole_image(s)) {
     whole_image_forward(s, x, weight, bias, floor, sums);
   } else if (is_depthwise_3x3(s)) {
@@ -276,14 +233,16 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
       return;
     }
     if constexpr (is_half<T>)
-      cpu::conv2d_widened(nx, x, ny, dy, nw, dw,
-                          [&](const float* a, const float* b, float* c) { cpu::conv2d_weight_gradient(s, a, b, c); });
+      cpu::conv2d_widened(nx, x, ny, dy, nw, dw, [&](const float* a, const float* b, float* c) {
+        cpu::conv2d_weight_gradient_columns(s, a, b, c);
+      });
     else {
       if constexpr (std::is_same_v<T, float>)
-        if (s.outputs() * s.channels() > 64 && cpu::conv2d_pays_winograd(s))
+        if (s.outputs() * s.channels() > cpu::winograd_least_weights && cpu::conv2d_pays_winograd(s))
           return cpu::conv2d_winograd_weight_gradient(s, x, dy, dw);
       if (cpu::is_whole_image(s))
         return cpu::gemm<T>({s.oc, s.field(), s.n, true, false, s.oc, s.field(), s.field()}, T(1), dy, x, T(0), dw);
+      // One channel that becomes many is read once by dot products.
       if (cpu::is_depthwise_3x3(s) && s.outputs() < 4) return cpu::depthwise_3x3_weight_gradient(s, x, dy, dw);
       if (cpu::is_strided_pointwise(s) && s.channels() > 1) {
         const cpu::Scratch<T> thin(s.n * s.c * s.oh * s.ow);
@@ -293,7 +252,7 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
       if (cpu::is_pointwise(s) && s.channels() > 1) return cpu::pointwise_weight_gradient(s, x, dy, dw);
       if (cpu::is_patches(s) && s.channels() > 1) return cpu::patches_weight_gradient(s, x, dy, dw);
       if (cpu::conv2d_pays_dots(s)) return cpu::conv2d_weight_gradient_dots(s, x, dy, dw);
-      cpu::conv2d_weight_gradient(s, x, dy, dw);
+      cpu::conv2d_weight_gradient_columns(s, x, dy, dw);
     }
   });
 }

@@ -33,8 +33,10 @@ inline constexpr index_t panel_depth = 576, panel_bytes = index_t{512} << 10;  /
                 blocks = (s.channels() + most_channels - 1) / most_channels,
                 deep = (s.channels() + blocks - 1) / blocks;
   const index_t most = std::max<index_t>(64, panel_bytes / bytes / (deep * taps)), pixels = s.oh * s.ow;
-  if (2 * pixels > most) {
-    const index_t bands = (pixels + most - 1) / most;
+  if (2 * pixels > most || s.n == 1) {
+    // A few bands at least, for threads: of three panels and more. Which pixels are dots must not depend on threads.
+    const index_t needed = (pixels + most - 1) / most,
+                  bands = s.n * s.groups * needed < 4 ? std::max(needed, std::min<index_t>(4, pixels / 96)) : needed;
     return {deep, (s.oh + bands - 1) / bands, 1};
   }
   const index_t fitting = most / pixels, sets = (s.n + fitting - 1) / fitting;
@@ -183,8 +185,10 @@ void conv2d_panels(const Conv2dShape& s, const T* x, const T* weight, const T* b
   // Where tasks are too few for all threads, outputs are shared out, and each part copies its own panels.
   const index_t sets = (s.n + plan.together - 1) / plan.together, bands = (s.oh + plan.band - 1) / plan.band,
                 tasks = sets * s.groups * bands, threads = thread_count(), outputs = s.outputs(),
-                parts = threads == 1 ? 1 : std::min((2 * threads - 1) / tasks + 1, (outputs + 55) / 56),
-                part = (outputs + parts - 1) / parts;
+                most_parts = (outputs + 55) / 56;
+  index_t parts = 1;
+  while (parts < most_parts && tasks * parts % threads != 0 && tasks * parts < 4 * threads) ++parts;
+  const index_t part = (outputs + parts - 1) / parts;
   parallel_for(tasks * parts, 1, [&](index_t begin, index_t end) {
     PanelWorker<T> worker(s, plan, layout, weights, part);
     for (index_t i = begin; i < end; ++i) {
