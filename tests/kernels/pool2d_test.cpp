@@ -81,9 +81,16 @@ TEST_CASE("max_pool2d finds the first largest element of every window, and pick 
   }
 }
 
+/// Square windows over planes with ties and NaN: a scan of each window, element by element.
 template <class T>
-void check_windows_of_2x2(index_t planes, index_t h, index_t w, Generator& generator) {
-  const kernels::Pool2dShape s{planes, h, w, h / 2, w / 2, 2, 2, 2, 2, 0, 0};
+void check_maxima(index_t planes, index_t h, index_t w, index_t kernel, index_t stride, index_t pad,
+                  Generator& generator) {
+  const auto out = [&](index_t extent) { return (extent + 2 * pad - kernel) / stride + 1; };
+  const kernels::Pool2dShape s{planes, h, w, out(h), out(w), kernel, kernel, stride, stride, pad, pad};
+  CAPTURE(w);
+  CAPTURE(kernel);
+  CAPTURE(stride);
+  CAPTURE(pad);
   std::vector<T> x(static_cast<std::size_t>(planes * h * w)), y(static_cast<std::size_t>(planes * s.oh * s.ow));
   for (T& v : x) v = generator.below(9) == 0 ? std::numeric_limits<T>::quiet_NaN() : static_cast<T>(generator.below(5));
   std::vector<index_t> index(y.size(), -1);
@@ -92,24 +99,62 @@ void check_windows_of_2x2(index_t planes, index_t h, index_t w, Generator& gener
     kernels::max_pool2d<T>(cpu_device, s, x.data(), y.data(), index.data());
     for (index_t o = 0; o < planes * s.oh * s.ow; ++o) {
       const T* plane = x.data() + o / (s.oh * s.ow) * h * w;
-      const index_t corner = o / s.ow % s.oh * 2 * w + o % s.ow * 2;
-      index_t best = corner;
-      for (const index_t at : {corner + 1, corner + w, corner + w + 1})
-        if (plane[at] > plane[best] || (std::isnan(plane[at]) && !std::isnan(plane[best]))) best = at;
-      const auto i = static_cast<std::size_t>(o);
-      REQUIRE(index[i] == best);
-      REQUIRE(std::memcmp(&y[i], &plane[best], sizeof(T)) == 0);
+      index_t best = -1;
+      for (index_t i = 0; i < kernel; ++i)
+        for (index_t j = 0; j < kernel; ++j) {
+          const index_t row = o / s.ow % s.oh * stride - pad + i, column = o % s.ow * stride - pad + j,
+                        at = row * w + column;
+          if (row < 0 || row >= h || column < 0 || column >= w) continue;
+          if (best < 0 || plane[at] > plane[best] || (std::isnan(plane[at]) && !std::isnan(plane[best]))) best = at;
+        }
+      const auto k = static_cast<std::size_t>(o);
+      REQUIRE(index[k] == best);
+      REQUIRE(std::memcmp(&y[k], &plane[best], sizeof(T)) == 0);
     }
   }
 }
 
-TEST_CASE("max_pool2d in windows of 2 x 2: ties, NaN, odd last rows and columns, widths around every vector") {
+TEST_CASE("max_pool2d: ties, NaN, odd last rows and columns, widths around every vector") {
   Generator generator(5);
   for (index_t w = 2; w <= 70; ++w) {
-    check_windows_of_2x2<float>(1 + generator.below(3), 2 + generator.below(9), w, generator);
-    check_windows_of_2x2<double>(1 + generator.below(3), 2 + generator.below(9), w, generator);
+    const index_t planes = 1 + generator.below(3), h = 2 + generator.below(9);
+    check_maxima<float>(planes, h, w, 2, 2, 0, generator);
+    check_maxima<double>(planes, h, w, 2, 2, 0, generator);
+    check_maxima<float>(planes, h + 1, w + 1, 3, 1 + w % 3, w % 2, generator);
+    check_maxima<double>(planes, h + 1, w + 1, 3, 2, 1, generator);
+    check_maxima<float>(planes, h + 3, w + 3, 5, 1 + w % 2, w % 3, generator);
   }
-  check_windows_of_2x2<float>(40, 66, 130, generator);
+  check_maxima<float>(40, 66, 130, 2, 2, 0, generator);
+  check_maxima<float>(20, 66, 130, 3, 2, 1, generator);
+}
+
+TEST_CASE("averages of whole planes and of bands of rows, and their gradients") {
+  Generator generator(6);
+  for (const index_t h : {1, 2, 7, 13})
+    for (const index_t w : {1, 5, 7, 16, 33, 70})
+      for (const index_t bands : {index_t{1}, std::min<index_t>(h, 3)}) {
+        kernels::Pool2dShape s{3, h, w, bands, 1, 1, 1, 1, 1, 0, 0};
+        s.adaptive = true;
+        std::vector<float> x(static_cast<std::size_t>(3 * h * w)), y(static_cast<std::size_t>(3 * bands), NAN),
+            dx(x.size(), NAN);
+        for (float& v : x) v = static_cast<float>(generator.uniform());
+        kernels::avg_pool2d<float>(cpu_device, s, {}, x.data(), y.data());
+        std::vector<double> share(x.size());
+        for (index_t o = 0; o < 3 * bands; ++o) {
+          const index_t first = o % bands * h / bands, last = (o % bands * h + h + bands - 1) / bands;
+          double sum = 0;
+          for (index_t i = first * w; i < last * w; ++i) {
+            const auto at = static_cast<std::size_t>(o / bands * h * w + i);
+            sum += static_cast<double>(x[at]);
+            share[at] += (1.0 + static_cast<double>(o)) / static_cast<double>((last - first) * w);
+          }
+          CHECK(y[static_cast<std::size_t>(o)] ==
+                doctest::Approx(sum / static_cast<double>((last - first) * w)).epsilon(1e-6));
+          y[static_cast<std::size_t>(o)] = 1 + static_cast<float>(o);
+        }
+        kernels::avg_pool2d_backward<float>(cpu_device, s, {}, y.data(), dx.data());
+        for (std::size_t i = 0; i < dx.size(); ++i) CHECK(dx[i] == doctest::Approx(share[i]).epsilon(1e-6));
+      }
 }
 
 TEST_CASE("avg_pool2d is the sum over the taps inside by the divisor, and its backward the transpose") {

@@ -44,27 +44,59 @@ void for_each_window(const Pool2dShape& s, Body&& body) {
   });
 }
 
+/// One output: the largest element of a window, a NaN before all, the first of equals.
+template <class T>
+void max_pool_window(const Pool2dShape& s, const T* plane, PoolWindow rows, PoolWindow columns, T& y, index_t& index) {
+  index = rows.first * s.w + columns.first;
+  for (index_t i = rows.first; i < rows.last; i += s.dilation_h)
+    for (index_t j = columns.first; j < columns.last; j += s.dilation_w) {
+      const T value = plane[i * s.w + j], top = plane[index];
+      if (value > top || (value != value && top == top)) index = i * s.w + j;
+    }
+  y = plane[index];
+}
+
+/// Windows of neighbours at steps of 1 or 2: those of a row that reach into no padding at its sides, a vector at a
+/// time.
+template <class T>
+void max_pool2d_rows(const Pool2dShape& s, const T* x, T* y, index_t* index) {
+  const index_t left = std::min(s.ow, (s.pad_w + s.stride_w - 1) / s.stride_w), room = s.w + s.pad_w - s.kw,
+                right = std::clamp(room < 0 ? 0 : room / s.stride_w + 1, left, s.ow);
+  parallel_for(s.planes, 1 + 65536 / (s.oh * s.ow * s.kh + 1), [&](index_t begin, index_t end) {
+    for (index_t row = begin * s.oh; row < end * s.oh; ++row) {
+      const T* plane = x + row / s.oh * s.h * s.w;
+      T* to = y + row * s.ow;
+      index_t* at = index + row * s.ow;
+      const PoolWindow rows = pool_window(row % s.oh, s.h, s.oh, s.kh, s.stride_h, s.pad_h, 1, false);
+      for (index_t ox = 0; ox < s.ow; ++ox) {
+        if (ox == left) ox = right;
+        if (ox == s.ow) break;
+        max_pool_window(s, plane, rows, pool_window(ox, s.w, s.ow, s.kw, s.stride_w, s.pad_w, 1, false), to[ox],
+                        at[ox]);
+      }
+      const index_t first = rows.first * s.w + left * s.stride_w - s.pad_w;
+      LIMN_CALL_ISA(max_pool_row<T>, s.stride_w, right - left, plane + first, rows.last - rows.first, s.kw, s.w, first,
+                    to + left, at + left);
+    }
+  });
+}
+
 template <class T>
 void max_pool2d(const Pool2dShape& s, const T* x, T* y, index_t* index) {
   if constexpr (std::is_floating_point_v<T>)
-    if (s.kh == 2 && s.kw == 2 && s.stride_h == 2 && s.stride_w == 2 && s.pad_h == 0 && s.pad_w == 0 &&
-        s.dilation_h == 1 && s.dilation_w == 1 && !s.adaptive)
-      return parallel_for(s.planes, 1 + 65536 / (s.oh * s.ow + 1), [&](index_t begin, index_t end) {
-        for (index_t row = begin * s.oh; row < end * s.oh; ++row) {
-          const index_t oy = row % s.oh, first = 2 * oy * s.w;
-          const T* top = x + row / s.oh * s.h * s.w + first;
-          LIMN_CALL_ISA(max_pool_row_2x2<T>, s.ow, top, top + s.w, first, s.w, y + row * s.ow, index + row * s.ow);
-        }
-      });
+    if (s.dilation_h == 1 && s.dilation_w == 1 && !s.adaptive) {
+      if (s.kh == 2 && s.kw == 2 && s.stride_h == 2 && s.stride_w == 2 && s.pad_h == 0 && s.pad_w == 0)
+        return parallel_for(s.planes, 1 + 65536 / (s.oh * s.ow + 1), [&](index_t begin, index_t end) {
+          for (index_t row = begin * s.oh; row < end * s.oh; ++row) {
+            const index_t oy = row % s.oh, first = 2 * oy * s.w;
+            const T* top = x + row / s.oh * s.h * s.w + first;
+            LIMN_CALL_ISA(max_pool_row_2x2<T>, s.ow, top, top + s.w, first, s.w, y + row * s.ow, index + row * s.ow);
+          }
+        });
+      if (s.stride_w <= 2 && s.h * s.w <= INT32_MAX) return max_pool2d_rows(s, x, y, index);
+    }
   for_each_window(s, [&](index_t plane, index_t o, PoolWindow rows, PoolWindow columns) {
-    index_t best = rows.first * s.w + columns.first;
-    for (index_t i = rows.first; i < rows.last; i += s.dilation_h)
-      for (index_t j = columns.first; j < columns.last; j += s.dilation_w) {
-        const T value = x[plane + i * s.w + j], top = x[plane + best];
-        if (value > top || (value != value && top == top)) best = i * s.w + j;
-      }
-    y[o] = x[plane + best];
-    index[o] = best;
+    max_pool_window(s, x + plane, rows, columns, y[o], index[o]);
   });
 }
 
@@ -98,6 +130,12 @@ inline index_t pool_divisor(AverageCount count, PoolWindow rows, PoolWindow colu
 template <class T>
 void avg_pool2d(const Pool2dShape& s, AverageCount count, const T* x, T* y) {
   using C = compute_t<T>;
+  if constexpr (std::is_floating_point_v<T>)
+    if (s.ow == 1 && s.adaptive)  // whole rows, which lie one after another
+      return for_each_window(s, [&](index_t plane, index_t o, PoolWindow rows, PoolWindow columns) {
+        const T sum = LIMN_CALL_ISA(sum_of_run<T>, (rows.last - rows.first) * s.w, x + plane + rows.first * s.w);
+        y[o] = sum / static_cast<T>(pool_divisor(count, rows, columns));
+      });
   for_each_window(s, [&](index_t plane, index_t o, PoolWindow rows, PoolWindow columns) {
     C sum{};
     for (index_t i = rows.first; i < rows.last; ++i)
@@ -109,6 +147,11 @@ void avg_pool2d(const Pool2dShape& s, AverageCount count, const T* x, T* y) {
 template <class T>
 void avg_pool2d_backward(const Pool2dShape& s, AverageCount count, const T* dy, T* dx) {
   using C = compute_t<T>;
+  if (s.oh == 1 && s.ow == 1 && s.adaptive)  // every element of a plane has the same share
+    return for_each_window(s, [&](index_t plane, index_t o, PoolWindow rows, PoolWindow columns) {
+      const auto divisor = static_cast<C>(pool_divisor(count, rows, columns));
+      std::fill_n(dx + plane, s.h * s.w, static_cast<T>(static_cast<C>(dy[o]) / divisor));
+    });
   std::fill(dx, dx + s.planes * s.h * s.w, T(0.f));
   for_each_window(s, [&](index_t plane, index_t o, PoolWindow rows, PoolWindow columns) {
     const C share = static_cast<C>(dy[o]) / static_cast<C>(pool_divisor(count, rows, columns));
