@@ -111,15 +111,18 @@ void select(const SelectShape& s, const bool* condition, const T* a, const T* b,
     walk.add(s.extents[i], {s.condition[i], s.a[i], s.b[i]});
   }
   walk.finish();
-  const index_t length = walk.row_length();
-  parallel_for(walk.rows(), 1 + pointwise_grain / length, [&](index_t begin, index_t end) {
+  const index_t length = walk.row_length(), rows = walk.rows();
+  if (rows == 1)  // one long row: shared out by elements
+    return parallel_for(length, pointwise_grain, [&](index_t begin, index_t end) {
+      const index_t step_c = walk.row_step(0), step_a = walk.row_step(1), step_b = walk.row_step(2);
+      LIMN_CALL_ISA(select_row<T>, end - begin, condition + begin * step_c, step_c, a + begin * step_a, step_a,
+                    b + begin * step_b, step_b, y + begin);
+    });
+  parallel_for(rows, 1 + pointwise_grain / length, [&](index_t begin, index_t end) {
     RowCursor<3> cursor(walk, begin);
     for (index_t row = begin; row < end; ++row, cursor.next()) {
-      const bool* c = condition + cursor.offset[0];
-      const T *p = a + cursor.offset[1], *q = b + cursor.offset[2];
-      T* to = y + row * length;
-      const index_t step_c = walk.row_step(0), step_a = walk.row_step(1), step_b = walk.row_step(2);
-      for (index_t i = 0; i < length; ++i) to[i] = c[i * step_c] ? p[i * step_a] : q[i * step_b];
+      LIMN_CALL_ISA(select_row<T>, length, condition + cursor.offset[0], walk.row_step(0), a + cursor.offset[1],
+                    walk.row_step(1), b + cursor.offset[2], walk.row_step(2), y + row * length);
     }
   });
 }

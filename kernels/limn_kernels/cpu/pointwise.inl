@@ -75,13 +75,28 @@ const C* operand(const T* p, index_t step, index_t count, C* buffer) {
   return buffer;
 }
 
+/// Results of another type than the operands', element by element; steps that are known leave the loop to the
+/// compiler's vectors.
+template <index_t StepA, index_t StepB, class F, class T, class R>
+LIMN_INLINE void convert_row(const F& f, index_t n, const T* a, index_t step_a, const T* b, index_t step_b, R* y) {
+  using C = compute_t<T>;
+  for (index_t i = 0; i < n; ++i) {
+    const C p = static_cast<C>(a[i * (StepA < 0 ? step_a : StepA)]),
+            q = static_cast<C>(b[i * (StepB < 0 ? step_b : StepB)]);
+    y[i] = convert_to<decltype(scalar::apply(f, p, q)), R>(scalar::apply(f, p, q));
+  }
+}
+
 template <class F, class T, class R>
 void binary_row(const F& f, index_t n, const T* a, index_t step_a, const T* b, index_t step_b, R* y) {
   using C = compute_t<T>;
   if constexpr (!std::is_same_v<T, R> || !std::is_floating_point_v<C>) {
-    for (index_t i = 0; i < n; ++i)
-      y[i] = convert_to<decltype(scalar::apply(f, C{}, C{})), R>(
-          scalar::apply(f, static_cast<C>(a[i * step_a]), static_cast<C>(b[i * step_b])));
+    if (step_a == 1 && step_b == 1)
+      convert_row<1, 1>(f, n, a, step_a, b, step_b, y);
+    else if (step_a == 1 && step_b == 0)
+      convert_row<1, 0>(f, n, a, step_a, b, step_b, y);
+    else
+      convert_row<-1, -1>(f, n, a, step_a, b, step_b, y);
   } else if constexpr (!vectorised_binary<F, C>) {
     for (index_t i = 0; i < n; ++i)
       y[i] = static_cast<R>(
@@ -118,6 +133,36 @@ void binary_rows(const F& f, const Walk<2>& walk, index_t begin, index_t end, co
   RowCursor<2> cursor(walk, begin);
   for (index_t row = begin; row < end; ++row, cursor.next())
     binary_row(f, length, a + cursor.offset[0], step_a, b + cursor.offset[1], step_b, y + row * length);
+}
+
+/// As many conditions as a vector of T has lanes.
+template <class T>
+struct ConditionsOf {
+  typedef signed char type __attribute__((vector_size(lanes<T>)));
+};
+template <index_t StepA, index_t StepB, class T>
+LIMN_INLINE void select_steps(index_t n, const bool* condition, const T* a, const T* b, T* y) {
+  index_t i = 0;
+  if constexpr (std::is_floating_point_v<T>)
+    for (; i + lanes<T> <= n; i += lanes<T>) {
+      typename ConditionsOf<T>::type bytes;
+      std::memcpy(&bytes, condition + i, sizeof bytes);
+      typedef std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t> Lane;
+      const auto chosen = __builtin_convertvector(bytes, Vec<Lane>) != 0;
+      const Vec<T> p = StepA == 1 ? load<T>(a + i) : broadcast<T>(*a),
+                   q = StepB == 1 ? load<T>(b + i) : broadcast<T>(*b);
+      store<T>(y + i, chosen ? p : q);
+    }
+  for (; i < n; ++i) y[i] = condition[i] ? a[i * StepA] : b[i * StepB];
+}
+/// y[i] = condition[i * step_c] ? a[i * step_a] : b[i * step_b]
+template <class T>
+void select_row(index_t n, const bool* condition, index_t step_c, const T* a, index_t step_a, const T* b,
+                index_t step_b, T* y) {
+  if (step_c == 1 && step_a == 1 && step_b == 1) return select_steps<1, 1>(n, condition, a, b, y);
+  if (step_c == 1 && step_a == 1 && step_b == 0) return select_steps<1, 0>(n, condition, a, b, y);
+  if (step_c == 1 && step_a == 0 && step_b == 1) return select_steps<0, 1>(n, condition, a, b, y);
+  for (index_t i = 0; i < n; ++i) y[i] = condition[i * step_c] ? a[i * step_a] : b[i * step_b];
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
