@@ -98,42 +98,48 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T*
   of_dy.pad_top = -plan.low_h();
   of_dy.pad_left = -plan.low_w();
   const bool strided = s.stride_h > 1 || s.stride_w > 1;
+  // Where tasks are too few for all threads, channels are shared out, and each part lays dy out for itself.
+  const index_t tasks = s.n * s.groups * bands, threads = thread_count(), most_parts = (channels + 27) / 28,
+                parts = threads == 1 ? 1 : std::min((2 * threads - 1) / tasks + 1, most_parts),
+                most_channels = (channels + parts - 1) / parts;
 
   parallel_for(
-      s.n * s.groups * bands, channels == 1 ? 1 + 32768 / (s.h * s.w * s.kh * s.kw) : 1,
-      [&](index_t begin, index_t end) {
+      tasks * parts, channels == 1 ? 1 + 32768 / (s.h * s.w * s.kh * s.kw) : 1, [&](index_t begin, index_t end) {
         const Scratch<T> split(outputs * layout.size + direct_slack);
-        const Scratch<T> phase_rows(strided ? channels * band * of_dy.ow : 0);
-        for (index_t task = begin; task < end; ++task) {
+        const Scratch<T> phase_rows(strided ? most_channels * band * of_dy.ow : 0);
+        for (index_t i = begin; i < end; ++i) {
+          const index_t task = i / parts, first_channel = i % parts * most_channels,
+                        some = std::min(most_channels, channels - first_channel);
+          if (some <= 0) continue;
           const index_t first = task % bands * band, group = task / bands % s.groups, image = task / bands / s.groups;
           for (index_t o = 0; o < outputs; ++o)
             LIMN_CALL_ISA(conv2d_split<T>, of_dy, layout, first,
                           dy + (image * s.oc + group * outputs + o) * s.oh * s.ow, split.data() + o * layout.size);
           std::fill_n(split.data() + outputs * layout.size, direct_slack, T(0));
-          T* to = dx + (image * s.c + group * channels) * s.h * s.w;
+          T* to = dx + (image * s.c + group * channels + first_channel) * s.h * s.w;
           for (index_t p = 0; p < plan.phases(); ++p) {
             const GatherPhase& q = plan.phase(p);
             const index_t rows = std::min(band, q.rows - first);
             if (rows <= 0 || q.columns <= 0) continue;
             DirectLayout d = layout;
             d.offset = plan.offset(q);
-            Conv2dShape part{1, q.field, 0, 0, channels, 1, 1, strided ? rows : s.h, q.columns};
+            Conv2dShape part{1, q.field, 0, 0, some, 1, 1, strided ? rows : s.h, q.columns};
             T* out = strided ? phase_rows.data() : to + first * s.w;
-            const T* w = plan.weights(s, q, group);
+            const T* w = plan.weights(s, q, group) + first_channel * plan.weight_row(q);
             if (channels == 1) {
               part.kh = q.field;
               part.oh = rows;
               LIMN_CALL_ISA(conv2d_depthwise_plane<T>, part, d, split.data(), w, T(0), out);
             } else {
-              LIMN_CALL_ISA(conv2d_direct_band<T>, part, d, rows, channels, w, plan.weight_row(q), split.data(),
-                            nullptr, -std::numeric_limits<T>::infinity(), false, 0, out);
+              LIMN_CALL_ISA(conv2d_direct_band<T>, part, d, rows, some, w, plan.weight_row(q), split.data(), nullptr,
+                            -std::numeric_limits<T>::infinity(), false, 0, out);
             }
             if (!strided) continue;
-            for (index_t c = 0; c < channels; ++c)
+            for (index_t c = 0; c < some; ++c)
               for (index_t r = 0; r < rows; ++r) {
                 const T* from = out + (c * rows + r) * q.columns;
                 T* row = to + (c * s.h + (first + r) * s.stride_h + q.a) * s.w + q.b;
-                for (index_t i = 0; i < q.columns; ++i) row[i * s.stride_w] = from[i];
+                for (index_t k = 0; k < q.columns; ++k) row[k * s.stride_w] = from[k];
               }
           }
         }
