@@ -122,6 +122,7 @@ TEST_CASE("Winograd: many channels, few tiles; few channels, many tiles; uneven 
   check(shape(9, 200, 15, 13, 40, 1, 1), Winograd::f4, generator);  // several blocks of them
   check(shape(2, 20, 66, 130, 24, 1, 1), Winograd::f4, generator);  // positions in the lanes
   check(shape(1, 24, 37, 41, 20, 1, 1), Winograd::f6, generator);
+  check(shape(2, 16 * 9, 20, 18, 16 * 10, 1, 1, 16), Winograd::f4, generator);  // groups on threads of their own
   kernels::Conv2dShape s = shape(2, 24, 18, 21, 32, 1, 1);
   s.oh += 2, s.ow -= 1;  // more at the bottom, less at the right
   check(s, Winograd::f4, generator);
