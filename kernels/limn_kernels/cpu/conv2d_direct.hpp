@@ -159,13 +159,13 @@ void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* b
                     image = of / bands / s.groups;
       const index_t rows = std::min(band, s.oh - first), o = part * part_outputs,
                     count = std::min(part_outputs, outputs - o);
-      const T* from = shared.data() + of * laid_out;
-      if (in_place) {
+      const T* from = split.data();
+      if (in_place)
         from = x + (image * s.c + group * channels) * plane + first * s.w;
-      } else if (parts == 1) {
+      else if (parts > 1)
+        from = shared.data() + of * laid_out;
+      else
         lay_out(of, 0, channels, split.data());
-        from = split.data();
-      }
       if (count > 0)
         LIMN_CALL_ISA(conv2d_direct_band<T>, s, d, rows, count, w.row(group * outputs + o), w.step(), from,
                       bias ? bias + group * outputs + o : nullptr, floor, streamed, first + rows == s.oh ? dots : 0,
