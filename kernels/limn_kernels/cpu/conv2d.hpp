@@ -47,18 +47,6 @@ inline constexpr index_t winograd_least_weights = 64;
          s.n * s.oh * s.ow * 9 * weights;
 }
 
-/// run(group) for all groups: on a thread each where they are enough for all, else one after another.
-template <class Run>
-void for_each_group(const Conv2dShape& s, Run&& run) {
-  const auto of_range = [&](index_t begin, index_t end) {
-    for (index_t g = begin; g < end; ++g) run(g);
-  };
-  if (s.groups >= 2 * thread_count())
-    parallel_for(s.groups, 1, of_range);
-  else
-    of_range(0, s.groups);
-}
-
 template <class F>
 void conv2d_winograd_forward(const Conv2dShape& s, const float* x, const float* weight, const float* bias, float* y,
                              Conv2dFusion fusion, const PackedConv2d<float>* packed) {
@@ -66,7 +54,7 @@ void conv2d_winograd_forward(const Conv2dShape& s, const float* x, const float* 
                 out = fusion.max_pool ? (s.oh / 2) * (s.ow / 2) : s.oh * s.ow;
   const WinogradProblem p{s.n,  c,         o,          s.h,      s.w,        s.oh,
                           s.ow, s.pad_top, s.pad_left, s.c * in, s.oc * out, fusion.max_pool};
-  for_each_group(s, [&](index_t g) {
+  for_each_of(s.groups, [&](index_t g) {
     winograd_convolve<F>(p, x + g * c * in,
                          {weight + g * o * c * 9, 9 * c, 9, false, packed ? packed->group(s, g) : nullptr},
                          bias ? bias + g * o : nullptr, fusion.relu ? 0.f : -INFINITY, y + g * o * out);
@@ -78,7 +66,7 @@ template <class F>
 void conv2d_winograd_data_gradient(const Conv2dShape& s, const float* dy, const float* weight, float* dx) {
   const index_t c = s.channels(), o = s.outputs(), in = s.h * s.w, out = s.oh * s.ow;
   const WinogradProblem p{s.n, o, c, s.oh, s.ow, s.h, s.w, 2 - s.pad_top, 2 - s.pad_left, s.oc * out, s.c * in};
-  for_each_group(s, [&](index_t g) {
+  for_each_of(s.groups, [&](index_t g) {
     winograd_convolve<F>(p, dy + g * o * out, {weight + g * o * c * 9, 9, 9 * c, true}, nullptr, -INFINITY,
                          dx + g * c * in);
   });
@@ -88,7 +76,7 @@ void conv2d_winograd_data_gradient(const Conv2dShape& s, const float* dy, const 
 inline void conv2d_winograd_weight_gradient(const Conv2dShape& s, const float* x, const float* dy, float* dw) {
   const index_t c = s.channels(), o = s.outputs(), in = s.h * s.w, out = s.oh * s.ow;
   const WinogradProblem p{s.n, c, o, s.h, s.w, s.oh, s.ow, s.pad_top, s.pad_left, s.c * in, s.oc * out};
-  for_each_group(s, [&](index_t g) {
+  for_each_of(s.groups, [&](index_t g) {
     winograd_weight_gradient<Winograd4>(p, x + g * c * in, dy + g * o * out, dw + g * o * c * 9);
   });
 }

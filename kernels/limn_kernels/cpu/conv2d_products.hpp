@@ -65,17 +65,21 @@ void conv2d_spread(const Conv2dShape& s, const T* thin, T* dx) {
   });
 }
 
-/// run(image, group) for all of both: on a thread each where they are enough for all, else one after another.
+/// run(i) for all i < count: on a thread each where they are enough for all, else one after another.
 template <class Run>
-void for_each_image_and_group(const Conv2dShape& s, Run&& run) {
-  const index_t count = s.n * s.groups;
+void for_each_of(index_t count, Run&& run) {
   const auto of_range = [&](index_t begin, index_t end) {
-    for (index_t i = begin; i < end; ++i) run(i / s.groups, i % s.groups);
+    for (index_t i = begin; i < end; ++i) run(i);
   };
   if (count >= 2 * thread_count())
     parallel_for(count, 1, of_range);
   else
     of_range(0, count);
+}
+/// run(image, group) for all of both.
+template <class Run>
+void for_each_image_and_group(const Conv2dShape& s, Run&& run) {
+  for_each_of(s.n * s.groups, [&](index_t i) { run(i / s.groups, i % s.groups); });
 }
 
 /// y [n, outputs] = x [n, field] weight^T + bias, at least `floor`; bias may be null.

@@ -223,7 +223,8 @@ LIMN_INLINE Vec<float> erf(Vec<float> x) {
 }
 
 /// x Phi(x), Phi the normal distribution: max(x, 0) - |x| / 2 erfc(|x| / sqrt 2), and that is |x| / 2 exp(-|x| S(|x|))
-/// up to 5.8; beyond, it is less than 2e-8, and 0 here. Negative results keep their precision: nothing is taken from 1.
+/// up to 5.8; beyond, it is less than 2e-8, and 0 here. Negative results keep their precision (2e-7 + 1.2e-7 x^2 of
+/// them): nothing is taken from 1. S is a Chebyshev fit of -log(erfc(t / sqrt 2)) / t over [0, 5.8], to 2.2e-8.
 LIMN_INLINE Vec<float> gelu(Vec<float> x) {
   using namespace lane_math;
   const F a = magnitude(x), t = a > f(5.8f) ? f(5.8f) : a;

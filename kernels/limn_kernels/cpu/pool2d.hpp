@@ -74,6 +74,7 @@ void max_pool2d_rows(const Pool2dShape& s, const T* x, T* y, index_t* index) {
         max_pool_window(s, plane, rows, pool_window(ox, s.w, s.ow, s.kw, s.stride_w, s.pad_w, 1, false), to[ox],
                         at[ox]);
       }
+      if (left == right) continue;
       const index_t first = rows.first * s.w + left * s.stride_w - s.pad_w;
       LIMN_CALL_ISA(max_pool_row<T>, s.stride_w, right - left, plane + first, rows.last - rows.first, s.kw, s.w, first,
                     to + left, at + left);
