@@ -10,9 +10,40 @@
 namespace limn::inline LIMN_ABI {
 
 namespace detail {
+
 /// Hands one gradient of the running backward to the engine; defined in backward.hpp.
 template <class T>
 void send_gradient(Engine& engine, const std::shared_ptr<NodeBase>& to, const Tensor<T>& gradient);
+
+// The parts of record that are the same for every operation, compiled once.
+
+template <class T>
+void send_gradients(const char* op, const Grads<T>& gradients, const std::vector<std::shared_ptr<NodeBase>>& to,
+                    Engine& engine) {
+  if (gradients.size() != to.size())
+    fail(op, "its backward returned ", gradients.size(), " gradients for ", to.size(), " inputs");
+  for (std::size_t i = 0; i < to.size(); ++i) send_gradient(engine, to[i], gradients[i]);
+}
+
+template <class T>
+[[nodiscard]] bool records(const std::vector<Tensor<T>>& inputs) {
+  if (!grad_enabled()) return false;
+  for (const Tensor<T>& x : inputs)
+    if (x.requires_grad()) return true;
+  return false;
+}
+
+template <class T>
+[[nodiscard]] Tensor<T> with_new_node(const char* op, const Tensor<T>& y, const std::vector<Tensor<T>>& inputs,
+                                      typename Node<T>::Backward backward) {
+  std::vector<std::shared_ptr<NodeBase>> nodes;
+  nodes.reserve(inputs.size());
+  for (const Tensor<T>& x : inputs) nodes.push_back(x.node());
+  auto node = make_node<T>(op, y.shape());
+  node->set_backward(std::move(nodes), std::move(backward));
+  return y.with_node(std::move(node));
+}
+
 }  // namespace detail
 
 /// Returns y as the output of `op` on `inputs`; when recording is on and an input requires a gradient, y gets a node
@@ -24,23 +55,11 @@ void send_gradient(Engine& engine, const std::shared_ptr<NodeBase>& to, const Te
 template <class T, class Backward>
 [[nodiscard]] Tensor<T> record(const char* op, const Tensor<T>& y, const std::vector<Tensor<T>>& inputs,
                                Backward backward) {
-  if (!grad_enabled()) return y;
-  bool needed = false;
-  for (const Tensor<T>& x : inputs) needed = needed || x.requires_grad();
-  if (!needed) return y;
-
-  std::vector<std::shared_ptr<NodeBase>> nodes;
-  nodes.reserve(inputs.size());
-  for (const Tensor<T>& x : inputs) nodes.push_back(x.node());
-  auto node = detail::make_node<T>(op, y.shape());
-  node->set_backward(std::move(nodes),
-                     [op, backward = std::move(backward)](const Tensor<T>& dy, const auto& to, Engine& engine) {
-                       const Grads<T> gradients = backward(dy);
-                       if (gradients.size() != to.size())
-                         fail(op, "its backward returned ", gradients.size(), " gradients for ", to.size(), " inputs");
-                       for (std::size_t i = 0; i < to.size(); ++i) detail::send_gradient(engine, to[i], gradients[i]);
-                     });
-  return y.with_node(std::move(node));
+  if (!detail::records(inputs)) return y;
+  return detail::with_new_node<T>(
+      op, y, inputs, [op, backward = std::move(backward)](const Tensor<T>& dy, const auto& to, Engine& engine) {
+        detail::send_gradients<T>(op, backward(dy), to, engine);
+      });
 }
 
 /// The same for an operation whose one input has another element type (a cast): backward(dy) returns a Tensor<U>.

@@ -98,7 +98,7 @@ class GateGradients {
             const GemmProduct<T> product{
                 columns,   f.columns, k,  T{1},      beta, turned.data() + (f.first + from - block), turned_row, 1, f.x,
                 f.columns, 1,         dw, f.columns, 1};
-            gemm_task(product, tile, GemmWay::panels, GemmPanels<T>{b, padded(f)}, 0, GemmNoFinish{});
+            gemm_task(product, tile, GemmWay::panels, GemmPanels<T>{b, padded(f)}, 0, {});
           });
         }
     });

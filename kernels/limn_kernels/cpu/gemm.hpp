@@ -48,12 +48,31 @@ index_t gemm_chunk_columns(index_t deep, index_t width) {
   return std::clamp(most / width * width, 4 * width, gemm_chunk);
 }
 
+/// What to do with a part of C once its sums are complete, by default nothing: a callable (row, rows, column, columns)
+/// that is referred to, not kept, so that one product serves all that follow it.
+class GemmFinish {
+ public:
+  GemmFinish() = default;
+  template <class F>
+  GemmFinish(const F& finish)
+      : finish_(&finish), call_([](const void* f, index_t row, index_t rows, index_t column, index_t columns) {
+          (*static_cast<const F*>(f))(row, rows, column, columns);
+        }) {}
+  void operator()(index_t row, index_t rows, index_t column, index_t columns) const {
+    if (call_) call_(finish_, row, rows, column, columns);
+  }
+
+ private:
+  const void* finish_ = nullptr;
+  void (*call_)(const void*, index_t, index_t, index_t, index_t) = nullptr;
+};
+
 /// One task, on one thread: the columns [first_column, ...) of op(B) that s describes, from `packed` where that is
 /// given. finish(row, rows, column, columns) is called for each part of C, in s's own numbering, when its sums are
 /// complete.
-template <class T, class Finish>
+template <class T>
 void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, GemmWay way, const GemmPanels<T>& packed,
-               index_t first_column, const Finish& finish) {
+               index_t first_column, const GemmFinish& finish) {
   // A is read row by row where it lies, or copied: when rows collide, when it lies the other way. C is written tile by
   // tile, where it lies, or beside when it is computed transposed.
   const bool a_in_place = s.a_step == 1 && !gemm_rows_collide<T>(s.a_row, s.m);
@@ -136,8 +155,8 @@ bool gemm_dot_pays(const GemmProduct<T>& s, GemmGeometry tile) {
 }
 
 /// float and double: packed blocks and register tiles.
-template <class T, class Finish>
-void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
+template <class T>
+void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const GemmFinish& finish) {
   const int threads = thread_count();
   const GemmGeometry tile = LIMN_CALL_ISA(gemm_geometry<T>, );
   if (!packed.data && gemm_dot_pays(s, tile)) {
@@ -207,13 +226,8 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const Finish& finish) {
   });
 }
 
-/// Leaves C as it is.
-struct GemmNoFinish {
-  void operator()(index_t, index_t, index_t, index_t) const {}
-};
-
-template <class T, class Finish = GemmNoFinish>
-void gemm_tiled(const GemmShape& g, T alpha, const T* a, const T* b, T beta, T* c, const Finish& finish = {}) {
+template <class T>
+void gemm_tiled(const GemmShape& g, T alpha, const T* a, const T* b, T beta, T* c, const GemmFinish& finish = {}) {
   gemm_tiled<T>({g.m, g.n, g.k, alpha, beta, a, g.transpose_a ? 1 : g.lda, g.transpose_a ? g.lda : 1, b,
                  g.transpose_b ? 1 : g.ldb, g.transpose_b ? g.ldb : 1, c, g.ldc, 1},
                 {}, finish);

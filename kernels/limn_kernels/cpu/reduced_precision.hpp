@@ -154,9 +154,9 @@ struct ReducedPanels {
 /// C [m, n] = A B from words: blocks of a few rows that stay in the second-level cache while the panels of B pass by,
 /// as gemm_task. finish(row, rows, column, columns) is called for each part of C when its sums are complete. A sum that
 /// goes on in a further block of k begins with what is in C: its bits do not depend on the blocks.
-template <class E, class Finish>
+template <class E>
 void reduced_multiply(index_t m, index_t n, index_t k, const ReducedRows<E>& a, const ReducedPanels& b, float* c,
-                      index_t ldc, const Finish& finish) {
+                      index_t ldc, const GemmFinish& finish) {
   const index_t width = LIMN_CALL_ISA(reduced_panel_columns<float>, ), steps = reduced_steps<E>(k),
                 threads = thread_count();
   const bool dots = reduced_dots<E>();
