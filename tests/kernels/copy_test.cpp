@@ -1,5 +1,7 @@
 // The strided copies and the sum of gradients, against plain loops.
 
+#include <algorithm>
+#include <random>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -17,7 +19,61 @@ std::vector<float> count_up(std::size_t n) {
   return x;
 }
 
+/// Every permutation of a view of random extents, some of them backwards, against a plain walk.
+template <class T, class U>
+void compare_with_plain_walk(std::mt19937& random) {
+  const auto number = [&](index_t least, index_t most) {
+    return std::uniform_int_distribution<index_t>(least, most)(random);
+  };
+  kernels::StridedShape s{.rank = number(1, 4)};
+  index_t order[4] = {0, 1, 2, 3}, size = 1, start = 0;
+  std::shuffle(order, order + s.rank, random);
+  for (index_t i = s.rank; i-- > 0;) {
+    const index_t d = order[i];
+    s.extents[d] = number(1, s.rank > 2 ? 20 : 70);
+    s.strides[d] = size;
+    size *= s.extents[d] + number(0, 1);
+    if (number(0, 5) > 0) continue;
+    start += (s.extents[d] - 1) * s.strides[d];
+    s.strides[d] = -s.strides[d];
+  }
+  std::vector<T> x(static_cast<std::size_t>(size));
+  for (T& v : x) v = static_cast<T>(static_cast<float>(number(-100, 100)));
+  const auto count = static_cast<std::size_t>(s.numel());
+  std::vector<U> expected(count), y(count + 1, U(1));
+  for (index_t i = 0; i < s.numel(); ++i) {
+    index_t rest = i, from = start;
+    for (index_t d = s.rank; d-- > 0; rest /= s.extents[d]) from += rest % s.extents[d] * s.strides[d];
+    expected[static_cast<std::size_t>(i)] = static_cast<U>(static_cast<float>(x[static_cast<std::size_t>(from)]));
+  }
+  kernels::gather_strided(cpu_device, s, x.data() + start, y.data());
+  CHECK(std::equal(expected.begin(), expected.end(), y.begin()));
+  CHECK(y.back() == U(1));
+
+  std::vector<U> back(x.size(), U(1)), again(count);
+  kernels::scatter_strided(cpu_device, s, y.data(), back.data() + start);
+  kernels::gather_strided(cpu_device, s, back.data() + start, again.data());
+  CHECK(again == expected);
+}
+
 }  // namespace
+
+TEST_CASE(
+    "gather_strided and scatter_strided: random views of every type equal a plain walk, on any number of threads") {
+  std::mt19937 random(1);
+  for (const int threads : {1, 3}) {
+    kernels::set_thread_count(threads);
+    for (int i = 0; i < 200; ++i) {
+      compare_with_plain_walk<float, float>(random);
+      compare_with_plain_walk<float, double>(random);
+      compare_with_plain_walk<double, float>(random);
+      compare_with_plain_walk<bf16, bf16>(random);
+      compare_with_plain_walk<std::int8_t, std::int8_t>(random);
+      compare_with_plain_walk<std::int64_t, float>(random);
+    }
+  }
+  kernels::set_thread_count(2);
+}
 
 TEST_CASE("gather_strided: walks a transposed view, and one with a negative stride, in row-major order") {
   const auto x = count_up(6);  // [2, 3]

@@ -2,6 +2,7 @@
 // threads.
 #include <cmath>
 #include <limits>
+#include <random>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -105,6 +106,32 @@ TEST_CASE("a NaN anywhere gives NaN, and is the extreme that arg_reduce finds") 
     CHECK(std::isnan(y));
     arg_reduce<Maximum>(cpu_device, {1, 100, 1}, x.data(), &place);
     CHECK(place == at);
+  }
+}
+
+TEST_CASE("arg_reduce equals a plain search in rows of any length, with repeats, infinities and NaNs") {
+  std::mt19937 random(3);
+  for (index_t length = 1; length <= 300; ++length) {
+    std::vector<float> x(static_cast<std::size_t>(3 * length));
+    for (float& v : x) v = static_cast<float>(static_cast<int>(random() % 40) - 20);
+    if (length % 3 == 0) x[random() % x.size()] = static_cast<float>(length % 2 ? inf : -inf);
+    if (length % 7 == 0) x[random() % x.size()] = std::numeric_limits<float>::quiet_NaN();
+    std::int64_t largest[3], smallest[3];
+    arg_reduce<Maximum>(cpu_device, {3, length, 1}, x.data(), largest);
+    arg_reduce<Minimum>(cpu_device, {3, length, 1}, x.data(), smallest);
+    for (index_t row = 0; row < 3; ++row) {
+      const float* of = x.data() + row * length;
+      index_t first_largest = 0, first_smallest = 0;
+      for (index_t i = 1; i < length; ++i) {
+        const auto beats = [&](index_t best, bool larger) {
+          return !std::isnan(of[best]) && (std::isnan(of[i]) || (larger ? of[i] > of[best] : of[i] < of[best]));
+        };
+        if (beats(first_largest, true)) first_largest = i;
+        if (beats(first_smallest, false)) first_smallest = i;
+      }
+      CHECK(largest[row] == first_largest);
+      CHECK(smallest[row] == first_smallest);
+    }
   }
 }
 

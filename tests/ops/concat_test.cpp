@@ -30,7 +30,14 @@ TEST_CASE("pad fills a border in every mode and crops with negative amounts") {
   CHECK(to_vector(pad(x, {1, 2}, PadMode::circular)) == std::vector<float>{3, 1, 2, 3, 1, 2});
   CHECK(to_vector(pad(x, {-1, 0})) == std::vector<float>{2, 3});
   CHECK_THROWS_AS((void)pad(x, {3, 0}, PadMode::reflect), Error);
-  for (const PadMode mode : {PadMode::constant, PadMode::reflect, PadMode::replicate, PadMode::circular})
+  CHECK(pad(zeros({2, 3}), {-1, 2, -2, 0}).shape() == Shape{0, 4});
+  CHECK_THROWS_WITH_AS((void)pad(zeros({2, 3}), {-2, -2}),
+                       "pad: cropping 2 and 2 leaves nothing of axis 1 of shape [2, 3]", Error);
+  check_op("pad", "two axes", {{2, 3, 4}}, [](const auto& in) { return pad(in[0], {1, 2, 2, 0}); });
+  check_op("pad", "cropped and filled", {{2, 3, 4}}, [](const auto& in) { return pad(in[0], {-1, 2, 1, -2}); });
+  check_op("pad", "the middle axis, of a view", {{2, 3, 4}},
+           [](const auto& in) { return pad_axis(transpose(in[0], 0, 2), 1, 2, 1); });
+  for (const PadMode mode : {PadMode::reflect, PadMode::replicate, PadMode::circular})
     check_op("index_select", "pad two axes", {{2, 3, 4}}, [mode](const auto& in) {
       return pad(in[0], {1, 2, 2, 0}, mode);
     });

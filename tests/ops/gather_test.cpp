@@ -9,6 +9,9 @@ TEST_CASE("index_select repeats and reorders positions") {
   check_op("index_select", "the middle axis, a repeat", {{2, 4, 3}}, [](const auto& in) {
     return index_select(in[0], 1, {3, 0, -1, 3});
   });
+  check_op("index_select", "the last axis, repeats", {{3, 4}}, [](const auto& in) {
+    return index_select(in[0], 1, {3, 0, -1, 3, 2});
+  });
   check_op("index_add", "wide rows", {{5, 300}},
            [](const auto& in) {
              return index_select(in[0], 0, {4, 4, 1});

@@ -95,6 +95,33 @@ namespace detail {
   return -1;
 }
 
+/// pad() with a constant, all axes in one copy. The gradient is padded by the negative amounts, with zeros.
+template <class T>
+[[nodiscard]] Tensor<T> pad_constant(const Tensor<T>& x, const std::vector<index_t>& amounts, T value) {
+  Tensor<T> kept = x.detach();
+  Shape shape = x.shape(), starts = x.shape();
+  for (index_t i = 0; i < x.rank(); ++i) starts[i] = 0;
+  std::vector<index_t> opposite;
+  for (std::size_t i = 0; i < amounts.size(); i += 2) {
+    const index_t axis = x.rank() - 1 - static_cast<index_t>(i / 2), before = amounts[i], after = amounts[i + 1],
+                  first = before < 0 ? -before : 0, last = x.size(axis) + (after < 0 ? after : 0);
+    if (first > last)
+      fail("pad", "cropping ", -before, " and ", -after, " leaves nothing of axis ", axis, " of shape ", x.shape());
+    kept = slice_view(kept, axis, {first, last - first, 1});
+    shape[axis] += before + after;
+    starts[axis] = before > 0 ? before : 0;
+    opposite.insert(opposite.end(), {-before, -after});
+  }
+
+  const Tensor<T> y = full<T>(shape, value, x.device());
+  Tensor<T> inner = y;
+  for (index_t i = 0; i < x.rank(); ++i) inner = slice_view(inner, i, {starts[i], kept.size(i), 1});
+  copy_into(kept, inner);
+
+  return record("pad", y, {x},
+                [opposite](const Tensor<T>& dy) -> Grads<T> { return {pad_constant(dy, opposite, T(0))}; });
+}
+
 }  // namespace detail
 
 template <class T>
@@ -109,19 +136,10 @@ template <class T>
   const index_t extent = x.size(axis);
   if (before == 0 && after == 0) return x;
   if (mode == PadMode::constant) {
-    Tensor<T> inner = x;
-    if (before < 0 || after < 0) {
-      const index_t start = before < 0 ? -before : 0, stop = extent + (after < 0 ? after : 0);
-      if (start > stop)
-        fail("pad", "cropping ", -before, " and ", -after, " leaves nothing of axis ", axis, " of shape ", x.shape());
-      inner = narrow(x, axis, start, stop - start);
-    }
-    const auto border = [&](index_t length) {
-      Shape shape = inner.shape();
-      shape[axis] = length > 0 ? length : 0;
-      return full<T>(shape, value, x.device());
-    };
-    return concat<T>({border(before), inner, border(after)}, axis);
+    std::vector<index_t> amounts(2 * static_cast<std::size_t>(x.rank() - axis));
+    amounts.end()[-2] = before;
+    amounts.end()[-1] = after;
+    return detail::pad_constant<T>(x, amounts, value);
   }
   const index_t most = mode == PadMode::reflect    ? extent - 1
                        : mode == PadMode::circular ? extent
@@ -140,6 +158,7 @@ template <class T>
                             std::type_identity_t<T> value = T(0)) {
   if (amounts.size() % 2 != 0 || static_cast<index_t>(amounts.size() / 2) > x.rank())
     fail("pad", amounts.size(), " amounts do not fit x of shape ", x.shape());
+  if (mode == PadMode::constant) return detail::pad_constant<T>(x, amounts, value);
   Tensor<T> y = x;
   for (std::size_t i = 0; i < amounts.size() / 2; ++i)
     y = pad_axis(y, -1 - static_cast<index_t>(i), amounts[2 * i], amounts[2 * i + 1], mode, value);

@@ -72,20 +72,79 @@ U convert(T value) {
     return static_cast<U>(value);
 }
 
+/// count elements, from_step apart, converted and put to_step apart.
+template <class T, class U>
+void copy_row(index_t count, const T* from, index_t from_step, U* to, index_t to_step) {
+  if constexpr (std::is_same_v<T, U>)
+    if (from_step == 1 && to_step == 1) {
+      std::memcpy(static_cast<void*>(to), from, static_cast<std::size_t>(count) * sizeof(T));
+      return;
+    }
+  if (from_step == -1 && to_step == 1)  // a loop of its own: it becomes one of vectors
+    for (index_t i = 0; i < count; ++i) to[i] = convert<U>(from[-i]);
+  else
+    for (index_t i = 0; i < count; ++i) to[i * to_step] = convert<U>(from[i * from_step]);
+}
+
+/// The side of a square of elements that fill lines of a cache both ways.
+template <class T, class U>
+inline constexpr index_t turned_side = 64 / static_cast<index_t>(sizeof(T) < sizeof(U) ? sizeof(T) : sizeof(U));
+
+/// y[i * y_row + j] = x[j * x_row + i] for i < high, j < wide, at most turned_side: by way of a square, so that each
+/// line is touched once, however many of them fall on the same place of a cache.
+template <class T, class U>
+void copy_turned(index_t high, index_t wide, const T* x, index_t x_row, U* y, index_t y_row) {
+  constexpr index_t side = turned_side<T, U>;
+  U square[side * side];
+  if (high == side && wide == side) {
+    for (index_t j = 0; j < side; ++j)
+      for (index_t i = 0; i < side; ++i) square[i * side + j] = convert<U>(x[j * x_row + i]);
+    for (index_t i = 0; i < side; ++i)
+      std::memcpy(static_cast<void*>(y + i * y_row), square + i * side, side * sizeof(U));
+    return;
+  }
+  for (index_t j = 0; j < wide; ++j)
+    for (index_t i = 0; i < high; ++i) square[i * side + j] = convert<U>(x[j * x_row + i]);
+  for (index_t i = 0; i < high; ++i)
+    std::memcpy(static_cast<void*>(y + i * y_row), square + i * side, static_cast<std::size_t>(wide) * sizeof(U));
+}
+
+/// The dimension along which x's elements are neighbours where y's neighbours are far apart in x, both long enough to
+/// be copied in squares; or -1.
+inline index_t turned_dimension(const StridedShape& s) {
+  const index_t last = s.rank - 1, step = s.strides[last];
+  if (s.extents[last] < 4 || (step >= -3 && step <= 3)) return -1;
+  for (index_t d = 0; d < last; ++d)
+    if (s.strides[d] == 1 && s.extents[d] >= 4) return d;
+  return -1;
+}
+
 template <class T, class U>
 void gather_strided(const StridedShape& shape, const T* x, U* y) {
   const StridedShape s = collapse(shape);
-  const index_t length = s.extents[s.rank - 1], step = s.strides[s.rank - 1];
-  for_each_row_parallel(s, [&](index_t to, index_t from) {
-    const T* source = x + from;
-    U* target = y + to;
-    if constexpr (std::is_same_v<T, U>) {
-      if (step == 1) {
-        std::memcpy(static_cast<void*>(target), source, static_cast<std::size_t>(length) * sizeof(T));
-        return;
+  const index_t last = s.rank - 1, length = s.extents[last], step = s.strides[last], turned = turned_dimension(s);
+  if (turned < 0)
+    return for_each_row_parallel(s, [&](index_t to, index_t from) { copy_row(length, x + from, step, y + to, 1); });
+
+  // One task: a band of that dimension, all of the last one. The walk is over what remains, and the bands.
+  constexpr index_t side = turned_side<T, U>;
+  index_t apart = length;  // of neighbours along that dimension, in y
+  for (index_t d = turned + 1; d < last; ++d) apart *= s.extents[d];
+  const index_t high = s.extents[turned], bands = (high + side - 1) / side, tasks = s.numel() / (high * length) * bands;
+  parallel_for(tasks, 1 + 16384 / (side * length), [&](index_t begin, index_t end) {
+    for (index_t task = begin; task < end; ++task) {
+      index_t rest = task / bands, from = 0, to = 0, scale = length;
+      for (index_t d = last - 1; d >= 0; scale *= s.extents[d--]) {
+        if (d == turned) continue;
+        from += rest % s.extents[d] * s.strides[d];
+        to += rest % s.extents[d] * scale;
+        rest /= s.extents[d];
       }
+      const index_t first = task % bands * side, rows = high - first < side ? high - first : side;
+      for (index_t j = 0; j < length; j += side)
+        copy_turned(rows, length - j < side ? length - j : side, x + from + first + j * step, step,
+                    y + to + first * apart + j, apart);
     }
-    for (index_t i = 0; i < length; ++i) target[i] = convert<U>(source[i * step]);
   });
 }
 
@@ -93,9 +152,7 @@ template <class T, class U>
 void scatter_strided(const StridedShape& shape, const T* x, U* y) {
   const StridedShape s = collapse(shape);
   const index_t length = s.extents[s.rank - 1], step = s.strides[s.rank - 1];
-  for_each_row_parallel(s, [&](index_t from, index_t to) {
-    for (index_t i = 0; i < length; ++i) y[to + i * step] = convert<U>(x[from + i]);
-  });
+  for_each_row_parallel(s, [&](index_t from, index_t to) { copy_row(length, x + from, 1, y + to, step); });
 }
 
 }  // namespace cpu

@@ -11,6 +11,13 @@ namespace cpu {
 
 template <class T>
 void gather_rows(const GatherShape& s, const T* x, const index_t* indices, T* y) {
+  if (s.inner == 1) {  // single elements
+    parallel_for(s.outer, 1 + 16384 / (s.count + 1), [&](index_t begin, index_t end) {
+      for (index_t o = begin; o < end; ++o)
+        for (index_t i = 0; i < s.count; ++i) y[o * s.count + i] = indices[i] < 0 ? T(0) : x[o * s.rows + indices[i]];
+    });
+    return;
+  }
   const std::size_t row_bytes = static_cast<std::size_t>(s.inner) * sizeof(T);
   parallel_for(s.outer * s.count, 1 + 16384 / (s.inner + 1), [&](index_t begin, index_t end) {
     for (index_t r = begin; r < end; ++r) {
@@ -25,6 +32,17 @@ void gather_rows(const GatherShape& s, const T* x, const index_t* indices, T* y)
 
 template <class T>
 void scatter_add_rows(const GatherShape& s, const T* x, const index_t* indices, T* y) {
+  if (s.inner == 1) {
+    parallel_for(s.outer, 1 + 16384 / (s.count + 1), [&](index_t begin, index_t end) {
+      for (index_t o = begin; o < end; ++o)
+        for (index_t i = 0; i < s.count; ++i) {
+          if (indices[i] < 0) continue;
+          T& to = y[o * s.rows + indices[i]];
+          to = static_cast<T>(static_cast<compute_t<T>>(to) + static_cast<compute_t<T>>(x[o * s.count + i]));
+        }
+    });
+    return;
+  }
   // Chunks own disjoint columns, so that every sum is added in the order of i.
   const index_t grain = s.inner >= 128 ? 64 : s.inner;
   for (index_t o = 0; o < s.outer; ++o)

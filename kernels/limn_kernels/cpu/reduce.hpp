@@ -121,6 +121,19 @@ void arg_reduce(const ReduceShape& s, const T* x, std::int64_t* y) {
     return std::is_same_v<Op, Maximum> ? b > a : b < a;
   };
   parallel_for(s.outer, 1 + 16384 / (s.axis * s.inner + 1), [&](index_t begin, index_t end) {
+    if constexpr (std::is_floating_point_v<T>)
+      if (s.inner == 1) {  // the best of a row, by vectors, and then its place
+        for (index_t o = begin; o < end; ++o) {
+          const T *row = x + o * s.axis, best = LIMN_CALL_ISA(reduce_row<Op>, s.axis, row);
+          index_t place = 0;
+          if (best == best)
+            while (row[place] != best) ++place;
+          else
+            while (row[place] == row[place]) ++place;
+          y[o] = place;
+        }
+        return;
+      }
     for (index_t o = begin; o < end; ++o)
       for (index_t i = 0; i < s.inner; ++i) {
         const T* from = x + o * s.axis * s.inner + i;

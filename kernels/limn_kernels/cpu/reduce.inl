@@ -8,7 +8,8 @@ namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 template <class T>
 inline constexpr bool reduces_in_vectors = std::is_same_v<T, float> || std::is_same_v<T, double>;
 
-/// x[0] (op) ... (op) x[n - 1].
+/// x[0] (op) ... (op) x[n - 1]: each lane by itself in blocks, which are added up in the accumulator type; then halves
+/// of the lanes with one another.
 template <class Op, class T>
 accumulator_t<Op, T> reduce_row(index_t n, const T* x) {
   using A = accumulator_t<Op, T>;
@@ -17,7 +18,9 @@ accumulator_t<Op, T> reduce_row(index_t n, const T* x) {
   if constexpr (reduces_in_vectors<T>) {
     constexpr index_t step = 4 * lanes<T>;
     const Vec<T> start = broadcast<T>(neutral<Op, T>());
-    while (n - done >= step) {
+    A part[lanes<T>];
+    for (index_t i = 0; i < lanes<T>; ++i) part[i] = total;
+    while (n - done >= lanes<T>) {
       const index_t end = n - done > 64 * step ? done + 64 * step : done + (n - done) / step * step;
       Vec<T> a0 = start, a1 = start, a2 = start, a3 = start;
       for (; done < end; done += step) {
@@ -26,12 +29,15 @@ accumulator_t<Op, T> reduce_row(index_t n, const T* x) {
         a2 = apply(Op{}, a2, load<T>(x + done + 2 * lanes<T>));
         a3 = apply(Op{}, a3, load<T>(x + done + 3 * lanes<T>));
       }
+      for (; n - done < step && n - done >= lanes<T>; done += lanes<T>) a0 = apply(Op{}, a0, load<T>(x + done));
       alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
       store<T>(lane, apply(Op{}, apply(Op{}, a0, a1), apply(Op{}, a2, a3)));
-      A block = static_cast<A>(lane[0]);
-      for (index_t i = 1; i < lanes<T>; ++i) block = scalar::apply(Op{}, block, static_cast<A>(lane[i]));
-      total = scalar::apply(Op{}, total, block);
+      for (index_t i = 0; i < lanes<T>; ++i) part[i] = scalar::apply(Op{}, part[i], static_cast<A>(lane[i]));
     }
+    for (index_t i = 0; done < n; ++i, ++done) part[i] = scalar::apply(Op{}, part[i], static_cast<A>(x[done]));
+    for (index_t half = lanes<T> / 2; half > 0; half /= 2)
+      for (index_t i = 0; i < half; ++i) part[i] = scalar::apply(Op{}, part[i], part[i + half]);
+    return part[0];
   }
   for (; done < n; ++done) total = scalar::apply(Op{}, total, static_cast<A>(static_cast<compute_t<T>>(x[done])));
   return total;
