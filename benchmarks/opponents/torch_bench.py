@@ -121,6 +121,7 @@ def rows(variant, op, rows, length):
         "tanh": torch.tanh,
         "sigmoid": torch.sigmoid,
         "gelu": F.gelu,
+        "transpose": lambda z: z.t().contiguous(),
     }
     run = inference(lambda: functions[op](x))
     return run, error(run(), functions[op](x.double()))

@@ -1,4 +1,5 @@
-// Row kernels on data that fits the caches: softmax, layer norm, activations; cross-entropy with its gradient.
+// Row kernels on data that fits the caches: softmax, layer norm, activations; a copy of a transposed view;
+// cross-entropy with its gradient.
 
 #include <limn/autograd/backward.hpp>
 #include <limn/autograd/no_grad.hpp>
@@ -8,6 +9,7 @@
 #include <limn/ops/norm.hpp>
 #include <limn/ops/pointwise.hpp>
 #include <limn/ops/softmax.hpp>
+#include <limn/ops/view.hpp>
 
 #include "../opponents/opponent.hpp"
 
@@ -127,6 +129,11 @@ void cases() {
       [](const Operands&, const float* row, index_t column) {
         const double v = row[column];
         return v / 2 * (1 + std::erf(v / std::sqrt(2.0)));
+      });
+  add_rows(
+      "transpose", 1024, 1024, [](const Operands& o) { return contiguous(transpose(o.x, 0, 1)); },
+      [](const Operands& o, const float* row, index_t column) {
+        return static_cast<double>(o.x.data()[column * o.length + (row - o.x.data()) / o.length]);
       });
   add_cross_entropy(1280, 8000);
 }
