@@ -111,6 +111,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
     backward(loss);
     return {static_cast<double>(places.item()) * static_cast<double>(batch.pixels.size(0)), 0, batch.pixels.size(0)};
   }
+  bool has_accuracy() const override { return false; }
 
   std::vector<std::string> measures() const override {
     std::vector<std::string> names = {"val_places", "val_pooled"};

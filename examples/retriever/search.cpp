@@ -130,10 +130,13 @@ int index_folder(const IndexOptions& options) {
     fail(options.out, "is a gallery of ", gallery.kind(), "; name another file for ", texts ? "texts" : "images");
   if (!texts && is_file(options.source)) (void)image::decode_file(options.source);  // alone it is not skipped
   const std::set<std::string> known(gallery.names().begin(), gallery.names().end());
-  std::vector<std::string> wanted = texts ? texts_in(options.source)
-                                    : is_file(options.source)
-                                        ? std::vector<std::string>{options.source}
-                                        : app::images_in<std::filesystem::recursive_directory_iterator>(options.source);
+  std::vector<std::string> wanted;
+  if (texts)
+    wanted = texts_in(options.source);
+  else if (is_file(options.source))
+    wanted = {options.source};
+  else
+    wanted = app::images_in<std::filesystem::recursive_directory_iterator>(options.source);
   const auto all = static_cast<index_t>(wanted.size());
   std::erase_if(wanted, [&](const std::string& name) { return known.count(name) > 0; });
   const auto fresh = static_cast<index_t>(wanted.size());

@@ -66,6 +66,8 @@ class Trainee {
   /// Forward and backward: adds to the gradients of the parameters, which are clear. Random numbers come from `random`
   /// alone.
   [[nodiscard]] virtual Tally step(const Batch& batch, Generator& random) = 0;
+  /// Whether what is trained gives answers that are right or wrong: the tally's `right` counts them.
+  [[nodiscard]] virtual bool has_accuracy() const { return true; }
 
   /// The names of what validate() returns.
   [[nodiscard]] virtual std::vector<std::string> measures() const = 0;

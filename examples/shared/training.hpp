@@ -73,12 +73,13 @@ class TrainingRun {
   }
 
  private:
-  /// One line of history.csv: loss, accuracy, what validate() gave, lr.
+  /// One line of history.csv: loss, accuracy (where there is such), what validate() gave, lr.
   using Row = std::vector<double>;
 
   [[nodiscard]] index_t epoch() const { return static_cast<index_t>(history_.size()); }
   [[nodiscard]] std::vector<std::string> columns() const {
-    std::vector<std::string> names = {"loss", "accuracy"};
+    std::vector<std::string> names = {"loss"};
+    if (trainee_.has_accuracy()) names.emplace_back("accuracy");
     for (const std::string& name : trainee_.measures()) names.push_back(name);
     names.emplace_back("lr");
     return names;
@@ -131,9 +132,10 @@ class TrainingRun {
     index_t saved = loader_.position().batch;
     while (auto batch = loader_.next()) {
       step(*batch);
-      char fields[96];
-      std::snprintf(fields, sizeof fields, "loss %.3f  accuracy %.3f  waiting for data %.1f %%", tally_.mean(),
-                    tally_.accuracy(), 100 * (loader_.seconds_waited() - waited) / std::max(1e-9, progress.seconds()));
+      char accuracy[24] = "", fields[96];
+      if (trainee_.has_accuracy()) std::snprintf(accuracy, sizeof accuracy, "  accuracy %.3f", tally_.accuracy());
+      std::snprintf(fields, sizeof fields, "loss %.3f%s  waiting for data %.1f %%", tally_.mean(), accuracy,
+                    100 * (loader_.seconds_waited() - waited) / std::max(1e-9, progress.seconds()));
       progress.fields(fields);
       progress.update(done());
       if (stop_requested()) return false;
@@ -165,7 +167,8 @@ class TrainingRun {
   void finish_epoch() {
     trainee_.train(false);
     const std::vector<double> validated = trainee_.validate();
-    Row row = {tally_.mean(), tally_.accuracy()};
+    Row row = {tally_.mean()};
+    if (trainee_.has_accuracy()) row.push_back(tally_.accuracy());
     row.insert(row.end(), validated.begin(), validated.end());
     row.push_back(lr_);
     history_.push_back(row);

@@ -59,6 +59,40 @@ LIMN_INLINE void copy_clipped(const T* x, index_t extent, index_t from, index_t 
   for (; i < count; ++i) to[i] = T(0);
 }
 
+/// to[c * to_step + o * taps + i] = from[o * step + c * size + tap[i]] for c < channels, o < outputs, i < taps.
+template <class T>
+void conv2d_pick_weights(index_t channels, index_t outputs, index_t step, index_t size, index_t taps,
+                         const index_t* tap, const T* from, T* to, index_t to_step) {
+#if LIMN_VECTOR_BYTES == 64
+  if constexpr (std::is_same_v<T, float>)
+    if (size <= lanes<T>) {
+      Vec<std::int32_t> lane{};
+      for (index_t i = 0; i < taps; ++i) lane[i] = static_cast<std::int32_t>(tap[i]);
+      for (index_t o = 0; o < outputs; ++o) {
+        const T* x = from + o * step;
+        T* y = to + o * taps;
+        // A whole vector, over the next ones' places, while there are such.
+        if ((outputs - o) * taps >= lanes<T>)
+          for (index_t c = 0; c < channels; ++c, x += size, y += to_step) {
+            __builtin_prefetch(x + 3 * step);
+            const Vec<T> v = load_first<T>(x, size);
+            store<T>(y, picked(v, v, lane));
+          }
+        else
+          for (index_t c = 0; c < channels; ++c, x += size, y += to_step) {
+            __builtin_prefetch(x + 3 * step);
+            const Vec<T> v = load_first<T>(x, size);
+            store_first<T>(y, picked(v, v, lane), taps);
+          }
+      }
+      return;
+    }
+#endif
+  for (index_t o = 0; o < outputs; ++o)
+    for (index_t c = 0; c < channels; ++c)
+      for (index_t i = 0; i < taps; ++i) to[c * to_step + o * taps + i] = from[o * step + c * size + tap[i]];
+}
+
 /// One plane of conv2d_thin.
 template <class T>
 void conv2d_thin_plane(const Conv2dShape& s, const T* x, T* thin) {

@@ -49,14 +49,19 @@ class GatherPlan {
       phase_.data()[p] = {
           a, b, (s.h - a + s.stride_h - 1) / s.stride_h, (s.w - b + s.stride_w - 1) / s.stride_w, first, k - first};
     }
-    parallel_for(s.groups * s.channels(), 1 + 65536 / (k + 1), [&](index_t begin, index_t end) {
-      for (index_t c = begin; c < end; ++c) {
-        const index_t group = c / s.channels(), channel = c % s.channels();
-        const T* from = weight + group * s.outputs() * s.field() + channel * s.kh * s.kw;
+    // Some channels at a time: their weights of one output lie side by side.
+    constexpr index_t some = 16;
+    const index_t blocks = (s.channels() + some - 1) / some;
+    parallel_for(s.groups * blocks, 1 + 65536 / (some * k + 1), [&](index_t begin, index_t end) {
+      for (index_t block = begin; block < end; ++block) {
+        const index_t group = block / blocks, first_channel = block % blocks * some,
+                      channels = std::min(some, s.channels() - first_channel);
+        const T* from = weight + group * s.outputs() * s.field() + first_channel * s.kh * s.kw;
         for (index_t p = 0; p < count_; ++p) {
           const GatherPhase& q = phase_.data()[p];
-          T* to = weights(s, q, group) + channel * weight_row(q);
-          for (index_t i = 0; i < q.field; ++i) to[i] = from[tap_.data()[q.first + i]];
+          LIMN_CALL_ISA(conv2d_pick_weights<T>, channels, s.outputs(), s.field(), s.kh * s.kw, q.field / s.outputs(),
+                        tap_.data() + q.first, from, weights(s, q, group) + first_channel * weight_row(q),
+                        weight_row(q));
         }
       }
     });

@@ -87,12 +87,12 @@ inline PanelRun* panel_runs(index_t begin, index_t end, index_t rows, index_t ow
 template <class T>
 class PanelWorker {
  public:
-  PanelWorker(const Conv2dShape& s, const PanelPlan& plan, const DirectLayout& layout, const WeightRows<T>& weights,
+  PanelWorker(const Conv2dShape& s, const PanelPlan& plan, const DirectLayout& layout, const T* weight,
               index_t most_outputs)
       : s_(s),
         plan_(plan),
         layout_(layout),
-        weights_(weights),
+        weight_(weight),
         in_place_(is_pointwise(s)),
         taps_(s.kh * s.kw),
         image_step_(in_place_ ? s.c * s.h * s.w : plan.deep * layout.size),
@@ -101,7 +101,9 @@ class PanelWorker {
         dots_(panel_dots * plan.deep * taps_),
         joined_(plan.together > 1 ? most_outputs * columns() : 0),
         run_(columns()),
-        first_run_(columns() / width_ + 2) {
+        first_run_(columns() / width_ + 2),
+        apart_(gemm_rows_collide<T>(s.field(), gemm_block_rows) ? gemm_row_distance<T>(plan.deep * taps_) : 0),
+        rows_(gemm_block_rows * apart_) {
     if (!in_place_) std::fill_n(split_.data() + plan.together * image_step_, direct_slack, T(0));
   }
 
@@ -126,12 +128,18 @@ class PanelWorker {
       copy_patches(images, top, deep, x + (group * channels + c) * s_.h * s_.w, all - dots, dots, of_dots);
       for (index_t i = 0; i < count; i += gemm_block_rows) {
         const index_t high = std::min(gemm_block_rows, count - i);
-        const T* w = weights_.row(o + i) + c * taps_;
-        LIMN_CALL_ISA(gemm_block<T>, high, all - dots, k, T(1), w, weights_.step(), panels_.data(), k * width_, width_,
-                      beta, to + i * to_row, to_row);
+        const T* w = weight_ + (o + i) * s_.field() + c * taps_;
+        index_t w_row = s_.field();
+        if (apart_ > 0) {
+          LIMN_CALL_ISA(gemm_pack_a<T>, high, k, w, w_row, 1, rows_.data(), apart_);
+          w = rows_.data();
+          w_row = apart_;
+        }
+        LIMN_CALL_ISA(gemm_block<T>, high, all - dots, k, T(1), w, w_row, panels_.data(), k * width_, width_, beta,
+                      to + i * to_row, to_row);
         if (dots > 0)
-          LIMN_CALL_ISA(gemm_dot<T>, dots, high, k, T(1), dots_.data(), k, w, weights_.step(), beta,
-                        to + i * to_row + all - dots, 1, to_row);
+          LIMN_CALL_ISA(gemm_dot<T>, dots, high, k, T(1), dots_.data(), k, w, w_row, beta, to + i * to_row + all - dots,
+                        1, to_row);
         if (c + deep < channels) continue;
         for (index_t q = i; q < i + high; ++q)
           for (index_t image = 0; image < images; ++image)
@@ -161,12 +169,14 @@ class PanelWorker {
   const Conv2dShape& s_;
   const PanelPlan& plan_;
   const DirectLayout& layout_;
-  const WeightRows<T>& weights_;
+  const T* weight_;
   bool in_place_;
   index_t width_ = LIMN_CALL_ISA(gemm_geometry<T>, ).columns, taps_, image_step_;
   Scratch<T> split_, panels_, dots_, joined_;
   Scratch<PanelRun> run_;
   Scratch<index_t> first_run_;
+  index_t apart_;  // of weight rows copied, where as they lie they would share a few sets of the caches; or 0
+  Scratch<T> rows_;
 };
 
 /// y = conv(x, weight) + bias, at least `floor`; bias may be null.
@@ -180,8 +190,6 @@ void conv2d_panels(const Conv2dShape& s, const T* x, const T* weight, const T* b
   const DirectLayout layout = direct_layout(block, plan.band, offset.data());
   if (is_pointwise(s))
     for (index_t c = 0; c < plan.deep; ++c) offset.data()[c] = c * s.h * s.w;
-  const WeightRows<T> weights(s.oc, s.field(), weight);
-
   // Where tasks are too few for all threads, outputs are shared out, and each part copies its own panels.
   const index_t sets = (s.n + plan.together - 1) / plan.together, bands = (s.oh + plan.band - 1) / plan.band,
                 tasks = sets * s.groups * bands, threads = thread_count(), outputs = s.outputs(),
@@ -190,7 +198,7 @@ void conv2d_panels(const Conv2dShape& s, const T* x, const T* weight, const T* b
   while (parts < most_parts && tasks * parts % threads != 0 && tasks * parts < 4 * threads) ++parts;
   const index_t part = (outputs + parts - 1) / parts;
   parallel_for(tasks * parts, 1, [&](index_t begin, index_t end) {
-    PanelWorker<T> worker(s, plan, layout, weights, part);
+    PanelWorker<T> worker(s, plan, layout, weight, part);
     for (index_t i = begin; i < end; ++i) {
       const index_t first = i % parts * part, task = i / parts, image = task / bands / s.groups * plan.together;
       if (first < outputs)

@@ -14,7 +14,7 @@
 #include <limn_kernels/half.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
-inline constexpr index_t gemm_dot_depth = 512;  // k of one block where few rows meet many: the few stay in the L1 cache
+inline constexpr index_t gemm_dot_depth = 512;  // k of one block for 8 rows that meet many: they stay in the L1 cache
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
 
 #define LIMN_ISA_BODY <limn_kernels/cpu/gemm_dot.inl>
@@ -48,25 +48,6 @@ index_t gemm_chunk_columns(index_t deep, index_t width) {
   return std::clamp(most / width * width, 4 * width, gemm_chunk);
 }
 
-/// What to do with a part of C once its sums are complete, by default nothing: a callable (row, rows, column, columns)
-/// that is referred to, not kept, so that one product serves all that follow it.
-class GemmFinish {
- public:
-  GemmFinish() = default;
-  template <class F>
-  GemmFinish(const F& finish)
-      : finish_(&finish), call_([](const void* f, index_t row, index_t rows, index_t column, index_t columns) {
-          (*static_cast<const F*>(f))(row, rows, column, columns);
-        }) {}
-  void operator()(index_t row, index_t rows, index_t column, index_t columns) const {
-    if (call_) call_(finish_, row, rows, column, columns);
-  }
-
- private:
-  const void* finish_ = nullptr;
-  void (*call_)(const void*, index_t, index_t, index_t, index_t) = nullptr;
-};
-
 /// One task, on one thread: the columns [first_column, ...) of op(B) that s describes, from `packed` where that is
 /// given. finish(row, rows, column, columns) is called for each part of C, in s's own numbering, when its sums are
 /// complete.
@@ -91,7 +72,7 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, GemmWay way, const Ge
   const index_t most_rows = std::min(s.m, gemm_block_rows);
   const index_t copied_row = gemm_row_distance<T>(deep), sums_row = gemm_row_distance<T>(chunk);
   const Scratch<T> panels(pack_b ? stripe * deep : 0), copied(a_in_place ? 0 : (most_rows + 1) * copied_row),
-      sums(turned ? round_up(most_rows, 16) * sums_row : 0), edge(few && s.n % width != 0 ? deep * width : 0);
+      sums(turned ? round_up(most_rows, 16) * sums_row : 0), edge(few && s.n % (width / 2) != 0 ? deep * width : 0);
 
   for (index_t from = 0; from < s.k; from += deep)
     for (index_t first = 0; first < s.n; first += stripe) {
@@ -175,11 +156,17 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const GemmFinish& finish
   if (turned) s = s.turned();
   const GemmWay way = packed.data ? GemmWay::panels : gemm_way(s, tile);
 
+  const auto finish_part = [&](index_t i, index_t high, index_t j, index_t wide) {
+    turned ? finish(j, wide, i, high) : finish(i, high, j, wide);
+  };
+  constexpr index_t least_shared = index_t{1} << 20;
+  if (threads == 1 || s.m * s.n * s.k <= least_shared) return gemm_task(s, tile, way, packed, 0, finish_part);
+
   // Tasks: parts of C, for threads small enough to share out. Columns first: then each packs panels of its own; and of
   // so many to twice as many parts those that leave the busiest thread least.
   index_t down = 1, across = 1, rows = s.m, columns = s.n;
   const auto columns_of = [&](index_t parts) { return round_up((s.n + parts - 1) / parts, tile.columns); };
-  while (threads > 1 && down * across < 3 * threads && rows * columns * s.k > (index_t{1} << 20)) {
+  while (down * across < 3 * threads && rows * columns * s.k > least_shared) {
     if (columns > 4 * tile.columns && (s.m <= 2 * s.n || rows <= 8 * tile.rows))
       across *= 2;
     else if (rows > 2 * tile.rows)
@@ -218,10 +205,9 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const GemmFinish& finish
   parallel_for(down * across, 1, [&](index_t begin, index_t end) {
     for (index_t task = begin; task < end; ++task) {
       const index_t row = task / across * rows, column = task % across * columns;
-      gemm_task(s.part(row, std::min(rows, s.m - row), column, std::min(columns, s.n - column)), tile, way, packed,
-                column, [&](index_t i, index_t high, index_t j, index_t wide) {
-                  turned ? finish(column + j, wide, row + i, high) : finish(row + i, high, column + j, wide);
-                });
+      gemm_task(
+          s.part(row, std::min(rows, s.m - row), column, std::min(columns, s.n - column)), tile, way, packed, column,
+          [&](index_t i, index_t high, index_t j, index_t wide) { finish_part(row + i, high, column + j, wide); });
     }
   });
 }

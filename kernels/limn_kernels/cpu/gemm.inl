@@ -4,12 +4,14 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-/// Rows of the register tile: with two vectors a row they fill 28 of 32 registers (AVX-512, NEON) or 12 of 16.
+/// Vector registers there are.
 #if defined(__aarch64__)
-inline constexpr index_t gemm_rows = 14;
+inline constexpr index_t registers = 32;
 #else
-inline constexpr index_t gemm_rows = LIMN_VECTOR_BYTES == 64 ? 14 : 6;
+inline constexpr index_t registers = LIMN_VECTOR_BYTES == 64 ? 32 : 16;
 #endif
+/// Rows of the register tile: with two vectors a row they fill 28 of 32 registers (AVX-512, NEON) or 12 of 16.
+inline constexpr index_t gemm_rows = registers == 32 ? 14 : 6;
 template <class T>
 inline constexpr index_t gemm_columns = 2 * lanes<T>;
 
@@ -128,7 +130,7 @@ void gemm_tile(index_t rows, index_t columns, const GemmTile<T>& t) {
 }
 
 /// Up to so many rows four panels of B pass by at once.
-inline constexpr index_t gemm_streamed_rows = gemm_rows == 14 ? 3 : 1;
+inline constexpr index_t gemm_streamed_rows = registers == 32 ? 3 : 1;
 
 /// C [Rows, 4 panels] = alpha A B + beta C: memory gives four streams at a time a tenth more than one. The tile's
 /// `ahead_step` is the distance of panels; each asks for its lines 12 steps ahead.

@@ -26,14 +26,18 @@ void gemm_dot_tile(index_t rows, index_t columns, index_t k, T alpha, const T* a
   const T *left[Rows], *right[most];  // beyond the last row: the last one again
   LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) left[i] = a + (i < rows ? i : rows - 1) * lda;
   LIMN_UNROLLED for (index_t j = 0; j < most; ++j) right[j] = b + (j < columns ? j : columns - 1) * ldb;
-  const index_t ahead = 2 * most * ldb;
+  // The rows after these are asked for: into the first-level cache, but where they are two, soon passed, or would all
+  // fall on the same lines of it, and these with them.
+  const bool far = Rows == 8 || (Rows == 2 && ldb * static_cast<index_t>(sizeof(T)) % 4096 == 0);
+  const index_t ahead = most * ldb;
   index_t p = 0;
   for (; p + lanes<T> <= k; p += lanes<T>) {
     Vec<T> y[most];
-    LIMN_UNROLLED for (index_t j = 0; j < most; ++j) {
-      y[j] = load<T>(right[j] + p);
-      if (Rows > 1) __builtin_prefetch(right[j] + p + ahead, 0, 2);
-    }
+    LIMN_UNROLLED for (index_t j = 0; j < most; ++j) y[j] = load<T>(right[j] + p);
+    if (far)
+      LIMN_UNROLLED for (index_t j = 0; j < most; ++j) __builtin_prefetch(right[j] + p + 2 * ahead, 0, 2);
+    else if (Rows > 1)
+      LIMN_UNROLLED for (index_t j = 0; j < most; ++j) __builtin_prefetch(right[j] + p + ahead, 0, 3);
     LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
       const Vec<T> x = in_register<T>(load<T>(left[i] + p));
       LIMN_UNROLLED for (index_t j = 0; j < most; ++j) sum[i * most + j] += x * y[j];
@@ -70,7 +74,11 @@ void gemm_dot_by(index_t m, index_t n, index_t k, T alpha, const T* a, index_t l
 template <class T>
 void gemm_dot(index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda, const T* b, index_t ldb, T beta, T* c,
               index_t c_row, index_t c_column) {
-  const index_t depth = m == 1 ? k : gemm_dot_depth, some = m <= 8 ? n : 64;
+  const index_t depth = m == 1   ? k
+                        : m == 2 ? 4 * gemm_dot_depth
+                        : m <= 4 ? 2 * gemm_dot_depth
+                                 : gemm_dot_depth,
+                some = m <= 8 ? n : 64;
   for (index_t from = 0; from < k; from += depth)
     for (index_t j = 0; j < n; j += some)
       for (index_t i = 0; i < m; i += 8)

@@ -6,11 +6,11 @@
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
 /// Rows of one of several passes.
-inline constexpr index_t gemm_few_height = gemm_rows == 14 ? 9 : 4;
+inline constexpr index_t gemm_few_height = registers == 32 ? 9 : 4;
 
 /// Vectors of a row of B for tiles of so many rows of A: beside the sums the registers hold these and a broadcast.
 constexpr index_t gemm_few_vectors(index_t rows) {
-  if (gemm_rows == 14) return rows <= 2 ? 8 : rows <= 4 ? 6 : rows <= 6 ? 4 : rows <= 9 ? 3 : 2;
+  if (registers == 32) return rows <= 2 ? 8 : rows <= 4 ? 6 : rows <= 6 ? 4 : rows <= 9 ? 3 : 2;
   return rows <= 2 ? 4 : rows <= 4 ? 3 : 2;
 }
 
@@ -24,7 +24,7 @@ LIMN_INLINE void gemm_few_tile(index_t rows, const GemmTile<T>& t, std::index_se
 template <class T>
 void gemm_few_tile(index_t rows, index_t vectors, const GemmTile<T>& t) {
   using std::make_index_sequence;
-  if constexpr (gemm_rows == 14) {
+  if constexpr (registers == 32) {
     if (vectors == 8) return gemm_few_tile<8, 1, T>(rows, t, make_index_sequence<2>{});
     if (vectors == 6) return gemm_few_tile<6, 2, T>(rows, t, make_index_sequence<3>{});
     if (vectors == 4) return gemm_few_tile<4, 4, T>(rows, t, make_index_sequence<3>{});
@@ -83,7 +83,7 @@ void gemm_few(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t a
 }
 
 /// Rows of B that are added to C at a time.
-inline constexpr index_t gemm_rank = gemm_rows == 14 ? 12 : 5;
+inline constexpr index_t gemm_rank = registers == 32 ? 12 : 5;
 
 /// C [rows, Vectors * lanes] = A B + beta C for Depth rows of B.
 template <index_t Depth, index_t Vectors, class T>

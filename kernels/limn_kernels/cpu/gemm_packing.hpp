@@ -115,6 +115,25 @@ void gemm_pack_all(index_t k, index_t n, const T* b, index_t b_step, index_t b_c
   });
 }
 
+/// What to do with a part of C once its sums are complete, by default nothing: a callable (row, rows, column, columns)
+/// that is referred to, not kept, so that one product serves all that follow it.
+class GemmFinish {
+ public:
+  GemmFinish() = default;
+  template <class F>
+  GemmFinish(const F& finish)
+      : finish_(&finish), call_([](const void* f, index_t row, index_t rows, index_t column, index_t columns) {
+          (*static_cast<const F*>(f))(row, rows, column, columns);
+        }) {}
+  void operator()(index_t row, index_t rows, index_t column, index_t columns) const {
+    if (call_) call_(finish_, row, rows, column, columns);
+  }
+
+ private:
+  const void* finish_ = nullptr;
+  void (*call_)(const void*, index_t, index_t, index_t, index_t) = nullptr;
+};
+
 /// Whether rows so far apart fall on the same few lines of a cache: a tile then does better beside them.
 template <class T>
 bool gemm_rows_collide(index_t distance, index_t rows) {
