@@ -85,7 +85,10 @@ void check(kernels::Conv2dShape s, Generator& generator, double unit, bool by_pa
             kernels::conv2d_forward<T>(cpu_device, s, tx.data(), tw.data(), tb.data(), to);
         }) <= unit * sums(s.field()));
   CHECK(largest_error<T>(dx, [&](T* to) {
-          kernels::conv2d_data_gradient<T>(cpu_device, s, tdy.data(), tw.data(), to);
+          if (by_panels && kernels::cpu::gather_panel_plan(s, sizeof(T)).together > 0)
+            kernels::cpu::conv2d_data_gradient_panels<T>(s, tdy.data(), tw.data(), to);
+          else
+            kernels::conv2d_data_gradient<T>(cpu_device, s, tdy.data(), tw.data(), to);
         }) <= unit * sums(s.outputs() * s.kh * s.kw));
   CHECK(largest_error<T>(dw, [&](T* to) {
           kernels::conv2d_weight_gradient<T>(cpu_device, s, tx.data(), tdy.data(), to);
@@ -139,6 +142,8 @@ TEST_CASE(
   Generator generator(15);
   const std::vector<kernels::Conv2dShape> shapes{
       {5, 70, 14, 14, 60, 3, 3, 0, 0, 2, 2, 1, 1},            // 7 x 7 outputs; channels in two blocks
+      {5, 130, 13, 15, 300, 3, 3, 0, 0, 2, 2, 1, 1},          // its gradient: outputs in blocks, images in two sets
+      {3, 120, 9, 8, 40, 2, 1, 0, 0, 3, 2, 0, 1},             // a stride beyond the kernel
       {4, 20, 9, 11, 67, 5, 5, 0, 0, 1, 1, 2, 2},             // vectors across rows and images
       {3, 40, 7, 7, 130, 1, 1, 0, 0, 1, 1, 0, 0},             // x where it lies, 49 pixels an image
       {2, 700, 5, 13, 70, 1, 1, 0, 0, 1, 1, 0, 0},            // two blocks of channels, dots

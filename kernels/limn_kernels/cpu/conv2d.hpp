@@ -12,7 +12,7 @@
 #include <limn_kernels/conv2d.hpp>
 #include <limn_kernels/cpu/conv2d_columns.hpp>
 #include <limn_kernels/cpu/conv2d_dots.hpp>
-#include <limn_kernels/cpu/conv2d_gather.hpp>
+#include <limn_kernels/cpu/conv2d_gather_panels.hpp>
 #include <limn_kernels/cpu/conv2d_panels.hpp>
 #include <limn_kernels/cpu/conv2d_products.hpp>
 #include <limn_kernels/cpu/depthwise.hpp>
@@ -221,6 +221,8 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
       }
       if (cpu::is_pointwise(s) && s.channels() > 1) return cpu::pointwise_data_gradient(s, dy, weight, dx);
       if (cpu::is_patches(s) && s.channels() > 1) return cpu::patches_data_gradient(s, dy, weight, dx);
+      if (s.channels() > 1 && cpu::conv2d_pays_gather_panels<T>(s))
+        return cpu::conv2d_data_gradient_panels(s, dy, weight, dx);
       cpu::conv2d_data_gradient(s, dy, weight, dx);
     }
   });

@@ -83,6 +83,47 @@ inline PanelRun* panel_runs(index_t begin, index_t end, index_t rows, index_t ow
   return run + count;
 }
 
+/// The patches of some pixels, in panels, and their products with rows of weights.
+template <class T>
+class PatchPanels {
+ public:
+  PatchPanels(index_t most_pixels, index_t most_k)
+      : panels_(round_up(most_pixels, width_) * most_k + width_),
+        dots_(panel_dots * most_k),
+        run_(most_pixels),
+        first_run_(most_pixels / width_ + 2) {}
+
+  /// These are the pixels: rows of ow, `pitch` apart, `rows` of them of an image, images image_step apart.
+  void take(index_t pixels, index_t rows, index_t ow, index_t pitch, index_t image_step) {
+    dot_pixels_ = panel_dot_pixels(pixels, width_ / 2);
+    in_panels_ = pixels - dot_pixels_;
+    of_dots_ = panel_runs(0, in_panels_, rows, ow, pitch, image_step, width_ / 2, run_.data(), first_run_.data());
+    panel_runs(in_panels_, pixels, rows, ow, pitch, image_step, width_ / 2, of_dots_, nullptr);
+  }
+  /// And these their k taps, at from + offset. `exactly`: nothing beyond a run of pixels may be read.
+  void copy(index_t k, const index_t* offset, bool exactly, const T* from) {
+    k_ = k;
+    LIMN_CALL_ISA(conv2d_pack_panels<T>, in_panels_, k, offset, run_.data(), first_run_.data(), exactly, from,
+                  panels_.data());
+    if (dot_pixels_ > 0) LIMN_CALL_ISA(conv2d_pack_dots<T>, dot_pixels_, k, offset, of_dots_, from, dots_.data());
+  }
+  /// y [outputs, pixels] = w [outputs, k] times the patches + beta y.
+  void multiply(index_t outputs, const T* w, index_t w_row, T beta, T* y, index_t y_row) const {
+    LIMN_CALL_ISA(gemm_block<T>, outputs, in_panels_, k_, T(1), w, w_row, panels_.data(), k_ * width_, width_, beta, y,
+                  y_row);
+    if (dot_pixels_ > 0)
+      LIMN_CALL_ISA(gemm_dot<T>, dot_pixels_, outputs, k_, T(1), dots_.data(), k_, w, w_row, beta, y + in_panels_, 1,
+                    y_row);
+  }
+
+ private:
+  index_t width_ = LIMN_CALL_ISA(gemm_geometry<T>, ).columns, in_panels_ = 0, dot_pixels_ = 0, k_ = 0;
+  Scratch<T> panels_, dots_;
+  Scratch<PanelRun> run_;
+  Scratch<index_t> first_run_;
+  PanelRun* of_dots_ = nullptr;
+};
+
 /// One thread's work: the panels of one task after another.
 template <class T>
 class PanelWorker {
@@ -97,11 +138,8 @@ class PanelWorker {
         taps_(s.kh * s.kw),
         image_step_(in_place_ ? s.c * s.h * s.w : plan.deep * layout.size),
         split_(in_place_ ? 0 : plan.together * image_step_ + direct_slack),
-        panels_((round_up(columns(), width_) * plan.deep * taps_) + width_),
-        dots_(panel_dots * plan.deep * taps_),
+        patches_(columns(), plan.deep * taps_),
         joined_(plan.together > 1 ? most_outputs * columns() : 0),
-        run_(columns()),
-        first_run_(columns() / width_ + 2),
         apart_(gemm_rows_collide<T>(s.field(), gemm_block_rows) ? gemm_row_distance<T>(plan.deep * taps_) : 0),
         rows_(gemm_block_rows * apart_) {
     if (!in_place_) std::fill_n(split_.data() + plan.together * image_step_, direct_slack, T(0));
@@ -110,13 +148,9 @@ class PanelWorker {
   /// y's rows [top, top + rows) of the outputs [first, first + count) of a group, of images from x's and y's first on.
   void run(index_t images, index_t group, index_t top, index_t first, index_t count, const T* x, const T* bias, T floor,
            T* y) {
-    const index_t rows = std::min(plan_.band, s_.oh - top), pixels = rows * s_.ow, all = images * pixels,
-                  dots = panel_dot_pixels(all, width_ / 2);
+    const index_t rows = std::min(plan_.band, s_.oh - top), pixels = rows * s_.ow, all = images * pixels;
     // Pixels in the order of x are one long row.
-    const index_t run_rows = in_place_ ? 1 : rows, row = in_place_ ? pixels : s_.ow;
-    PanelRun* const of_dots = panel_runs(0, all - dots, run_rows, row, layout_.pitch, image_step_, width_ / 2,
-                                         run_.data(), first_run_.data());
-    panel_runs(all - dots, all, run_rows, row, layout_.pitch, image_step_, width_ / 2, of_dots, nullptr);
+    patches_.take(all, in_place_ ? 1 : rows, in_place_ ? pixels : s_.ow, layout_.pitch, image_step_);
 
     const index_t outputs = s_.oh * s_.ow, channels = s_.channels(), o = group * s_.outputs() + first;
     y += (o * s_.oh + top) * s_.ow;
@@ -124,8 +158,7 @@ class PanelWorker {
     const index_t to_row = plan_.together > 1 ? all : outputs;
     for (index_t c = 0; c < channels; c += plan_.deep) {
       const index_t deep = std::min(plan_.deep, channels - c), k = deep * taps_;
-      const T beta = c == 0 ? T(0) : T(1);
-      copy_patches(images, top, deep, x + (group * channels + c) * s_.h * s_.w, all - dots, dots, of_dots);
+      copy_patches(images, top, deep, x + (group * channels + c) * s_.h * s_.w);
       for (index_t i = 0; i < count; i += gemm_block_rows) {
         const index_t high = std::min(gemm_block_rows, count - i);
         const T* w = weight_ + (o + i) * s_.field() + c * taps_;
@@ -135,11 +168,7 @@ class PanelWorker {
           w = rows_.data();
           w_row = apart_;
         }
-        LIMN_CALL_ISA(gemm_block<T>, high, all - dots, k, T(1), w, w_row, panels_.data(), k * width_, width_, beta,
-                      to + i * to_row, to_row);
-        if (dots > 0)
-          LIMN_CALL_ISA(gemm_dot<T>, dots, high, k, T(1), dots_.data(), k, w, w_row, beta, to + i * to_row + all - dots,
-                        1, to_row);
+        patches_.multiply(high, w, w_row, c == 0 ? T(0) : T(1), to + i * to_row, to_row);
         if (c + deep < channels) continue;
         for (index_t q = i; q < i + high; ++q)
           for (index_t image = 0; image < images; ++image)
@@ -152,18 +181,14 @@ class PanelWorker {
  private:
   [[nodiscard]] index_t columns() const { return plan_.together * plan_.band * s_.ow; }
 
-  /// `deep` channels of `images` images from x on: to panels, and to rows of patches.
-  void copy_patches(index_t images, index_t top, index_t deep, const T* x, index_t in_panels, index_t dots,
-                    const PanelRun* of_dots) {
+  /// `deep` channels of `images` images from x on.
+  void copy_patches(index_t images, index_t top, index_t deep, const T* x) {
     if (!in_place_)
       for (index_t image = 0; image < images; ++image)
         for (index_t c = 0; c < deep; ++c)
           LIMN_CALL_ISA(conv2d_split<T>, s_, layout_, top, x + (image * s_.c + c) * s_.h * s_.w,
                         split_.data() + image * image_step_ + c * layout_.size);
-    const T* from = in_place_ ? x + top * s_.w : split_.data();
-    LIMN_CALL_ISA(conv2d_pack_panels<T>, in_panels, deep * taps_, layout_.offset, run_.data(), first_run_.data(),
-                  in_place_, from, panels_.data());
-    if (dots > 0) LIMN_CALL_ISA(conv2d_pack_dots<T>, dots, deep * taps_, layout_.offset, of_dots, from, dots_.data());
+    patches_.copy(deep * taps_, layout_.offset, in_place_, in_place_ ? x + top * s_.w : split_.data());
   }
 
   const Conv2dShape& s_;
@@ -171,10 +196,10 @@ class PanelWorker {
   const DirectLayout& layout_;
   const T* weight_;
   bool in_place_;
-  index_t width_ = LIMN_CALL_ISA(gemm_geometry<T>, ).columns, taps_, image_step_;
-  Scratch<T> split_, panels_, dots_, joined_;
-  Scratch<PanelRun> run_;
-  Scratch<index_t> first_run_;
+  index_t taps_, image_step_;
+  Scratch<T> split_;
+  PatchPanels<T> patches_;
+  Scratch<T> joined_;
   index_t apart_;  // of weight rows copied, where as they lie they would share a few sets of the caches; or 0
   Scratch<T> rows_;
 };
