@@ -1,4 +1,4 @@
-// Depthwise 3x3 convolutions: every one of MobileNetV2's shapes.
+// Depthwise convolutions: every shape of MobileNetV2's, with gradients of some, and wider kernels.
 
 #include "conv2d_case.hpp"
 
@@ -14,6 +14,15 @@ void cases() {
                                   {576, 14, 2},       {960, 7, 1, true}};
   for (const Shape& s : shapes)
     add_convolution("mobilenet", {s.channels, s.channels, s.size, 3, s.stride, s.channels}, 1, Pass::forward, s.quick);
+  for (const Pass pass : {Pass::data_gradient, Pass::weight_gradient})
+    for (const Shape& s : {Shape{144, 56, 1}, Shape{144, 56, 2}, Shape{576, 14, 2}})
+      add_convolution("mobilenet", {s.channels, s.channels, s.size, 3, s.stride, s.channels}, 1, pass);
+  // EfficientNet's and ConvNeXt's kernels.
+  for (const Pass pass : {Pass::forward, Pass::data_gradient, Pass::weight_gradient}) {
+    add_convolution("wide", {240, 240, 28, 5, 1, 240}, 1, pass);
+    add_convolution("wide", {240, 240, 28, 5, 2, 240}, 1, pass);
+    add_convolution("wide", {96, 96, 56, 7, 1, 96}, 1, pass);
+  }
 }
 
 }  // namespace bench

@@ -20,3 +20,5 @@
 
 #define LIMN_ISA_BODY <limn_kernels/cpu/simd.inl>
 #include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/shuffles.inl>
+#include <limn_kernels/for_each_isa.hpp>

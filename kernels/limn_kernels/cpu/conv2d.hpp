@@ -211,8 +211,7 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
       if (cpu::is_whole_image(s))
         return cpu::gemm<T>({s.n, s.field(), s.oc, false, false, s.oc, s.field(), s.field()}, T(1), dy, weight, T(0),
                             dx);
-      if (cpu::is_depthwise_3x3(s) && s.stride_h == 1 && s.outputs() == 1)
-        return cpu::depthwise_3x3_data_gradient(s, dy, weight, dx);
+      if (cpu::is_depthwise_3x3(s) && s.outputs() == 1) return cpu::depthwise_3x3_data_gradient(s, dy, weight, dx);
       if (cpu::is_depthwise_rows_turned(s)) return cpu::depthwise_rows_data_gradient(s, dy, weight, dx);
       if (cpu::is_strided_pointwise(s) && s.channels() > 1) {
         const cpu::Scratch<T> thin(s.n * s.c * s.oh * s.ow);

@@ -5,18 +5,6 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-/// The lanes of a and b with even numbers (b's are counted on).
-template <class V, std::size_t... i>
-LIMN_INLINE V even_lanes(V a, V b, std::index_sequence<i...>) {
-  return shuffled(a, b, std::index_sequence<(2 * i)...>());
-}
-
-/// The lanes with odd numbers.
-template <class V, std::size_t... i>
-LIMN_INLINE V odd_lanes(V a, V b, std::index_sequence<i...>) {
-  return shuffled(a, b, std::index_sequence<(2 * i + 1)...>());
-}
-
 /// to[i] = x[from + i * step] for i < count, zero where the position leaves [0, extent).
 template <class T>
 LIMN_INLINE void copy_clipped(const T* x, index_t extent, index_t from, index_t step, index_t count, T* to) {

@@ -10,6 +10,8 @@
 #include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/depthwise_flat.inl>
 #include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/depthwise_gradient.inl>
+#include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/depthwise_rows.inl>
 #include <limn_kernels/for_each_isa.hpp>
 
@@ -33,9 +35,15 @@ void depthwise_3x3(const Conv2dShape& s, const T* x, const T* weight, const T* b
   });
 }
 
-/// Stride 1 and one output a channel: dx is the convolution of dy with the turned kernels.
+/// One output a channel. With stride 1 dx is the convolution of dy with the turned kernels.
 template <class T>
 void depthwise_3x3_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
+  if (s.stride_h == 2) {
+    parallel_for(s.n * s.c, depthwise_grain(s), [&](index_t begin, index_t end) {
+      LIMN_CALL_ISA(depthwise_gradient_planes<T>, s, begin, end, dy, weight, dx);
+    });
+    return;
+  }
   const Scratch<T> turned(s.c * 9);
   for (index_t i = 0; i < s.c * 9; ++i) turned.data()[i] = weight[i / 9 * 9 + 8 - i % 9];
   depthwise_3x3<T>(s, dy, turned.data(), nullptr, -std::numeric_limits<T>::infinity(), dx);

@@ -35,17 +35,25 @@ LIMN_INLINE DepthwiseStrip depthwise_strip(const Conv2dShape& s, index_t column)
   return strip;
 }
 
-/// tap[j] = what the outputs of the strip read of the row at p at tap j = 0..2. Vectors of 64 bytes are loaded once and
-/// shifted in registers: where they are not aligned, each load takes two lines of the cache.
+/// tap[j] = what the outputs of the strip read of the row at p at tap j = 0..2; with stride 2 in the order of
+/// depthwise_turned. Vectors of 64 bytes are loaded once and shifted in registers: where they are not aligned, each
+/// load takes two lines of the cache.
 template <class T, index_t Stride, bool Part>
 LIMN_INLINE void depthwise_taps(const DepthwiseStrip& strip, const T* p, Vec<T>* tap) {
   constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>();
   const Vec<T> a = in_register<T>(Part ? load_first<T>(p, strip.in[0]) : load<T>(p));
   if constexpr (Stride == 2) {
     const Vec<T> b = in_register<T>(Part ? load_first<T>(p + lanes<T>, strip.in[1]) : load<T>(p + lanes<T>));
-    tap[1] = even_lanes(a, b, all);
-    tap[2] = odd_lanes(a, b, all);
-    tap[0] = depthwise_up(strip.left ? Vec<T>{} : broadcast<T>(p[-1]), tap[2], all);
+    tap[1] = every_second_lane<false>(a, b, all);
+    tap[2] = every_second_lane<true>(a, b, all);
+    if constexpr (LIMN_VECTOR_BYTES == 32)
+      tap[0] = Part || strip.left
+                   ? every_second_lane<false>(depthwise_up(strip.left ? Vec<T>{} : broadcast<T>(p[-1]), a, all),
+                                              depthwise_up(a, b, all), all)
+                   : every_second_lane<false>(in_register<T>(load<T>(p - 1)), in_register<T>(load<T>(p + lanes<T> - 1)),
+                                              all);
+    else
+      tap[0] = depthwise_up(strip.left ? Vec<T>{} : broadcast<T>(p[-1]), tap[2], all);
   } else if constexpr (LIMN_VECTOR_BYTES == 64) {
     tap[0] = depthwise_up(Part || strip.left ? Vec<T>{} : broadcast<T>(p[-1]), a, all);
     tap[1] = a;
@@ -56,6 +64,12 @@ LIMN_INLINE void depthwise_taps(const DepthwiseStrip& strip, const T* p, Vec<T>*
     tap[2] = strip.right ? depthwise_down(a, Vec<T>{}, all) : in_register<T>(load<T>(p + 1));
   }
 }
+/// Outputs in the order of the taps from the order in memory, or back.
+template <class T, index_t Stride>
+LIMN_INLINE Vec<T> depthwise_turned(Vec<T> v) {
+  if constexpr (Stride == 1) return v;
+  return lanes_in_order(v, std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>());
+}
 /// What one row of x gives to one row of y. A sum of its own: nine in a row would wait for one another.
 template <class V>
 LIMN_INLINE V depthwise_row(const V* w, const V* tap) {
@@ -65,12 +79,13 @@ LIMN_INLINE V depthwise_row(const V* w, const V* tap) {
   return sum;
 }
 
-template <class T, bool Part>
+template <class T, index_t Stride, bool Part>
 LIMN_INLINE void depthwise_store(T* y, Vec<T> v, index_t count) {
+  const Vec<T> in_order = depthwise_turned<T, Stride>(v);
   if constexpr (Part)
-    store_first<T>(y, v, count);
+    store_first<T>(y, in_order, count);
   else
-    store<T>(y, v);
+    store<T>(y, in_order);
 }
 
 /// The rows [top, bottom) of a strip of y, at least `floor`. x, y: the plane at the strip's columns.
@@ -95,7 +110,7 @@ LIMN_INLINE void depthwise_rows(const Conv2dShape& s, const DepthwiseStrip& stri
   for (index_t oy = top; oy < last; ++oy, y += y_row) {
     x += row;
     depthwise_taps<T, Stride, Part>(strip, x, tap);
-    depthwise_store<T, Part>(y, vmax(least, above + depthwise_row(w + 6, tap)), out);  // a NaN stays
+    depthwise_store<T, Stride, Part>(y, vmax(least, above + depthwise_row(w + 6, tap)), out);  // a NaN stays
     if constexpr (Stride == 2) {
       here = start + depthwise_row(w, tap);
       if (oy + 1 == bottom) break;
@@ -105,7 +120,7 @@ LIMN_INLINE void depthwise_rows(const Conv2dShape& s, const DepthwiseStrip& stri
     above = here + depthwise_row(w + 3, tap);
     if constexpr (Stride == 1) here = start + depthwise_row(w, tap);
   }
-  if (last < bottom) depthwise_store<T, Part>(y, vmax(least, above), out);
+  if (last < bottom) depthwise_store<T, Stride, Part>(y, vmax(least, above), out);
 }
 
 /// One plane; a large one in bands of rows, which the strips of it find in the second-level cache.
@@ -138,7 +153,8 @@ void depthwise_weights_strip(const Conv2dShape& s, const DepthwiseStrip& strip, 
       below{};  // the rows of dy that read the row of x at the taps' last row, the middle, the first
   for (index_t oy = 0; oy <= s.oh; ++oy) {
     below = Vec<T>{};
-    if (oy < s.oh) below = kept ? (Part ? load_first<T>(dy, strip.out) : load<T>(dy)) : Vec<T>{};
+    if (oy < s.oh)
+      below = depthwise_turned<T, Stride>(kept ? (Part ? load_first<T>(dy, strip.out) : load<T>(dy)) : Vec<T>{});
     dy += s.ow;
     const index_t iy = oy * Stride - 1;  // the first row of x that `below` reads
     if (iy >= 0 && iy < s.h) {

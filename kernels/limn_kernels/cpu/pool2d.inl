@@ -5,13 +5,6 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-/// The elements at even and at odd places of low and high.
-template <class T, std::size_t... i>
-LIMN_INLINE void even_and_odd(Vec<T> low, Vec<T> high, Vec<T>& even, Vec<T>& odd, std::index_sequence<i...>) {
-  even = shuffled(low, high, std::index_sequence<2 * i...>());
-  odd = shuffled(low, high, std::index_sequence<2 * i + 1 ...>());
-}
-
 /// One row of windows: y[o] = the largest of top[2 o], top[2 o + 1], bottom[2 o], bottom[2 o + 1], the first of equals,
 /// a NaN before all; index[o] = its place, top[0] being at `first` and bottom[0] `width` behind it.
 template <class T>
@@ -21,9 +14,10 @@ void max_pool_row_2x2(index_t count, const T* top, const T* bottom, index_t firs
   constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(step)>();
   index_t o = 0;
   for (; o + step <= count; o += step) {
-    Vec<T> a, b, c, d;
-    even_and_odd<T>(load<T>(top + 2 * o), load<T>(top + 2 * o + step), a, b, all);
-    even_and_odd<T>(load<T>(bottom + 2 * o), load<T>(bottom + 2 * o + step), c, d, all);
+    const Vec<T> left = load<T>(top + 2 * o), next = load<T>(top + 2 * o + step), a = even_lanes(left, next, all),
+                 b = odd_lanes(left, next, all);
+    const Vec<T> under = load<T>(bottom + 2 * o), beside = load<T>(bottom + 2 * o + step),
+                 c = even_lanes(under, beside, all), d = odd_lanes(under, beside, all);
     const auto right = (b > a) | ((b != b) & (a == a)), below_right = (d > c) | ((d != d) & (c == c));
     const Vec<T> above = right ? b : a, below = below_right ? d : c;
     const auto lower = (below > above) | ((below != below) & (above == above));
@@ -66,8 +60,7 @@ void max_pool_row_by(index_t count, const T* x, index_t rows, index_t columns, i
         Vec<T> v = whole ? load<T>(p) : load_first<T>(p, elements < size ? elements : size);
         if constexpr (Stride == 2) {
           const Vec<T> next = whole ? load<T>(p + size) : beyond > 0 ? load_first<T>(p + size, beyond) : Vec<T>{};
-          Vec<T> odd;
-          even_and_odd<T>(v, next, v, odd, all);
+          v = even_lanes(v, next, all);
         }
         if (i + j == 0) {
           best = v;

@@ -12,6 +12,7 @@ inline constexpr index_t lanes = LIMN_VECTOR_BYTES / static_cast<index_t>(sizeof
 template <class T>
 struct VecOf {
   typedef T type __attribute__((vector_size(LIMN_VECTOR_BYTES)));
+  typedef T anywhere __attribute__((vector_size(LIMN_VECTOR_BYTES), aligned(alignof(T)), may_alias));
 };
 /// One vector register of T: float, double or an integer type. + - * / < ?: work lane by lane.
 template <class T>
@@ -19,13 +20,11 @@ using Vec = typename VecOf<T>::type;
 
 template <class T>
 LIMN_INLINE Vec<T> load(const T* p) {
-  Vec<T> v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
+  return *reinterpret_cast<const typename VecOf<T>::anywhere*>(p);
 }
 template <class T>
 LIMN_INLINE void store(T* p, Vec<T> v) {
-  std::memcpy(p, &v, sizeof v);
+  *reinterpret_cast<typename VecOf<T>::anywhere*>(p) = v;
 }
 
 // What the compilers do not find by themselves in the plain form, by its name in GCC and Clang alike.
@@ -247,64 +246,6 @@ LIMN_INLINE Vec<std::int32_t> dot_bytes(Vec<std::int32_t> sum, Vec<std::int32_t>
   return sum;
 }
 #endif
-
-/// Element by element from the lower (upper) halves of a and b in turn: a0 b0 a1 b1 ...
-template <bool Upper, class T, std::size_t... I>
-LIMN_INLINE Vec<T> interleave(Vec<T> a, Vec<T> b, std::index_sequence<I...>) {
-  constexpr std::size_t count = static_cast<std::size_t>(lanes<T>);
-  return shuffled(a, b, std::index_sequence<((Upper ? count / 2 : 0) + I / 2 + (I % 2 ? count : 0))...>());
-}
-
-/// The same for parts of `part` elements in each 16 bytes, where a shuffle takes half as long.
-template <bool Upper, std::size_t part, class V, std::size_t... i>
-LIMN_INLINE V interleave_within(V a, V b, std::index_sequence<i...>) {
-  constexpr std::size_t count = sizeof...(i), lane = 16 * count / sizeof(V);
-  return shuffled(a, b,
-                  std::index_sequence<(i / lane * lane + (Upper ? lane / 2 : 0) + i % lane / (2 * part) * part +
-                                       i % part + (i / part % 2 ? count : 0))...>());
-}
-/// Every second 16 bytes of a, then of b, from the first or from the second on.
-template <bool Odd, class V, std::size_t... i>
-LIMN_INLINE V every_second(V a, V b, std::index_sequence<i...>) {
-  constexpr std::size_t lane = 16 * sizeof...(i) / sizeof(V);
-  return shuffled(a, b, std::index_sequence<(i / lane * 2 * lane + (Odd ? lane : 0) + i % lane)...>());
-}
-
-/// Turns a square block over in registers: lane j of r[i] becomes lane i of r[j]. First squares of 16 bytes a side are
-/// turned over, then they change places; none of these shuffles needs a register of indices.
-template <class T>
-LIMN_INLINE void transpose_block(Vec<T> (&r)[lanes<T>]) {
-  constexpr std::make_index_sequence<static_cast<std::size_t>(lanes<T>)> all;
-  constexpr index_t size = 16 / static_cast<index_t>(sizeof(T)), squares = lanes<T> / size;
-  Vec<T> t[lanes<T>];
-  LIMN_UNROLLED for (index_t i = 0; i < lanes<T>; i += 2) {
-    t[i] = interleave_within<false, 1>(r[i], r[i + 1], all);
-    t[i + 1] = interleave_within<true, 1>(r[i], r[i + 1], all);
-  }
-  if constexpr (size == 4) LIMN_UNROLLED for (index_t i = 0; i < lanes<T>; i += 4) {
-      const Vec<T> a = t[i], b = t[i + 1], c = t[i + 2], d = t[i + 3];
-      t[i] = interleave_within<false, 2>(a, c, all);
-      t[i + 1] = interleave_within<true, 2>(a, c, all);
-      t[i + 2] = interleave_within<false, 2>(b, d, all);
-      t[i + 3] = interleave_within<true, 2>(b, d, all);
-    }
-  LIMN_UNROLLED for (index_t i = 0; i < size; ++i) {
-    if constexpr (squares == 1) {
-      r[i] = t[i];
-    } else if constexpr (squares == 2) {
-      r[i] = every_second<false>(t[i], t[size + i], all);
-      r[size + i] = every_second<true>(t[i], t[size + i], all);
-    } else {
-      const Vec<T> a = every_second<false>(t[i], t[size + i], all), b = every_second<true>(t[i], t[size + i], all);
-      const Vec<T> c = every_second<false>(t[2 * size + i], t[3 * size + i], all);
-      const Vec<T> d = every_second<true>(t[2 * size + i], t[3 * size + i], all);
-      r[i] = every_second<false>(a, c, all);
-      r[size + i] = every_second<false>(b, d, all);
-      r[2 * size + i] = every_second<true>(a, c, all);
-      r[3 * size + i] = every_second<true>(b, d, all);
-    }
-  }
-}
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
 #pragma GCC diagnostic pop
