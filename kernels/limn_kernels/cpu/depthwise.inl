@@ -144,9 +144,9 @@ struct DepthwisePlane {
 /// sum[3 k + j] += the products of a strip of dy, without the lanes that the strip before has, and the taps (k, j) of
 /// x.
 template <class T, index_t Stride, bool Part>
-void depthwise_weights_strip(const Conv2dShape& s, const DepthwiseStrip& strip, index_t column, const T* x, const T* dy,
-                             Vec<T>* sum) {
-  Vec<T> lane{}, tap[3];
+LIMN_INLINE void depthwise_weights_strip(const Conv2dShape& s, const DepthwiseStrip& strip, index_t column, const T* x,
+                                         const T* dy, Vec<T>* sum) {
+  Vec<T> lane{}, tap[3], own[9] = {};  // in registers, unlike what sum points to
   LIMN_UNROLLED for (index_t i = 0; i < lanes<T>; ++i) lane[i] = static_cast<T>(i);
   const auto kept = lane >= broadcast<T>(static_cast<T>(column - strip.column));
   Vec<T> above{}, here{},
@@ -160,19 +160,20 @@ void depthwise_weights_strip(const Conv2dShape& s, const DepthwiseStrip& strip, 
     if (iy >= 0 && iy < s.h) {
       depthwise_taps<T, Stride, Part>(strip, x + iy * s.w, tap);
       LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) {
-        sum[j] += below * tap[j];
-        if constexpr (Stride == 1) sum[3 + j] += here * tap[j];
-        sum[6 + j] += above * tap[j];
+        own[j] += below * tap[j];
+        if constexpr (Stride == 1) own[3 + j] += here * tap[j];
+        own[6 + j] += above * tap[j];
       }
     }
     if constexpr (Stride == 2)
       if (oy < s.oh) {
         depthwise_taps<T, Stride, Part>(strip, x + (iy + 1) * s.w, tap);
-        LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) sum[3 + j] += below * tap[j];
+        LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) own[3 + j] += below * tap[j];
       }
     above = Stride == 1 ? here : below;
     here = below;
   }
+  LIMN_UNROLLED for (index_t t = 0; t < 9; ++t) sum[t] += own[t];
 }
 
 /// dw [9] of one channel, summed over the images, which are x_image and y_image elements apart.
@@ -187,7 +188,14 @@ void depthwise_weights_strided(const Conv2dShape& s, const T* x, index_t x_image
       else
         depthwise_weights_strip<T, Stride, false>(s, strip, column, x + strip.at, dy + strip.column, sum);
     }
-  LIMN_UNROLLED for (index_t t = 0; t < 9; ++t) dw[t] = reduce_add<T>(sum[t]);
+  // As many sums together as there are lanes: one after another they would take longer than a small plane.
+  constexpr index_t size = lanes<T>, together = size > 9 ? 9 : 9 / size * size;
+  LIMN_UNROLLED for (index_t t = 0; t < together; t += size) {
+    Vec<T> some[size];
+    LIMN_UNROLLED for (index_t i = 0; i < size; ++i) some[i] = t + i < 9 ? sum[t + i] : Vec<T>{};
+    store_first<T>(dw + t, reduce_block<T>(some), size > 9 ? 9 : size);
+  }
+  LIMN_UNROLLED for (index_t t = together; t < 9; ++t) dw[t] = reduce_add<T>(sum[t]);
 }
 
 template <class T>
