@@ -5,16 +5,6 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-/// Lane j of the result = the sum of r[j]'s lanes, always added in the same order.
-template <class T>
-LIMN_INLINE Vec<T> reduce_block(Vec<T> (&r)[lanes<T>]) {
-  using Lanes = std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>;
-  LIMN_UNROLLED for (index_t half = lanes<T> / 2; half > 0; half /= 2)
-      LIMN_UNROLLED for (index_t i = 0; i < lanes<T> / 2; ++i) if (i < half) r[i] =
-          interleave<false, T>(r[i], r[i + half], Lanes{}) + interleave<true, T>(r[i], r[i + half], Lanes{});
-  return r[0];
-}
-
 /// c(i, j) = alpha (row i of a . row j of b) + beta c(i, j) with c(i, j) = c[i * c_row + j * c_column], for `rows` <=
 /// Rows rows of a and `columns` rows of b, of k elements each. There are as many sums as lanes: one reduction for all.
 template <index_t Rows, class T>

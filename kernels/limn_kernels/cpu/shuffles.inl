@@ -35,7 +35,17 @@ LIMN_INLINE Vec<T> interleave(Vec<T> a, Vec<T> b, std::index_sequence<I...>) {
   return shuffled(a, b, std::index_sequence<((Upper ? count / 2 : 0) + I / 2 + (I % 2 ? count : 0))...>());
 }
 
-/// The same for parts of `part` elements in each 16 bytes, where a shuffle takes half as long.
+/// Lane j of the result = the sum of r[j]'s lanes, always added in the same order.
+template <class T>
+LIMN_INLINE Vec<T> reduce_block(Vec<T> (&r)[lanes<T>]) {
+  using Lanes = std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>;
+  LIMN_UNROLLED for (index_t half = lanes<T> / 2; half > 0; half /= 2)
+      LIMN_UNROLLED for (index_t i = 0; i < lanes<T> / 2; ++i) if (i < half) r[i] =
+          interleave<false, T>(r[i], r[i + half], Lanes{}) + interleave<true, T>(r[i], r[i + half], Lanes{});
+  return r[0];
+}
+
+/// As interleave, of parts of `part` elements in each 16 bytes, where a shuffle takes half as long.
 template <bool Upper, std::size_t part, class V, std::size_t... i>
 LIMN_INLINE V interleave_within(V a, V b, std::index_sequence<i...>) {
   constexpr std::size_t count = sizeof...(i), lane = 16 * count / sizeof(V);
