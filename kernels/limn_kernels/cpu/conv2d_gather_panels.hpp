@@ -33,12 +33,8 @@ template <class T>
   if (plan.together == 0) return false;
   const index_t lanes = LIMN_CALL_ISA(gemm_geometry<T>, ).columns / 2, rows = (s.h + s.stride_h - 1) / s.stride_h,
                 between = (rows - 1) * ((s.kw - 1 + s.stride_w - 1) / s.stride_w);
-  const index_t columns = plan.together * plan.pixels, last = panel_dot_pixels(columns, lanes);
-  const auto share = [](index_t computed, index_t wanted) {
-    return static_cast<double>(computed) / static_cast<double>(wanted);
-  };
-  return share(round_up(plan.pixels + between, lanes), plan.pixels) >
-         share(round_up(columns - last, lanes) + last, columns) + 12 / static_cast<double>(s.channels());
+  return panels_pay(round_up(plan.pixels + between, lanes), plan.pixels, plan.together * plan.pixels, lanes,
+                    s.channels());
 }
 
 /// dx's channels [first, first + count) of one group, of `images` images from dy's and dx's first on.
@@ -112,11 +108,8 @@ template <class T>
 void conv2d_data_gradient_panels(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
   const GatherPanelPlan plan = gather_panel_plan(s, sizeof(T));
   const GatherPlan<T> gather(s, (s.h + s.stride_h - 1) / s.stride_h, weight);
-  // Where tasks are too few for all threads, channels are shared out, and each part copies its own panels.
-  const index_t sets = (s.n + plan.together - 1) / plan.together, tasks = sets * s.groups, threads = thread_count(),
-                channels = s.channels(), most_parts = (channels + 55) / 56;
-  index_t parts = 1;
-  while (parts < most_parts && tasks * parts % threads != 0 && tasks * parts < 4 * threads) ++parts;
+  const index_t sets = (s.n + plan.together - 1) / plan.together, tasks = sets * s.groups, channels = s.channels(),
+                parts = panel_parts(tasks, channels);
   const index_t part = (channels + parts - 1) / parts;
   parallel_for(tasks * parts, 1, [&](index_t begin, index_t end) {
     GatherPanelWorker<T> worker(s, plan, gather, part);

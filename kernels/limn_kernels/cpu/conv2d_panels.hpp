@@ -48,22 +48,36 @@ inline constexpr index_t panel_depth = 576, panel_bytes = index_t{512} << 10;  /
   return columns > 2 * lanes && columns % lanes <= panel_dots ? columns % lanes : 0;
 }
 
+/// Whether panels of `columns` pixels cost less than tiles that compute `direct` pixels for `pixels` that are wanted: a
+/// pixel's copy takes as long as 12 outputs of it.
+[[nodiscard]] inline bool panels_pay(index_t direct, index_t pixels, index_t columns, index_t lanes, index_t outputs) {
+  const auto share = [](index_t computed, index_t wanted) {
+    return static_cast<double>(computed) / static_cast<double>(wanted);
+  };
+  const index_t last = panel_dot_pixels(columns, lanes);
+  return share(direct, pixels) > share(round_up(columns - last, lanes) + last, columns) + share(12, outputs);
+}
+
+/// Where tasks are too few for all threads, outputs are shared out in so many parts, and each copies its own panels.
+[[nodiscard]] inline index_t panel_parts(index_t tasks, index_t outputs) {
+  const index_t threads = thread_count(), most = (outputs + 55) / 56;
+  index_t parts = 1;
+  while (parts < most && tasks * parts % threads != 0 && tasks * parts < 4 * threads) ++parts;
+  return parts;
+}
+
 /// Whether copies of patches cost less than the pixels that conv2d_direct computes and drops: those between rows, and
 /// in the idle lanes of last vectors.
 template <class T>
 [[nodiscard]] bool conv2d_pays_panels(const Conv2dShape& s) {
   if (s.kh * s.kw == 1 && s.n == 1) return false;  // a product, which may turn the other way round
   const index_t pixels = s.oh * s.ow, lanes = LIMN_CALL_ISA(gemm_geometry<T>, ).columns / 2;
-  const auto share = [](index_t computed, index_t wanted) {
-    return static_cast<double>(computed) / static_cast<double>(wanted);
-  };
   const index_t between = (s.oh - 1) * ((s.kw - 1) * s.dilation_w / s.stride_w), dots = direct_dot_pixels(s, lanes),
                 row = round_up(s.ow, lanes);
   const bool by_row = s.ow >= 2 * lanes && 16 * (row - s.ow) <= s.ow;
-  const double direct = share(by_row ? s.oh * row : round_up(pixels - dots + between, lanes) + dots, pixels);
+  const index_t direct = by_row ? s.oh * row : round_up(pixels - dots + between, lanes) + dots;
   const PanelPlan plan = panel_plan(s, sizeof(T));
-  const index_t columns = plan.together * plan.band * s.ow, last = panel_dot_pixels(columns, lanes);
-  return direct > share(round_up(columns - last, lanes) + last, columns) + 12 / static_cast<double>(s.outputs());
+  return panels_pay(direct, pixels, plan.together * plan.band * s.ow, lanes, s.outputs());
 }
 
 /// The runs of pixels [begin, end) of images of `rows` rows of ow pixels, laid out `pitch` apart, images image_step
@@ -215,12 +229,8 @@ void conv2d_panels(const Conv2dShape& s, const T* x, const T* weight, const T* b
   const DirectLayout layout = direct_layout(block, plan.band, offset.data());
   if (is_pointwise(s))
     for (index_t c = 0; c < plan.deep; ++c) offset.data()[c] = c * s.h * s.w;
-  // Where tasks are too few for all threads, outputs are shared out, and each part copies its own panels.
   const index_t sets = (s.n + plan.together - 1) / plan.together, bands = (s.oh + plan.band - 1) / plan.band,
-                tasks = sets * s.groups * bands, threads = thread_count(), outputs = s.outputs(),
-                most_parts = (outputs + 55) / 56;
-  index_t parts = 1;
-  while (parts < most_parts && tasks * parts % threads != 0 && tasks * parts < 4 * threads) ++parts;
+                tasks = sets * s.groups * bands, outputs = s.outputs(), parts = panel_parts(tasks, outputs);
   const index_t part = (outputs + parts - 1) / parts;
   parallel_for(tasks * parts, 1, [&](index_t begin, index_t end) {
     PanelWorker<T> worker(s, plan, layout, weight, part);
