@@ -23,6 +23,8 @@ void cases() {
     add_convolution("wide", {240, 240, 28, 5, 2, 240}, 1, pass);
     add_convolution("wide", {96, 96, 56, 7, 1, 96}, 1, pass);
   }
+  add_convolution("wide", {480, 480, 14, 5, 1, 480}, 1, Pass::forward);
+  add_convolution("wide", {768, 768, 7, 7, 1, 768}, 1, Pass::forward);
 }
 
 }  // namespace bench

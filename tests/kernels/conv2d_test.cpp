@@ -183,6 +183,36 @@ TEST_CASE("conv2d: 5 and 7 rows of taps over planes of every width, stride 1 and
   check<double>(with_outputs({2, 3, 17, 21, 3, 5, 5, 0, 0, 2, 2, 2, 2, 1, 1, 3}), generator, 2.3e-16);
 }
 
+TEST_CASE("conv2d: depthwise squares of 3, 5 and 7, whatever is padded on each side") {
+  Generator generator(20);
+  const auto pick = [&](index_t most) { return static_cast<index_t>(generator.below(most)); };
+  for (int trial = 0; trial < 120; ++trial) {
+    const index_t taps = 3 + 2 * pick(3), stride = 1 + pick(2), groups = 1 + pick(3), h = 1 + pick(70),
+                  w = 1 + pick(70);
+    const index_t top = pick(taps + 1), left = pick(taps + 1), high = h + top + pick(taps + 1),
+                  wide = w + left + pick(taps + 1);
+    if (high < taps || wide < taps) continue;
+    const kernels::Conv2dShape s{1 + pick(2),
+                                 groups,
+                                 h,
+                                 w,
+                                 groups * (1 + pick(2)),
+                                 taps,
+                                 taps,
+                                 (high - taps) / stride + 1,
+                                 (wide - taps) / stride + 1,
+                                 stride,
+                                 stride,
+                                 top,
+                                 left,
+                                 1,
+                                 1,
+                                 groups};
+    check<float>(s, generator, 1.2e-7);
+    if (trial % 4 == 0) check<double>(s, generator, 2.3e-16);
+  }
+}
+
 TEST_CASE("conv2d: ReLU and the largest of 2 x 2 pixels, whatever the way") {
   Generator generator(19);
   const std::vector<kernels::Conv2dShape> shapes{{2, 3, 9, 9, 4, 3, 3, 0, 0, 1, 1, 1, 1},             // direct

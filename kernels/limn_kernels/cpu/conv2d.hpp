@@ -130,8 +130,8 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
     }
   } else if (is_whole_image(s)) {
     whole_image_forward(s, x, weight, bias, floor, sums);
-  } else if (is_depthwise_3x3(s)) {
-    depthwise_3x3(s, x, weight, bias, floor, sums);
+  } else if (is_depthwise_square(s)) {
+    depthwise_square(s, x, weight, bias, floor, sums);
   } else if (s.channels() == 1) {
     depthwise_general(s, x, weight, bias, floor, sums);
   } else if (conv2d_pays_panels<T>(s)) {
@@ -211,8 +211,7 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
       if (cpu::is_whole_image(s))
         return cpu::gemm<T>({s.n, s.field(), s.oc, false, false, s.oc, s.field(), s.field()}, T(1), dy, weight, T(0),
                             dx);
-      if (cpu::is_depthwise_3x3(s) && s.outputs() == 1) return cpu::depthwise_3x3_data_gradient(s, dy, weight, dx);
-      if (cpu::is_depthwise_rows_turned(s)) return cpu::depthwise_rows_data_gradient(s, dy, weight, dx);
+      if (cpu::is_depthwise_turned(s)) return cpu::depthwise_data_gradient(s, dy, weight, dx);
       if (cpu::is_strided_pointwise(s) && s.channels() > 1) {
         const cpu::Scratch<T> thin(s.n * s.c * s.oh * s.ow);
         cpu::pointwise_data_gradient(cpu::thinned(s), dy, weight, thin.data());
@@ -247,7 +246,7 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
       if (cpu::is_whole_image(s))
         return cpu::gemm<T>({s.oc, s.field(), s.n, true, false, s.oc, s.field(), s.field()}, T(1), dy, x, T(0), dw);
       // One channel that becomes many is read once by dot products.
-      if (cpu::is_depthwise_3x3(s) && s.outputs() < 4) return cpu::depthwise_3x3_weight_gradient(s, x, dy, dw);
+      if (cpu::is_depthwise_square(s) && s.outputs() < 4) return cpu::depthwise_weight_gradient(s, x, dy, dw);
       if (cpu::is_strided_pointwise(s) && s.channels() > 1) {
         const cpu::Scratch<T> thin(s.n * s.c * s.oh * s.ow);
         cpu::conv2d_thin(s, x, thin.data());

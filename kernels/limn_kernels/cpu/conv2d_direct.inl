@@ -101,23 +101,6 @@ void conv2d_split(const Conv2dShape& s, const DirectLayout& d, index_t first, co
     }
 }
 
-/// The same for a whole plane with stride 1 or (two phases) 2, where all that is padding is zero already.
-template <class T>
-void conv2d_split_inside(const Conv2dShape& s, const DirectLayout& d, const T* x, T* split) {
-  const bool in_pairs = s.stride_w == 2;
-  const SplitPairs pairs = in_pairs ? split_pairs(s, d) : SplitPairs{};
-  const index_t left = d.pitch - s.pad_left, wide = s.w < left ? s.w : left;
-  for (index_t iy = 0; iy < s.h; ++iy, x += s.w) {
-    const index_t row = iy + s.pad_top;
-    if (row / s.stride_h >= d.rows) break;
-    T* to = split + row % s.stride_h * d.phases_w * d.rows * d.pitch + row / s.stride_h * d.pitch;
-    if (in_pairs)
-      conv2d_split_pairs<T>(pairs, x, s.w, to);
-    else
-      copy_run<T>(x, wide, to + s.pad_left);
-  }
-}
-
 /// A register tile's operands: its vectors of pixels lie x_gap apart (a vector, or a row) and go to_gap apart;
 /// `streamed` past the caches.
 template <class T>

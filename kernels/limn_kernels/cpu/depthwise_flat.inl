@@ -12,10 +12,20 @@ namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 inline constexpr index_t depthwise_flat_width = 12, depthwise_flat_vectors = 9;
 
 [[nodiscard]] inline bool depthwise_is_flat(const Conv2dShape& s) {
+  if (s.kh != 3 || s.pad_top != 1 || s.pad_left != 1 || s.oh != (s.h - 1) / s.stride_h + 1 ||
+      s.ow != (s.w - 1) / s.stride_w + 1)
+    return false;
   if (s.stride_h == 1) return s.w <= depthwise_flat_width && s.h * s.w <= 16 * depthwise_flat_vectors;
   return s.w % 2 == 0 && s.w <= 16;
 }
 
+/// What one row of x gives to one row of y. A sum of its own: nine in a row would wait for one another.
+LIMN_INLINE Vec<float> depthwise_flat_row(const Vec<float>* w, const Vec<float>* tap) {
+  Vec<float> sum = w[0] * tap[0];
+  sum += w[1] * tap[1];
+  sum += w[2] * tap[2];
+  return sum;
+}
 LIMN_INLINE Vec<float> depthwise_kept(Vec<float> v, Vec<std::int32_t> kept) {
   return (Vec<float>)((Vec<std::int32_t>)v & kept);
 }
@@ -44,22 +54,22 @@ class DepthwiseFlatPlane {
       taps<true, true>(x, 0, tap);
     else
       taps<true, false>(x, 0, tap);
-    Vec<float> above = depthwise_row(w, tap), below = depthwise_row(w + 6, tap);
-    Vec<float> sum = start + depthwise_row(w + 3, tap) + picked(zero, above, from_above_);
+    Vec<float> above = depthwise_flat_row(w, tap), below = depthwise_flat_row(w + 6, tap);
+    Vec<float> sum = start + depthwise_flat_row(w + 3, tap) + picked(zero, above, from_above_);
 #pragma GCC unroll 4
     for (index_t v = 1; v < last; ++v, y += 16) {
       taps<false, false>(x, v, tap);
-      const Vec<float> down = depthwise_row(w, tap), up = depthwise_row(w + 6, tap);
+      const Vec<float> down = depthwise_flat_row(w, tap), up = depthwise_flat_row(w + 6, tap);
       store<float>(y, vmax(least, sum + picked(below, up, from_below_)));
-      sum = start + depthwise_row(w + 3, tap) + picked(above, down, from_above_);
+      sum = start + depthwise_flat_row(w + 3, tap) + picked(above, down, from_above_);
       above = down;
       below = up;
     }
     if (last > 0) {
       taps<false, true>(x, last, tap);
-      const Vec<float> down = depthwise_row(w, tap), up = depthwise_row(w + 6, tap);
+      const Vec<float> down = depthwise_flat_row(w, tap), up = depthwise_flat_row(w + 6, tap);
       store<float>(y, vmax(least, sum + picked(below, up, from_below_)));
-      sum = start + depthwise_row(w + 3, tap) + picked(above, down, from_above_);
+      sum = start + depthwise_flat_row(w + 3, tap) + picked(above, down, from_above_);
       below = up;
       y += 16;
     }
@@ -73,10 +83,10 @@ class DepthwiseFlatPlane {
     const index_t count = size_ - last_ * 16;
     const float* p = x + vector * 16;
     tap[1] = in_register<float>(Last ? load_first<float>(p, count) : load<float>(p));
-    const Vec<float> left = First  ? depthwise_up(Vec<float>{}, tap[1], all)
+    const Vec<float> left = First  ? lanes_from<15>(Vec<float>{}, tap[1], all)
                             : Last ? load_first<float>(p - 1, count < 16 ? count + 1 : 16)
                                    : load<float>(p - 1);
-    const Vec<float> right = Last ? depthwise_down(tap[1], Vec<float>{}, all) : load<float>(p + 1);
+    const Vec<float> right = Last ? lanes_from<1>(tap[1], Vec<float>{}, all) : load<float>(p + 1);
     tap[0] = in_register<float>(depthwise_kept(left, left_[vector]));
     tap[2] = in_register<float>(depthwise_kept(right, right_[vector]));
   }
@@ -136,8 +146,8 @@ class DepthwiseFlatPairs {
     const Vec<float> a = load_first<float>(x, count < 16 ? count : 16),
                      b = load_first<float>(x + 16, count < 16 ? 0 : count - 16), odd = odd_lanes(a, b, all);
     const Vec<float> tap[3] = {picked(odd, Vec<float>{}, left_), even_lanes(a, b, all), odd};
-    const Vec<float> sum = carried + depthwise_row(near, tap);
-    carried = upper_ ? depthwise_row(next, tap) : start;
+    const Vec<float> sum = carried + depthwise_flat_row(near, tap);
+    carried = upper_ ? depthwise_flat_row(next, tap) : start;
     return sum;
   }
 
@@ -149,14 +159,16 @@ class DepthwiseFlatPairs {
 
 /// The planes [begin, end) of all images' outputs, each by `way`.
 template <class T, class Way>
-void depthwise_planes_by(const Conv2dShape& s, const Way way, index_t begin, index_t end, const T* x, const T* weight,
+void depthwise_planes_by(const Conv2dShape& s, const Way& way_, index_t begin, index_t end, const T* x, const T* weight,
                          const T* bias, T floor, T* y) {
-  const index_t outputs = s.outputs(), in = s.h * s.w, out = s.oh * s.ow, oc = s.oc;
+  // What lies in registers as a copy is loaded for each plane from a reference.
+  const std::conditional_t<std::is_trivially_copyable_v<Way>, Way, const Way&> way = way_;
+  const index_t outputs = s.outputs(), in = s.h * s.w, out = s.oh * s.ow, oc = s.oc, taps = s.kh * s.kw;
   index_t o = begin % oc, of_channel = o % outputs;  // no division for each plane: it takes as long as a row of it
   x += (begin / oc * s.c + o / outputs) * in;
   y += begin * out;
   for (index_t plane = begin; plane < end; ++plane, y += out) {
-    way(x, weight + o * 9, bias ? bias[o] : T(0), floor, y);
+    way(x, weight + o * taps, bias ? bias[o] : T(0), floor, y);
     if (++of_channel == outputs) {
       of_channel = 0;
       x += in;
@@ -165,23 +177,29 @@ void depthwise_planes_by(const Conv2dShape& s, const Way way, index_t begin, ind
   }
 }
 
-/// weight [oc, 9].
+/// weight [oc, kh, kw].
 template <class T>
 void depthwise_planes(const Conv2dShape& s, index_t begin, index_t end, const T* x, const T* weight, const T* bias,
                       T floor, T* y) {
+#define LIMN_BY(...) return depthwise_planes_by(s, __VA_ARGS__, begin, end, x, weight, bias, floor, y)
 #if LIMN_VECTOR_BYTES == 64
   if constexpr (std::is_same_v<T, float>)
     if (depthwise_is_flat(s)) {  // without loops where images of 224 pixels end: 7 x 7, and 14 x 14 before it
-#define LIMN_BY(...) return depthwise_planes_by(s, __VA_ARGS__(s), begin, end, x, weight, bias, floor, y)
-      if (s.stride_h == 1 && (s.h * s.w + 15) / 16 == 4) LIMN_BY(DepthwiseFlatPlane<4>);
-      if (s.stride_h == 1) LIMN_BY(DepthwiseFlatPlane<0>);
-      if (s.h == 14) LIMN_BY(DepthwiseFlatPairs<14>);
-      LIMN_BY(DepthwiseFlatPairs<0>);
-#undef LIMN_BY
+      if (s.stride_h == 1 && (s.h * s.w + 15) / 16 == 4) LIMN_BY(DepthwiseFlatPlane<4>(s));
+      if (s.stride_h == 1) LIMN_BY(DepthwiseFlatPlane<0>(s));
+      if (s.h == 14) LIMN_BY(DepthwiseFlatPairs<14>(s));
+      LIMN_BY(DepthwiseFlatPairs<0>(s));
     }
 #endif
-  s.stride_h == 1 ? depthwise_planes_by(s, DepthwisePlane<T, 1>{s}, begin, end, x, weight, bias, floor, y)
-                  : depthwise_planes_by(s, DepthwisePlane<T, 2>{s}, begin, end, x, weight, bias, floor, y);
+  if (s.stride_h == 1) {
+    if (s.kh == 3) LIMN_BY((DepthwisePlane<T, 3, 1>(s)));
+    if (s.kh == 5) LIMN_BY((DepthwisePlane<T, 5, 1>(s)));
+    LIMN_BY((DepthwisePlane<T, 7, 1>(s)));
+  }
+  if (s.kh == 3) LIMN_BY((DepthwisePlane<T, 3, 2>(s)));
+  if (s.kh == 5) LIMN_BY((DepthwisePlane<T, 5, 2>(s)));
+  LIMN_BY((DepthwisePlane<T, 7, 2>(s)));
+#undef LIMN_BY
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA

@@ -4,6 +4,13 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
+/// Lane i is lane i + first of a and b.
+template <index_t first, class V, std::size_t... i>
+LIMN_INLINE V lanes_from(V a, V b, std::index_sequence<i...>) {
+  if constexpr (first == 0) return a;
+  return shuffled(a, b, std::index_sequence<(i + static_cast<std::size_t>(first))...>());
+}
+
 /// Every second lane of a and of b, from the first or from the second on, in the order that costs one shuffle; and from
 /// that order to the order in memory, or back. They differ for eight lanes in two halves: 0 1 4 5 2 3 6 7.
 template <bool Odd, class V, std::size_t... i>

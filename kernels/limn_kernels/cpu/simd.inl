@@ -33,22 +33,6 @@ LIMN_INLINE void store(T* p, Vec<T> v) {
 LIMN_INLINE Vec<float> scale_exponent(Vec<float> x, Vec<float> n) {
   return __builtin_ia32_scalefps512_mask(x, n, x, std::uint16_t{0xffff}, 4);
 }
-LIMN_INLINE Vec<float> masked_load(const float* p, index_t n) {
-  return __builtin_ia32_loadups512_mask(p, Vec<float>{}, static_cast<std::uint16_t>((1u << n) - 1));
-}
-LIMN_INLINE void masked_store(float* p, Vec<float> v, index_t n) {
-  __builtin_ia32_storeups512_mask(p, v, static_cast<std::uint16_t>((1u << n) - 1));
-}
-#elif LIMN_VECTOR_BYTES == 32
-LIMN_INLINE Vec<std::int32_t> first_lanes(index_t n) {
-  return Vec<std::int32_t>{0, 1, 2, 3, 4, 5, 6, 7} < static_cast<std::int32_t>(n);
-}
-LIMN_INLINE Vec<float> masked_load(const float* p, index_t n) {
-  return __builtin_ia32_maskloadps256(reinterpret_cast<const Vec<float>*>(p), first_lanes(n));
-}
-LIMN_INLINE void masked_store(float* p, Vec<float> v, index_t n) {
-  __builtin_ia32_maskstoreps256(reinterpret_cast<Vec<float>*>(p), first_lanes(n), v);
-}
 #endif
 /// The square root, rounded correctly.
 LIMN_INLINE Vec<float> sqrt(Vec<float> x) {
@@ -67,24 +51,61 @@ LIMN_INLINE Vec<float> sqrt(Vec<float> x) {
 #endif
 }
 
-/// The first n <= lanes elements; the other lanes are zero. Nothing past them is read or written.
-template <class T>
-LIMN_INLINE Vec<T> load_first(const T* p, index_t n) {
-#if LIMN_VECTOR_BYTES >= 32
-  if constexpr (std::is_same_v<T, float>) return masked_load(p, n);
+/// The lanes [first, last) of a vector, with what a load of just these needs.
+struct LaneRange {
+  index_t first, last;
+#if LIMN_VECTOR_BYTES == 64
+  std::uint16_t bits;
+#elif LIMN_VECTOR_BYTES == 32
+  Vec<std::int32_t> bits;
 #endif
+};
+/// 0 <= first <= last <= lanes. Before a loop: making it takes longer than a load.
+LIMN_INLINE LaneRange lanes_between(index_t first, index_t last) {
+#if LIMN_VECTOR_BYTES == 64
+  return {first, last, static_cast<std::uint16_t>((1u << last) - (1u << first))};
+#elif LIMN_VECTOR_BYTES == 32
+  constexpr Vec<std::int32_t> lane{0, 1, 2, 3, 4, 5, 6, 7};
+  return {first, last, (lane >= static_cast<std::int32_t>(first)) & (lane < static_cast<std::int32_t>(last))};
+#else
+  return {first, last};
+#endif
+}
+/// The lanes of `range` from p + range.first on; the others are zero, and what lies there is not read.
+template <class T>
+LIMN_INLINE Vec<T> load_between(const T* p, const LaneRange& range) {
+#if LIMN_VECTOR_BYTES == 64
+  if constexpr (std::is_same_v<T, float>) return __builtin_ia32_loadups512_mask(p, Vec<float>{}, range.bits);
+#elif LIMN_VECTOR_BYTES == 32
+  if constexpr (std::is_same_v<T, float>)
+    return __builtin_ia32_maskloadps256(reinterpret_cast<const Vec<float>*>(p), range.bits);
+#endif
+  if (range.last - range.first == lanes<T>) return load<T>(p);
   alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>] = {};
-  for (index_t i = 0; i < n; ++i) lane[i] = p[i];
+  for (index_t i = range.first; i < range.last; ++i) lane[i] = p[i];
   return load<T>(lane);
 }
+/// The lanes of `range` to p + range.first and on.
 template <class T>
-LIMN_INLINE void store_first(T* p, Vec<T> v, index_t n) {
-#if LIMN_VECTOR_BYTES >= 32
-  if constexpr (std::is_same_v<T, float>) return masked_store(p, v, n);
+LIMN_INLINE void store_between(T* p, Vec<T> v, const LaneRange& range) {
+#if LIMN_VECTOR_BYTES == 64
+  if constexpr (std::is_same_v<T, float>) return __builtin_ia32_storeups512_mask(p, v, range.bits);
+#elif LIMN_VECTOR_BYTES == 32
+  if constexpr (std::is_same_v<T, float>)
+    return __builtin_ia32_maskstoreps256(reinterpret_cast<Vec<float>*>(p), range.bits, v);
 #endif
   alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
   store<T>(lane, v);
-  for (index_t i = 0; i < n; ++i) p[i] = lane[i];
+  for (index_t i = range.first; i < range.last; ++i) p[i] = lane[i];
+}
+/// The first n <= lanes elements; the other lanes are zero. Nothing past them is read or written.
+template <class T>
+LIMN_INLINE Vec<T> load_first(const T* p, index_t n) {
+  return load_between<T>(p, lanes_between(0, n));
+}
+template <class T>
+LIMN_INLINE void store_first(T* p, Vec<T> v, index_t n) {
+  store_between<T>(p, v, lanes_between(0, n));
 }
 
 template <class T>
