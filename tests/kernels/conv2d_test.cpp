@@ -211,6 +211,8 @@ TEST_CASE("conv2d: depthwise squares of 3, 5 and 7, whatever is padded on each s
     check<float>(s, generator, 1.2e-7);
     if (trial % 4 == 0) check<double>(s, generator, 2.3e-16);
   }
+  check<float>(with_outputs({2, 3, 4, 0, 3, 3, 3, 0, 0, 1, 1, 2, 2, 1, 1, 3}), generator,
+               1.2e-7);  // nothing but padding
 }
 
 TEST_CASE("conv2d: ReLU and the largest of 2 x 2 pixels, whatever the way") {

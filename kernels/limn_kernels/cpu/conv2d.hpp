@@ -231,7 +231,7 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
   dispatch_cpu("conv2d_weight_gradient", device, [&] {
     const index_t nx = s.n * s.c * s.h * s.w, nw = s.oc * s.field(), ny = s.n * s.oc * s.oh * s.ow;
     if (nw == 0) return;
-    if (ny == 0) {
+    if (nx == 0 || ny == 0) {
       for (index_t i = 0; i < nw; ++i) dw[i] = T(0.f);
       return;
     }

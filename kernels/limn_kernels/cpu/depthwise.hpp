@@ -19,8 +19,8 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 
 /// One channel a group; 3 x 3, 5 x 5 or 7 x 7, stride 1 or 2.
 [[nodiscard]] inline bool is_depthwise_square(const Conv2dShape& s) {
-  return s.channels() == 1 && s.kh == s.kw && (s.kh == 3 || s.kh == 5 || s.kh == 7) && s.dilation_h == 1 &&
-         s.dilation_w == 1 && s.stride_h == s.stride_w && s.stride_h <= 2;
+  return s.channels() == 1 && s.h > 0 && s.w > 0 && s.kh == s.kw && (s.kh == 3 || s.kh == 5 || s.kh == 7) &&
+         s.dilation_h == 1 && s.dilation_w == 1 && s.stride_h == s.stride_w && s.stride_h <= 2;
 }
 /// Where dx is a convolution of dy with the turned kernels, or with stride 2 what dy's rows give.
 [[nodiscard]] inline bool is_depthwise_turned(const Conv2dShape& s) {
