@@ -211,8 +211,14 @@ TEST_CASE("conv2d: depthwise squares of 3, 5 and 7, whatever is padded on each s
     check<float>(s, generator, 1.2e-7);
     if (trial % 4 == 0) check<double>(s, generator, 2.3e-16);
   }
-  check<float>(with_outputs({2, 3, 4, 0, 3, 3, 3, 0, 0, 1, 1, 2, 2, 1, 1, 3}), generator,
-               1.2e-7);  // nothing but padding
+}
+
+TEST_CASE("conv2d: an image without pixels has a weight gradient of zeros") {
+  const kernels::Conv2dShape s = with_outputs({2, 3, 4, 0, 3, 3, 3, 0, 0, 1, 1, 2, 2, 1, 1, 3});
+  const std::vector<float> x(1), dy(static_cast<std::size_t>(s.n * s.oc * s.oh * s.ow), 1.f);
+  std::vector<float> dw(27, 1.f);
+  kernels::conv2d_weight_gradient<float>(cpu_device, s, x.data(), dy.data(), dw.data());
+  CHECK(dw == std::vector<float>(27));
 }
 
 TEST_CASE("conv2d: ReLU and the largest of 2 x 2 pixels, whatever the way") {
