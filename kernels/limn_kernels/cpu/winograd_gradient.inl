@@ -96,12 +96,22 @@ inline void winograd_gradient_products(index_t first, index_t xi_count, index_t 
                                        index_t channels, const float* m, index_t m_stride, index_t m_panel,
                                        const float* v, index_t v_stride, index_t v_panel, float* c, bool add) {
   constexpr index_t panel = winograd_panel;
-  for (index_t xi = first; xi < first + xi_count; ++xi)
+  for (index_t xi = first; xi < first + xi_count; ++xi) {
+    const float *m_xi = m + xi * m_stride, *v_xi = v + xi * v_stride;
     for (index_t o = 0; o < outputs; o += panel)
-      for (index_t i = 0; i < channels; i += panel)
-        winograd_tiles(outputs - o < panel ? outputs - o : panel, count, m + xi * m_stride + o / panel * m_panel,
-                       v + xi * v_stride + i / panel * v_panel, nullptr, c + (xi * outputs + o) * 2 * panel + i,
+      for (index_t i = 0; i < channels; i += panel) {
+        const float *own_m = m_xi + o / panel * m_panel, *own_v = v_xi + i / panel * v_panel;
+        const bool last_m = o + panel >= outputs, last_v = i + panel >= channels;
+        const WinogradNext next{.a = !last_v  ? nullptr
+                                     : last_m ? m_xi + m_stride
+                                              : own_m + m_panel,
+                                .b = !last_v  ? own_v + v_panel
+                                     : last_m ? v_xi + v_stride
+                                              : v_xi};
+        winograd_tiles(last_m ? outputs - o : panel, count, own_m, own_v, next, c + (xi * outputs + o) * 2 * panel + i,
                        2 * panel, add);
+      }
+  }
 }
 
 /// dw[output * output_stride + channel * 9 + tap] = G^T c G for `outputs` outputs and up to two panels of channels.
