@@ -122,8 +122,9 @@ TEST_CASE("gemm agrees where few rows pass by B as it lies") {
   for (const index_t m : {2, 5, 20})  // B comes from memory
     for (const double beta : {0.0, 1.0, 0.25}) check<float>({m, 2065, 1030}, 1, beta, generator, 1.2e-7);
   check<float>({1500, 11, 1500, true, true}, 1, 0, generator, 1.2e-7);
-  for (index_t m = 4; m <= 17; ++m) {
+  for (index_t m = 1; m <= 33; ++m) {
     check<float>({m, 140, 530, false, true}, 1, 0.5, generator, 1.2e-7);
+    check<float>({m, 67, 1100, false, true, 2048, 2048}, -1, 0, generator, 1.2e-7);
     check<float>({200, m, 100, false, true}, 1, 0, generator, 1.2e-7);
     check<double>({m, 70, 600, false, true, 600, 1024}, -1, 1, generator, 2.3e-16);
   }

@@ -14,7 +14,7 @@
 #include <limn_kernels/half.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
-inline constexpr index_t gemm_dot_depth = 512;  // k of one block for 8 rows that meet many: they stay in the L1 cache
+inline constexpr index_t gemm_dot_depth = 1024;  // k of one block for 4 rows that meet many: they stay in the L1 cache
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
 
 #define LIMN_ISA_BODY <limn_kernels/cpu/gemm_dot.inl>
@@ -127,12 +127,16 @@ double gemm_cost(const GemmProduct<T>& s, GemmGeometry tile) {
 }
 
 /// Whether rows times rows is best not packed: few rows of one operand, whose copies would cost more than the sums
-/// along k; of more where the many rows would have to be copied as well.
+/// along k and, of each sum, its lanes. Packed, the few are whole vectors.
 template <class T>
 bool gemm_dot_pays(const GemmProduct<T>& s, GemmGeometry tile) {
   const index_t few = std::min(s.m, s.n), distance = s.m > s.n ? s.a_row : s.b_column;
   if (s.a_step != 1 || s.b_step != 1) return false;
-  return few <= 4 ? s.k >= 64 : s.k >= 192 && few <= (tile.rows > 8 && gemm_rows_collide<T>(distance, 8) ? 16 : 12);
+  if (few <= 4) return s.k >= 64;
+  if (tile.rows <= 8) return s.k >= 192 && few <= 12;
+  const double sums = static_cast<double>(few) * (1.13 + 60 / static_cast<double>(s.k)),
+               packed = static_cast<double>(round_up(few, 16)) * (gemm_rows_collide<T>(distance, 8) ? 1.25 : 1.0);
+  return s.k >= 128 && sums <= packed;
 }
 
 /// float and double: packed blocks and register tiles.
@@ -145,6 +149,15 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const GemmFinish& finish
     if (tall) s = s.turned();
     const index_t chunk =
         std::max<index_t>(round_up(s.n / (threads == 1 ? 1 : 4 * threads) + 1, 16), round_up(65536 / (s.m * s.k), 16));
+    // Copied where the few rows would share a few sets of the caches: they are read again and again.
+    const bool apart = gemm_rows_collide<T>(s.a_row, s.m);
+    const index_t distance = gemm_row_distance<T>(s.k);
+    const Scratch<T> copied(apart ? s.m * distance : 0);
+    if (apart) {
+      LIMN_CALL_ISA(gemm_pack_a<T>, s.m, s.k, s.a, s.a_row, 1, copied.data(), distance);
+      s.a = copied.data();
+      s.a_row = distance;
+    }
     parallel_for(s.n, chunk, [&](index_t begin, index_t end) {
       LIMN_CALL_ISA(gemm_dot<T>, s.m, end - begin, s.k, s.alpha, s.a, s.a_row, s.b + begin * s.b_column, s.b_column,
                     s.beta, s.c + begin * s.c_column, s.c_row, s.c_column);

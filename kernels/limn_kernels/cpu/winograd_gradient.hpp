@@ -22,10 +22,10 @@ void winograd_weight_gradient(const WinogradProblem& p, const float* x, const fl
   const WinogradProblem gradient{p.n, p.outputs, p.channels, p.oh, p.ow, p.oh, p.ow, 0, 0, p.y_image, p.y_image};
   const index_t all_tiles = WinogradTiling<F>(p, 1).tiles();
   const index_t v_panels = (p.channels + panel - 1) / panel, m_panels = (p.outputs + panel - 1) / panel;
-  // Tiles of a block: as many as have transforms of 2 MB, beside which the sums stay in the third-level cache; 64 MB
+  // Tiles of a block: as many as have transforms of 5 MB, beside which the sums stay in the third-level cache; 64 MB
   // where the sums are too large for it, or for a core's share of it: then they are read and written but few times.
   const index_t bytes = sizeof(float), per_tile = xi_count * (v_panels + m_panels) * panel * bytes;
-  const index_t most_bytes = xi_count * v_panels * m_panels * panel * panel * bytes <= 8 << 20 ? 2 << 20 : 64 << 20;
+  const index_t most_bytes = xi_count * v_panels * m_panels * panel * panel * bytes <= 8 << 20 ? 5 << 20 : 64 << 20;
   const index_t wanted = std::max<index_t>(1, most_bytes / per_tile / slice) * slice;
   const index_t blocks = (all_tiles + wanted - 1) / wanted;
   const index_t most = (all_tiles + blocks - 1) / blocks, v_panel = most * panel, m_panel = most * panel;
