@@ -119,12 +119,16 @@ struct DirectTile {
   bool asks;  // for its part of y, in its last steps
 };
 
-/// sum[i][v] += a weight of row i times the v-th vector of pixels; the weights move on by one.
+/// sum[i][v] += a weight of row i times the v-th vector of pixels; the weights move on by one. The pixels after these
+/// are asked for: of a field's many planes the processor foresees none.
 template <class T, index_t Rows, index_t Vectors>
 LIMN_INLINE void conv2d_direct_tap(const T* from, index_t x_gap, const T* (&weight)[4], index_t w_row,
                                    Vec<T> (&sum)[Rows][Vectors]) {
   Vec<T> pixels[Vectors];
-  LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) pixels[v] = load<T>(from + v * x_gap);
+  LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) {
+    pixels[v] = load<T>(from + v * x_gap);
+    __builtin_prefetch(from + (Vectors + v) * x_gap, 0, 2);
+  }
   LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
     const Vec<T> w = broadcast<T>(weight[i / 4][i % 4 * w_row]);
     LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) sum[i][v] += w * pixels[v];
@@ -263,7 +267,7 @@ void conv2d_direct_band(const Conv2dShape& s, const DirectLayout& d, index_t ban
                       nullptr,
                       0,
                       0,
-                      field > 128 && !streamed};
+                      field > 32 && !streamed};
       T* to = y + first * s.oh * s.ow;
       for (index_t tile = start; tile < tiles && tile < start + group; ++tile) {
         t.x_gap = t.to_gap = lanes<T>;
