@@ -28,7 +28,7 @@ void cases() {
   const std::vector<std::pair<ConvSize, index_t>> others{
       {{256, 256, 28, 3, 2}, 1},  {{512, 512, 14, 3, 2}, 8}, {{256, 512, 56, 1, 2}, 1}, {{512, 2048, 7, 1, 1}, 16},
       {{64, 192, 27, 5, 1}, 8},   {{3, 64, 224, 11, 4}, 4},  {{1, 32, 28, 3, 1}, 64},   {{256, 256, 28, 3, 1, 32}, 4},
-      {{256, 256, 14, 3, 1}, 16}, {{512, 512, 7, 3, 1}, 1}};
+      {{256, 256, 14, 3, 1}, 16}, {{512, 512, 7, 3, 1}, 1},  {{256, 64, 56, 1, 1}, 8},  {{64, 256, 56, 1, 1}, 8}};
   for (const Pass pass : {Pass::forward, Pass::data_gradient, Pass::weight_gradient})
     for (const auto& [size, batch] : others) add_convolution("other", size, batch, pass);
 }

@@ -93,9 +93,10 @@ void cases() {
   }
   // Small batches and weights of either order, aligned and not.
   for (const Size& s :
-       {Size{2, 1024, 1024, true}, Size{3, 1000, 512, true}, Size{4, 1024, 1024, true}, Size{12, 768, 768, true},
-        Size{16, 1024, 1024, true}, Size{16, 1000, 256, true}, Size{24, 768, 768, true}, Size{8, 4096, 1000, false},
-        Size{16, 1000, 700, false}, Size{24, 1024, 1000, false}, Size{48, 1000, 700, false}})
+       {Size{2, 1024, 1024, true}, Size{3, 1000, 512, true}, Size{4, 1024, 1024, true}, Size{6, 1000, 700, true},
+        Size{8, 4096, 4096, true}, Size{12, 768, 768, true}, Size{16, 1024, 1024, true}, Size{16, 1000, 256, true},
+        Size{24, 768, 768, true}, Size{8, 4096, 1000, false}, Size{16, 1000, 700, false}, Size{24, 1024, 1000, false},
+        Size{48, 1000, 700, false}})
     add("gemm/few/" + text(s), work(s), [s] { return plain(s); });
   // Small and odd: what a call costs before it computes, and edges of tiles.
   for (const Size& s : {Size{16, 16, 16, false}, Size{33, 65, 129, false}, Size{100, 100, 100, false}})
