@@ -116,7 +116,7 @@ struct DirectTile {
   bool streamed;
   T* to;
   index_t to_row, to_gap;
-  bool asks;  // for its part of y, in its last steps
+  bool asks;  // for its part of y in its last steps; else, where these are few, before the first
 };
 
 /// sum[i][v] += a weight of row i times the v-th vector of pixels; the weights move on by one. The pixels after these
@@ -146,6 +146,9 @@ void conv2d_direct_tile(const DirectTile<T>& t) {
   const index_t w_row = t.w_row, x_gap = t.x_gap, field = t.field, *offset = t.offset;
   const T *x = t.x, *w = t.w;
   const T* base[4] = {w, w + 4 * w_row, w + 8 * w_row, w + 12 * w_row};  // four rows each: few enough addresses
+  if (!t.asks && !t.streamed)
+    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v)
+        __builtin_prefetch(t.to + i * t.to_row + v * t.to_gap, 1);
   index_t k = 0;
   for (const index_t until = t.asks ? field - Rows : field; k < until; ++k)
     conv2d_direct_tap<T>(x + offset[k], x_gap, base, w_row, sum);
@@ -175,25 +178,27 @@ LIMN_INLINE void conv2d_direct_tile(index_t rows, const DirectTile<T>& t, std::i
 }
 
 /// One tile of `rows` <= direct_rows outputs, whose operands but places `t` has: its `vectors` (1 or 2) of pixels begin
-/// at `pixel`, which counts in the padded rows of a band of `band` rows, whose first rows are x and y. `in_rows`: each
-/// is in one row of y; else they are neighbours, and pixels between the rows of y are dropped.
+/// at `pixel`, which counts in the padded rows of a band of `band` rows, whose first rows are x and y, and is in `row`
+/// of them. `in_rows`: each is in one row of y; else they are neighbours, and pixels between the rows of y are dropped.
 template <class T>
-void conv2d_direct_pixels(const Conv2dShape& s, const DirectLayout& d, index_t band, index_t pixel, index_t vectors,
-                          bool in_rows, index_t rows, DirectTile<T>& t, const T* x, bool streamed, T* y) {
+void conv2d_direct_pixels(const Conv2dShape& s, const DirectLayout& d, index_t band, index_t row, index_t pixel,
+                          index_t vectors, bool in_rows, index_t rows, DirectTile<T>& t, const T* x, bool streamed,
+                          T* y) {
   constexpr auto heights = std::make_index_sequence<static_cast<std::size_t>(direct_rows<T>)>();
   alignas(LIMN_VECTOR_BYTES) T beside[direct_rows<T> * direct_pixels<T>];
   const index_t count = vectors * lanes<T>, last = pixel + count < band * d.pitch ? pixel + count : band * d.pitch;
   const bool whole = in_rows || (d.pitch == s.ow && last == pixel + count);
   t.x = x + pixel;
-  t.to = whole ? y + pixel - pixel / d.pitch * (d.pitch - s.ow) : beside;
+  t.to = whole ? y + pixel - row * (d.pitch - s.ow) : beside;
   t.to_row = whole ? s.oh * s.ow : count;
   t.streamed = streamed && whole;
   vectors == 2 ? conv2d_direct_tile<T, 2>(rows, t, heights) : conv2d_direct_tile<T, 1>(rows, t, heights);
   if (whole) return;
-  for (index_t oy = pixel / d.pitch; oy * d.pitch < last; ++oy) {
-    const index_t row = oy * d.pitch, begin = row > pixel ? row : pixel, end = row + s.ow < last ? row + s.ow : last;
+  for (index_t oy = row; oy * d.pitch < last; ++oy) {
+    const index_t from = oy * d.pitch, begin = from > pixel ? from : pixel,
+                  end = from + s.ow < last ? from + s.ow : last;
     for (index_t i = 0; i < rows && begin < end; ++i)
-      copy_run<T>(beside + i * count + (begin - pixel), end - begin, y + i * s.oh * s.ow + oy * s.ow + (begin - row));
+      copy_run<T>(beside + i * count + (begin - pixel), end - begin, y + i * s.oh * s.ow + oy * s.ow + (begin - from));
   }
 }
 
@@ -247,7 +252,7 @@ void conv2d_direct_band(const Conv2dShape& s, const DirectLayout& d, index_t ban
                 extra = outputs % parts, until = (band - 1) * d.pitch + s.ow - dots;
   const index_t row_vectors = (s.ow + lanes<T> - 1) / lanes<T>, idle = row_vectors * lanes<T> - s.ow;
   const bool by_row = d.pitch > s.ow && (s.ow >= step || s.ow == lanes<T>)&&16 * idle <= s.ow;
-  const index_t tiles = by_row ? (band + 1) / 2 * row_vectors : (until + step - 1) / step;
+  const index_t tiles = by_row ? (band + 1) / 2 * row_vectors : (until + step - 1) / step, pairs = row_vectors / 2;
   // Read again and again are the pixels of some tiles, where they fit into the first-level cache (taps along a row
   // share theirs), else a tile's weights.
   const index_t near = (24 << 10) / (field * step * static_cast<index_t>(sizeof(T)) + 1);
@@ -269,26 +274,28 @@ void conv2d_direct_band(const Conv2dShape& s, const DirectLayout& d, index_t ban
                       0,
                       field > 32 && !streamed};
       T* to = y + first * s.oh * s.ow;
+      index_t above = start / row_vectors * 2, i = start % row_vectors;
       for (index_t tile = start; tile < tiles && tile < start + group; ++tile) {
         t.x_gap = t.to_gap = lanes<T>;
         if (!by_row) {
           const index_t at = tile * step, vectors = until - at > lanes<T> ? 2 : 1, size = vectors * lanes<T>;
           const index_t pixel = at + size > until && until > size ? until - size : at;
-          conv2d_direct_pixels<T>(s, d, band, pixel, vectors, false, rows, t, x, streamed, to);
+          conv2d_direct_pixels<T>(s, d, band, pixel / d.pitch, pixel, vectors, false, rows, t, x, streamed, to);
           continue;
         }
         // Of two rows: the pairs of vectors of the first, those of the second, the last vectors of both.
-        const index_t above = tile / row_vectors * 2, i = tile % row_vectors, pairs = row_vectors / 2;
-        const bool both = above + 1 < band;
-        if (i < 2 * pairs && (i < pairs || both)) {
-          const index_t at = i % pairs * step, pixel = at + step > s.ow ? s.ow - step : at;
-          conv2d_direct_pixels<T>(s, d, band, (above + i / pairs) * d.pitch + pixel, 2, true, rows, t, x, streamed, to);
+        const bool both = above + 1 < band, second = i >= pairs;
+        if (i < 2 * pairs && (!second || both)) {
+          const index_t at = (second ? i - pairs : i) * step, pixel = at + step > s.ow ? s.ow - step : at,
+                        row = above + (second ? 1 : 0);
+          conv2d_direct_pixels<T>(s, d, band, row, row * d.pitch + pixel, 2, true, rows, t, x, streamed, to);
         } else if (i == 2 * pairs) {
           t.x_gap = d.pitch;
           t.to_gap = s.ow;
-          conv2d_direct_pixels<T>(s, d, band, above * d.pitch + s.ow - lanes<T>, both ? 2 : 1, true, rows, t, x,
+          conv2d_direct_pixels<T>(s, d, band, above, above * d.pitch + s.ow - lanes<T>, both ? 2 : 1, true, rows, t, x,
                                   streamed, to);
         }
+        if (++i == row_vectors) i = 0, above += 2;
       }
       first += rows;
     }
