@@ -94,7 +94,8 @@ class DistillTrainee final : public app::Trainee<Batch> {
   index_t items() const override { return train_.pictures.size(); }
   Batch prepare(index_t epoch, const std::vector<index_t>& images) const override {
     std::vector<Cut> cuts;
-    for (const index_t i : images) cuts.push_back(train_.pictures.random_cut(options_.run.seed, epoch, i, 0.7));
+    for (const index_t i : images)
+      cuts.push_back(train_.pictures.random_cut(options_.run.seed, epoch, i, 0.7, options_.grey));
     return batch_of(train_, images, cuts, cut_side(options_.picture));
   }
 
@@ -171,6 +172,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
             {"teacher", teacher_.encoder()},
             {"init", options_.init},
             {"pooled_weight", options_.pooled_weight},
+            {"grey", options_.grey},
             {"class_weight", classifier_ ? options_.class_weight : 0},
             {"validation", dev_.pictures.size()}};
   }

@@ -17,6 +17,7 @@ struct DistillOptions {
   std::string init;               ///< checkpoint whose network is where this one starts
   index_t picture = 128;          ///< side of the pictures that the network is to read
   index_t limit = 0;              ///< at most so many photographs of a split or folder; 0: all
+  double grey = 0;                ///< share of the cuts without colours; the targets are those of the coloured ones
   std::vector<std::string>
       weights;                ///< the teacher's weights files, in order: its classifier's answers are a target too
   double class_weight = 0.5;  ///< how much these count beside the places

@@ -11,6 +11,16 @@
 
 using namespace limn;
 
+namespace {
+
+void add_grey_option(CLI::App* command, double& share) {
+  command->add_option("--grey", share, "share of the cuts of pictures that are turned grey")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   return app::run_main("captioner", [&]() -> int {
     CLI::App program{"Trains and runs image captioners."};
@@ -59,6 +69,7 @@ int main(int argc, char** argv) {
     distill->add_option("--class-weight", d.class_weight, "how much these count beside the places")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
+    add_grey_option(distill, d.grey);
     app::add_run_options(distill, d.run, "of weights, order and cuts", "a better explained teacher");
     distill->callback([&] { status = captioner::distill(d); });
 
@@ -93,6 +104,7 @@ int main(int argc, char** argv) {
         ->check(CLI::PositiveNumber);
     train->add_option("--dropout", t.dropout)->capture_default_str()->check(CLI::Range(0.0, 0.95));
     train->add_option("--label-smoothing", t.label_smoothing)->capture_default_str()->check(CLI::Range(0.0, 0.9));
+    add_grey_option(train, t.grey);
     train->add_option("--init", t.init, "checkpoint to start from: model, widths and words are its own");
     train->add_flag("--self-critical", t.self_critical,
                     "train on the reward (CIDEr-D) of sampled captions; start from a trained model with --init");

@@ -31,7 +31,7 @@ PictureSet::PictureSet(const std::vector<View>& views, index_t side, bool quiet)
   progress.finish();
 }
 
-Cut PictureSet::random_cut(std::uint64_t seed, index_t epoch, index_t picture, double least) const {
+Cut PictureSet::random_cut(std::uint64_t seed, index_t epoch, index_t picture, double least, double grey) const {
   Generator draw(seed);
   draw.set_state({seed ^ 0x637574ull, static_cast<std::uint64_t>(epoch * size() + picture) * 16});
   const auto side = static_cast<double>(side_);
@@ -44,6 +44,7 @@ Cut PictureSet::random_cut(std::uint64_t seed, index_t epoch, index_t picture, d
   const double gain = 0.8 + 0.4 * draw.uniform();
   for (float& each : cut.gain) each = static_cast<float>(gain * (0.9 + 0.2 * draw.uniform()));
   cut.offset = static_cast<float>(0.6 * draw.uniform() - 0.3);
+  cut.grey = draw.uniform() < grey;
   return cut;
 }
 
@@ -87,15 +88,19 @@ Tensor<float> PictureSet::pixels(const std::vector<index_t>& pictures, const std
                            *below = picture.pixels.data() + 3 * row.high * side_;
         for (index_t k = 0; k < side; ++k) {
           const Step& column = columns[static_cast<std::size_t>(k)];
+          std::array<float, 3> values;
           for (index_t c = 0; c < 3; ++c) {
             const auto between = [&](const std::uint8_t* line) {
               const auto a = static_cast<float>(line[3 * column.low + c]),
                          b = static_cast<float>(line[3 * column.high + c]);
               return a + (b - a) * column.part;
             };
-            const float a = between(above), b = between(below), value = (a + (b - a) * row.part) / 63.75f - 2;
-            to[(c * side + r) * side + k] = value * cut.gain[static_cast<std::size_t>(c)] + cut.offset;
+            const float a = between(above), b = between(below);
+            values[static_cast<std::size_t>(c)] = (a + (b - a) * row.part) / 63.75f - 2;
           }
+          if (cut.grey) values.fill(0.299f * values[0] + 0.587f * values[1] + 0.114f * values[2]);  // ITU-R BT.601
+          for (std::size_t c = 0; c < 3; ++c)
+            to[(static_cast<index_t>(c) * side + r) * side + k] = values[c] * cut.gain[c] + cut.offset;
         }
       }
     }

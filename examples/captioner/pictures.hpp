@@ -17,6 +17,7 @@ struct Cut {
   bool mirrored = false;
   std::array<float, 3> gain{1, 1, 1};  ///< of red, green, blue: values become value * gain + offset
   float offset = 0;
+  bool grey = false;  ///< each pixel's three values are its luma, before gain and offset
 };
 
 /// Side of the cuts that train a network meant to read pictures of side `picture`: seven eighths, to whole sixteens
@@ -32,8 +33,8 @@ class PictureSet {
   [[nodiscard]] index_t size() const { return static_cast<index_t>(pictures_.size()); }
   [[nodiscard]] index_t side() const { return side_; }
   /// A rectangle whose sides are `least` to 1 of the picture's, each drawn alone; mirrored or not, a little brighter or
-  /// darker, its colours a little off: by seed, epoch and picture alone.
-  [[nodiscard]] Cut random_cut(std::uint64_t seed, index_t epoch, index_t picture, double least) const;
+  /// darker, its colours a little off, grey as often as `grey` says (0 to 1): by seed, epoch and picture alone.
+  [[nodiscard]] Cut random_cut(std::uint64_t seed, index_t epoch, index_t picture, double least, double grey) const;
   [[nodiscard]] Cut whole() const;
   /// The cuts stretched to squares, between pixels linearly: [N, 3, side, side], values as pixels_of() gives them.
   [[nodiscard]] Tensor<float> pixels(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,

@@ -41,7 +41,8 @@ class DatasetSource final : public Source {
   Input training_input(index_t epoch, const std::vector<index_t>& images) const override {
     if (features_) return read(train_, images);
     std::vector<Cut> cuts;
-    for (const index_t i : images) cuts.push_back(train_.pictures->random_cut(options_.seed, epoch, i, 0.75));
+    for (const index_t i : images)
+      cuts.push_back(train_.pictures->random_cut(options_.seed, epoch, i, 0.75, options_.grey));
     return {{}, train_.pictures->pixels(images, cuts, cut_side(options_.picture))};
   }
   Input validation_input(const std::vector<index_t>& images) const override {

@@ -41,6 +41,7 @@ struct DatasetOptions {
   index_t picture = 128;  ///< side of the pictures; training sees cuts of cut_side(picture)
   std::string ratio = "80/10/10";
   std::uint64_t seed = 1;             ///< of the split by ratio and of the cuts
+  double grey = 0;                    ///< share of the cuts without colours
   index_t limit = 0, validation = 0;  ///< at most so many images; 0: all
   bool grid = false;                  ///< read the features' grids
   bool quiet = false;

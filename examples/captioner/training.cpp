@@ -116,6 +116,7 @@ class CaptionTrainee final : public app::Trainee<Batch> {
             {"min_count", o.min_count},
             {"longest", o.longest},
             {"label_smoothing", o.label_smoothing},
+            {"grey", o.grey},
             {"init", o.init},
             {"encoder", o.encoder},
             {"freeze_encoder", o.freeze_encoder},
@@ -189,6 +190,8 @@ Captioner initialised(const std::string& checkpoint, const Source& source, doubl
 
 /// What is trained on. `start` is the architecture of --init, where there is one.
 std::unique_ptr<Source> source_of(const TrainOptions& options, const Architecture* start) {
+  if (options.grey > 0 && (options.data == "scenes" || !options.features.empty()))
+    fail("--grey", "is for a captioner that reads a dataset's pictures itself; leave it out");
   if (options.data == "scenes")
     return scenes_source(options.run.seed, options.limit > 0 ? options.limit : 20000,
                          options.validation > 0 ? options.validation : 500, start ? start->own.picture : scene_side);
@@ -196,6 +199,7 @@ std::unique_ptr<Source> source_of(const TrainOptions& options, const Architectur
                          .features = options.features,
                          .ratio = options.split_ratio,
                          .seed = options.run.seed,
+                         .grey = options.grey,
                          .limit = options.limit,
                          .validation = options.validation,
                          .grid = start ? start->attends() : options.model == "attention",

@@ -21,6 +21,7 @@ struct TrainOptions {
   index_t min_count = 5;  ///< words seen less often in training are unknown
   index_t longest = 40;   ///< ids of a caption, start and end counted
   double dropout = 0.4, label_smoothing = 0;
+  double grey = 0;             ///< share of the cuts without colours, where the captioner reads pictures of a dataset
   std::string init;            ///< checkpoint to start from: model, widths, words and weights are its own; empty: none
   bool self_critical = false;  ///< train on the reward of sampled captions instead of on the references' words
   index_t samples = 5;         ///< sampled captions an image

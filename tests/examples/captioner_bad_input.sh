@@ -134,6 +134,7 @@ refuses "self-critical training of nothing" --self-critical "$captioner" train -
 refuses "self-critical training of a captioner of another encoder" merge.safetensors "$captioner" train --data data --features beta.features --out new --init merge.safetensors --self-critical --quiet
 refuses "features for a captioner that reads pictures" --features "$captioner" train --data data --features alpha.features --out new --init model.safetensors --quiet
 refuses "an encoder that is a captioner of features" merge.safetensors "$captioner" train --data data --encoder merge.safetensors --out new --quiet
+refuses "grey pictures for a captioner of features" --grey "$captioner" train --data data --features alpha.features --out new --grey 0.1 --quiet
 refuses "distilling features without a grid" alpha.features "$captioner" distill --data data --features alpha.features --out new --quiet
 
 # --------------------------------------------------------------------------------- a captioner that reads photographs itself
@@ -142,6 +143,8 @@ safetensors grid.features "{\"__metadata__\":{\"encoder\":\"alpha\",\"weights\":
 works "distilling" "$captioner" distill --data data --features grid.features --out student --epochs 1 --batch 3 --quiet
 works "reading pictures with a distilled encoder" "$captioner" train --data data --encoder student --freeze-encoder --out reader --units 8 --min-count 1 --batch 4 --epochs 1 --quiet
 works "training that encoder too" "$captioner" train --data data --init reader --out whole --batch 4 --epochs 1 --lr 1e-4 --quiet
+works "training it on grey pictures" "$captioner" train --data data --init reader --out grey --batch 4 --epochs 1 --lr 1e-4 --grey 1 --quiet
+expect "other pictures than coloured ones" [ "$(cut -d, -f2 grey/history.csv)" != "$(cut -d, -f2 whole/history.csv)" ]
 works "captioning with it" "$captioner" caption good.png --checkpoint whole
 mkdir besides && cp good.png "besides/more.png#xywh=percent:0,0,0,9.png"
 works "features of parts, and of a folder besides" "$captioner" features --encoder distilled --weights student --data data --also besides --parts 2 --grid --out parts.features --quiet
