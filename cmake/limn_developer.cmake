@@ -12,3 +12,12 @@ function(limn_developer target)
     target_link_options(${target} PRIVATE -fsanitize=${LIMN_SANITIZE})
   endif()
 endfunction()
+
+# limn_link_kernels(TARGET SOURCE): limn::kernels, unless the source calls a kernel's body by name (cpu::): then it includes the
+# bodies, as everybody does who links limn::limn alone.
+function(limn_link_kernels target source)
+  file(STRINGS ${source} bodies REGEX "cpu::")
+  if(NOT bodies)
+    target_link_libraries(${target} PRIVATE limn::kernels)
+  endif()
+endfunction()

@@ -3,7 +3,11 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(limn_package ${CMAKE_INSTALL_LIBDIR}/cmake/limn)
-foreach(part limn json image text eigen hdf5 cuda)
+set(limn_parts limn json image text eigen hdf5 cuda)
+if(LIMN_TESTS OR LIMN_EXAMPLES OR LIMN_BENCHMARKS)
+  list(APPEND limn_parts kernels)  # built, since these link it
+endif()
+foreach(part ${limn_parts})
   set(target limn_${part})
   if(part STREQUAL limn)
     set(target limn)

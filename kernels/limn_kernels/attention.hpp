@@ -59,4 +59,6 @@ void attention_backward(Device device, const AttentionShape& s, const AttentionI
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/attention.cpp
 #include <limn_kernels/cpu/attention.hpp>
+#endif

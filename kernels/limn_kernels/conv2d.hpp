@@ -45,4 +45,6 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/conv2d.cpp
 #include <limn_kernels/cpu/conv2d.hpp>
+#endif

@@ -38,4 +38,6 @@ void cross_entropy_with_gradient(Device device, const CrossEntropyShape& s, cons
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/cross_entropy.cpp
 #include <limn_kernels/cpu/cross_entropy.hpp>
+#endif

@@ -60,4 +60,6 @@ class PackedMatrix {
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/gemm.cpp
 #include <limn_kernels/cpu/gemm.hpp>
+#endif

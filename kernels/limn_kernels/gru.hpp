@@ -62,4 +62,6 @@ void gru_backward(Device device, const RecurrentShape& s, const GruInputs<T>& in
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/gru.cpp
 #include <limn_kernels/cpu/gru.hpp>
+#endif

@@ -24,4 +24,6 @@ void interpolate(Device device, const InterpolateShape& s, const InterpolateTaps
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/interpolate.cpp
 #include <limn_kernels/cpu/interpolate.hpp>
+#endif

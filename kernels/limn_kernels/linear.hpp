@@ -41,4 +41,6 @@ void linear(Device device, index_t rows, const T* x, const PackedMatrix<T>& w, c
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/linear.cpp
 #include <limn_kernels/cpu/linear.hpp>
+#endif

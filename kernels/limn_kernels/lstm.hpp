@@ -1,6 +1,7 @@
 #pragma once
 // LSTM: one layer, one direction, the whole sequence, forward and backward.
 
+#include <limn_kernels/parallel.hpp>
 #include <limn_kernels/recurrent.hpp>
 
 namespace limn::inline LIMN_ABI::kernels {
@@ -47,9 +48,6 @@ void lstm_forward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmSt
 template <class T>
 void lstm_backward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& saved, const T* dh,
                    const T* dc_last, const LstmGradients<T>& grads);
-/// Calls body(i) for the walks of a layer's directions, which do not depend on each other.
-template <class Body>
-void for_directions(const RecurrentShape& s, index_t directions, Body&& body);
 }  // namespace cpu
 
 /// i, f, o = sigmoid(w_ih x + b_ih + w_hh h + b_hh), g = tanh(same), c' = f c + i g, h' = o tanh(c'), projected: h' =
@@ -63,7 +61,14 @@ void lstm_forward(Device device, const RecurrentShape& s, const LstmInputs<T>& i
 /// for one direction each, and write to different memory. The bits do not depend on it.
 template <class Body>
 void lstm_directions(Device device, const RecurrentShape& s, index_t directions, Body&& body) {
-  dispatch_cpu("lstm_directions", device, [&] { cpu::for_directions(s, directions, body); });
+  dispatch_cpu("lstm_directions", device, [&] {
+    // At once where there are no more threads than directions, or where a step is too small to be divided: then no
+    // thread waits for another, and each reads the weights of its own direction alone.
+    const bool small = 2 * s.batch * 4 * s.hidden * (s.input + s.state()) < 400000;
+    parallel_for(directions, small || thread_count() <= directions ? 1 : directions, [&](index_t begin, index_t end) {
+      for (index_t d = begin; d < end; ++d) body(d);
+    });
+  });
 }
 
 /// Gradients for dh [time, batch, state] on every h and dc_last [batch, hidden] (null = zeros) on the c after the walk.
@@ -75,4 +80,6 @@ void lstm_backward(Device device, const RecurrentShape& s, const LstmInputs<T>& 
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/lstm.cpp
 #include <limn_kernels/cpu/lstm.hpp>
+#endif

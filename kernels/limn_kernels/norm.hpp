@@ -50,4 +50,6 @@ void batch_norm_backward_constant(Device device, const ChannelNormShape& s, cons
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/norm.cpp
 #include <limn_kernels/cpu/norm.hpp>
+#endif

@@ -39,4 +39,6 @@ void avg_pool2d_backward(Device device, const Pool2dShape& s, AverageCount count
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/pool2d.cpp
 #include <limn_kernels/cpu/pool2d.hpp>
+#endif

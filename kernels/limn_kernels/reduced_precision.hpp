@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include <limn_kernels/half.hpp>
 #include <limn_kernels/linear.hpp>
 #include <limn_kernels/matmul.hpp>
 
@@ -94,4 +95,6 @@ void matmul_bf16(Device device, const MatmulShape& s, const T* a, const index_t*
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/reduced_precision.cpp
 #include <limn_kernels/cpu/reduced_precision.hpp>
+#endif

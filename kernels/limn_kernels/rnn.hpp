@@ -53,4 +53,6 @@ void rnn_backward(Device device, const RecurrentShape& s, RnnActivation activati
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/rnn.cpp
 #include <limn_kernels/cpu/rnn.hpp>
+#endif

@@ -73,4 +73,6 @@ void log_softmax_backward(Device device, const SoftmaxShape& s, const T* y, cons
 
 }  // namespace limn::inline LIMN_ABI::kernels
 
+#ifndef LIMN_COMPILED_KERNELS  // compiled/softmax.cpp
 #include <limn_kernels/cpu/softmax.hpp>
+#endif

@@ -1,6 +1,7 @@
 # One row of files an op: ops/<k>.hpp has tests/ops/<k>_test.cpp, in which every op it records has a gradient case
 # (check_op("name", ...) of tests/support/op_case.hpp; or, where that cannot be, TEST_CASE("name ... gradient ...")); a kernel contract
-# limn_kernels/<k>.hpp has a body cpu/<k>.hpp and a test that includes it (or tests/ops/<k>_test.cpp, or tests/<k>/).
+# limn_kernels/<k>.hpp has a body cpu/<k>.hpp and a test that includes it (or tests/ops/<k>_test.cpp, or tests/<k>/), and where it
+# leaves out the body for limn::kernels, compiled/<k>.cpp.
 cmake_minimum_required(VERSION 3.25)
 set(frame block_cache config conv2d_shape device dispatch error for_each_isa functors half isa memory parallel simd thread_pool)
 set(wrong "")
@@ -52,6 +53,10 @@ foreach(kernel ${kernels})
   file(STRINGS ${ROOT}/kernels/limn_kernels/${kernel}.hpp composed REGEX "cpu::[a-z_]+(<T>)?\\(")  # of another kernel's body
   if(NOT composed AND NOT EXISTS ${ROOT}/kernels/limn_kernels/cpu/${kernel}.hpp)
     list(APPEND wrong "kernels/limn_kernels/${kernel}.hpp: has no body cpu/${kernel}.hpp")
+  endif()
+  file(STRINGS ${ROOT}/kernels/limn_kernels/${kernel}.hpp left_out REGEX "LIMN_COMPILED_KERNELS")
+  if(left_out AND NOT EXISTS ${ROOT}/kernels/limn_kernels/compiled/${kernel}.cpp)
+    list(APPEND wrong "kernels/limn_kernels/${kernel}.hpp: leaves out its body, but there is no compiled/${kernel}.cpp")
   endif()
   if(NOT kernel IN_LIST tested AND NOT EXISTS ${ROOT}/tests/ops/${kernel}_test.cpp
      AND NOT IS_DIRECTORY ${ROOT}/tests/${kernel})

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <limn_kernels/norm.hpp>
+#include <limn_kernels/parallel.hpp>
 
 namespace {
 using namespace limn;

@@ -55,16 +55,6 @@ void for_batch_parts(index_t batch, Body&& body) {
   parallel_for(batch, rows >= 24 ? rows : batch, body);
 }
 
-/// Both directions of a layer at once, where there are no more threads than that, or where a step is too small to be
-/// divided: then no thread waits for another, and each reads the weights of its own direction alone.
-template <class Body>
-void for_directions(const RecurrentShape& s, index_t directions, Body&& body) {
-  const bool small = 2 * s.batch * 4 * s.hidden * (s.input + s.state()) < 400000;
-  parallel_for(directions, small || thread_count() <= directions ? 1 : directions, [&](index_t begin, index_t end) {
-    for (index_t d = begin; d < end; ++d) body(d);
-  });
-}
-
 /// Whether weights are packed for a walk: in a short one packing takes longer than it saves. One row reads them as they
 /// are stored as fast; and so do, backward, fewer rows than a tile has.
 inline constexpr index_t packed_rows = 6;
