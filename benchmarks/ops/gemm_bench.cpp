@@ -83,6 +83,7 @@ void cases() {
       {32, 1024, 512, true, true},                                 // an LSTM's step
       {32, 8000, 256, true, true},                                 // a vocabulary
       {577, 768, 768, true, true},                                 // a vision transformer's projection
+      {577, 1024, 1024, true},                                     // a larger one's, whose rows are 4 KB apart
       {577, 3072, 768, true},       {1, 4096, 25088, true, true},  // VGG16's first fully connected layer
       {8, 4096, 25088, true, true}};
   for (const Size& s : sizes) {
@@ -93,7 +94,8 @@ void cases() {
   }
   // Small batches and weights of either order, aligned and not.
   for (const Size& s :
-       {Size{2, 1024, 1024, true}, Size{3, 1000, 512, true}, Size{4, 1024, 1024, true}, Size{6, 1000, 700, true},
+       {Size{1, 1000, 1024, true}, Size{1, 1000, 1000, false}, Size{3, 512, 512, false}, Size{3, 4096, 4096, false},
+        Size{2, 1024, 1024, true}, Size{3, 1000, 512, true}, Size{4, 1024, 1024, true}, Size{6, 1000, 700, true},
         Size{8, 4096, 4096, true}, Size{12, 768, 768, true}, Size{16, 1024, 1024, true}, Size{16, 1000, 256, true},
         Size{24, 768, 768, true}, Size{8, 4096, 1000, false}, Size{16, 1000, 700, false}, Size{24, 1024, 1000, false},
         Size{48, 1000, 700, false}})

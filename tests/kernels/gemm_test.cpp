@@ -119,8 +119,17 @@ TEST_CASE("gemm agrees where few rows pass by B as it lies") {
     check<float>({m, 128, 700, false, false, 0, 2048}, 0.5, 0.5, generator, 1.2e-7);
     check<double>({m, 75, 520}, -1, 0, generator, 2.3e-16);
   }
-  for (const index_t m : {2, 5, 20})  // B comes from memory
-    for (const double beta : {0.0, 1.0, 0.25}) check<float>({m, 2065, 1030}, 1, beta, generator, 1.2e-7);
+  for (const index_t m : {1, 2, 3, 5, 20})  // B comes from memory
+    for (const double beta : {0.0, 1.0, 0.25}) {
+      check<float>({m, 2065, 1030}, 1, beta, generator, 1.2e-7);
+      check<float>({m, 1030, 2065, false, true}, 1, beta, generator, 1.2e-7);
+    }
+  for (index_t m = 1; m <= 4; ++m)  // k ends within a vector, n within a group of rows
+    for (index_t end = 0; end < 8; ++end) {
+      check<float>({m, 40 + 3 * end, 64 + 11 * end, false, true}, 1, 0, generator, 1.2e-7);
+      check<double>({m, 40 + 3 * end, 64 + 11 * end, false, true}, 1, 0.5, generator, 2.3e-16);
+      check<double>({m, 40 + 3 * end, 64 + 11 * end}, 1, 0.5, generator, 2.3e-16);
+    }
   check<float>({1500, 11, 1500, true, true}, 1, 0, generator, 1.2e-7);
   for (index_t m = 1; m <= 33; ++m) {
     check<float>({m, 140, 530, false, true}, 1, 0.5, generator, 1.2e-7);

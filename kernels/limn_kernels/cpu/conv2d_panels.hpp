@@ -126,8 +126,8 @@ class PatchPanels {
     LIMN_CALL_ISA(gemm_block<T>, outputs, in_panels_, k_, T(1), w, w_row, panels_.data(), k_ * width_, width_, beta, y,
                   y_row);
     if (dot_pixels_ > 0)
-      LIMN_CALL_ISA(gemm_dot<T>, dot_pixels_, outputs, k_, T(1), dots_.data(), k_, w, w_row, beta, y + in_panels_, 1,
-                    y_row);
+      LIMN_CALL_ISA(gemm_dot<T>, dot_pixels_, outputs, k_, T(1), dots_.data(), k_, w, w_row, false, beta,
+                    y + in_panels_, 1, y_row);
   }
 
  private:

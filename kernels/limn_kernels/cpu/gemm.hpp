@@ -29,6 +29,7 @@ inline constexpr index_t gemm_stripe = index_t{1} << 22;       // elements of B 
 inline constexpr index_t gemm_chunk = 512;                     // columns of C computed for all rows at a time, at most
 inline constexpr index_t gemm_chunk_bytes = index_t{1} << 19;  // of B's panels of those columns and one block of k
 inline constexpr index_t gemm_shared = index_t{1} << 24;       // elements of an operand copied once for all threads
+inline constexpr index_t gemm_added_chunk = 2048;              // columns that rows of B are added to at a time
 inline constexpr index_t gemm_few_chunk = 384;                 // columns computed at a time where B is read as it lies
 
 template <class T>
@@ -66,6 +67,7 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, GemmWay way, const Ge
   // where A is copied, a block of its rows, by a stripe of columns.
   const index_t width = tile.columns, padded = round_up(s.n, width), deep = std::min(s.k, gemm_depth(s.k));
   const index_t chunk = packed.data && s.m <= tile.rows ? padded
+                        : way == GemmWay::added         ? std::min(padded, gemm_added_chunk)
                         : few                           ? std::min(padded, far ? 8 * gemm_few_chunk : gemm_few_chunk)
                                                         : std::min(padded, gemm_chunk_columns<T>(deep, width));
   const index_t stripe = a_in_place ? chunk : std::clamp(gemm_stripe / deep / width * width, chunk, padded);
@@ -98,7 +100,9 @@ void gemm_task(const GemmProduct<T>& s, GemmGeometry tile, GemmWay way, const Ge
           T* to = turned ? sums.data() : c;
           const index_t to_row = turned ? sums_row : s.c_row;
           const T factor = turned ? T(0) : beta;
-          if (few) {
+          if (way == GemmWay::added) {
+            LIMN_CALL_ISA(gemm_add<T>, rows, columns, k, s.alpha, a, a_distance, b, s.b_step, factor, to, to_row);
+          } else if (few) {
             const index_t long_ones = far ? columns / (width / 2) * (width / 2) : 0;
             if (far) LIMN_CALL_ISA(gemm_ranks<T>, rows, long_ones, k, a, a_distance, b, s.b_step, factor, to, to_row);
             LIMN_CALL_ISA(gemm_few<T>, rows, columns - long_ones, k, s.alpha, a, a_distance, b + long_ones, s.b_step,
@@ -135,7 +139,8 @@ bool gemm_dot_pays(const GemmProduct<T>& s, GemmGeometry tile) {
   if (few <= 4) return s.k >= 64;
   if (tile.rows <= 8) return s.k >= 192 && few <= 12;
   const double sums = static_cast<double>(few) * (1.13 + 60 / static_cast<double>(s.k)),
-               packed = static_cast<double>(round_up(few, 16)) * (gemm_rows_collide<T>(distance, 8) ? 1.25 : 1.0);
+               packed = static_cast<double>(round_up(few, 16)) +
+                        (gemm_rows_collide<T>(distance, 8) ? 8 + static_cast<double>(few) / 16 : 0.0);
   return s.k >= 128 && sums <= packed;
 }
 
@@ -160,7 +165,7 @@ void gemm_tiled(GemmProduct<T> s, GemmPanels<T> packed, const GemmFinish& finish
     }
     parallel_for(s.n, chunk, [&](index_t begin, index_t end) {
       LIMN_CALL_ISA(gemm_dot<T>, s.m, end - begin, s.k, s.alpha, s.a, s.a_row, s.b + begin * s.b_column, s.b_column,
-                    s.beta, s.c + begin * s.c_column, s.c_row, s.c_column);
+                    s.n * s.k >= gemm_from_memory, s.beta, s.c + begin * s.c_column, s.c_row, s.c_column);
       tall ? finish(begin, end - begin, index_t{0}, s.m) : finish(index_t{0}, s.m, begin, end - begin);
     });
     return;

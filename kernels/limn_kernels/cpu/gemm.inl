@@ -146,7 +146,8 @@ void gemm_streams(const GemmTile<T>& t) {
       const T* from = b + q * panel;
       __builtin_prefetch(from + ahead);
       __builtin_prefetch(from + ahead + lanes<T>);
-      const Vec<T> left = load<T>(from), right = load<T>(from + lanes<T>);
+      Vec<T> left = load<T>(from), right = load<T>(from + lanes<T>);
+      if constexpr (Rows > 1) left = in_register<T>(left), right = in_register<T>(right);
       LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
         const Vec<T> x = broadcast<T>(a[i * row]);
         sum[i][q][0] += x * left;

@@ -82,6 +82,65 @@ void gemm_few(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t a
   }
 }
 
+/// Up to so many rows A's numbers stay in registers while rows of B are added to C, `gemm_added` at a time: eight,
+/// since more, 4 KB apart, would share the lines of a cache.
+template <index_t Rows>
+inline constexpr index_t gemm_added = (registers - 4) / Rows < 8 ? (registers - 4) / Rows : 8;
+
+/// The first `count` lanes of C's rows += those of Depth rows of B times x.
+template <bool Whole, index_t Rows, index_t Depth, class T>
+LIMN_INLINE void gemm_add_vector(index_t count, const Vec<T> (&x)[Rows][Depth], const T* b, index_t b_step, T beta,
+                                 T* c, index_t ldc) {
+  Vec<T> sum[Rows];
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) {
+    sum[i] = Vec<T>{};
+    if (beta != T(0)) sum[i] = Whole ? load<T>(c + i * ldc) : load_first<T>(c + i * ldc, count);
+    if (beta != T(1)) sum[i] *= broadcast<T>(beta);
+  }
+  LIMN_UNROLLED for (index_t p = 0; p < Depth; ++p) {
+    Vec<T> y = Whole ? load<T>(b + p * b_step) : load_first<T>(b + p * b_step, count);
+    if constexpr (Rows > 1) y = in_register<T>(y);  // or it would be loaded for each of them
+    LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) sum[i] += x[i][p] * y;
+  }
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) Whole ? store<T>(c + i * ldc, sum[i])
+                                                         : store_first<T>(c + i * ldc, sum[i], count);
+}
+
+/// C [Rows, n] = alpha A B + beta C for Depth rows of B, which are read from their beginnings to their ends.
+template <index_t Rows, index_t Depth, class T>
+LIMN_INLINE void gemm_add_rows(index_t n, T alpha, const T* a, index_t a_row, const T* b, index_t b_step, T beta, T* c,
+                               index_t ldc) {
+  Vec<T> x[Rows][Depth];
+  LIMN_UNROLLED for (index_t i = 0; i < Rows; ++i) LIMN_UNROLLED for (index_t p = 0; p < Depth; ++p) x[i][p] =
+      in_register<T>(broadcast<T>(alpha * a[i * a_row + p]));
+  index_t j = 0;
+  for (; j + lanes<T> <= n; j += lanes<T>)
+    gemm_add_vector<true, Rows, Depth>(lanes<T>, x, b + j, b_step, beta, c + j, ldc);
+  if (j < n) gemm_add_vector<false, Rows, Depth>(n - j, x, b + j, b_step, beta, c + j, ldc);
+}
+
+/// The same for any k.
+template <index_t Rows, class T>
+void gemm_add_all(index_t n, index_t k, T alpha, const T* a, index_t a_row, const T* b, index_t b_step, T beta, T* c,
+                  index_t ldc) {
+  constexpr index_t most = gemm_added<Rows>, some = most / 4;
+  index_t p = 0;
+  for (; p + most <= k; p += most, beta = T(1))
+    gemm_add_rows<Rows, most, T>(n, alpha, a + p, a_row, b + p * b_step, b_step, beta, c, ldc);
+  for (; p + some <= k; p += some, beta = T(1))
+    gemm_add_rows<Rows, some, T>(n, alpha, a + p, a_row, b + p * b_step, b_step, beta, c, ldc);
+  for (; p < k; ++p, beta = T(1))
+    gemm_add_rows<Rows, 1, T>(n, alpha, a + p, a_row, b + p * b_step, b_step, beta, c, ldc);
+}
+/// The same for 1 to gemm_added_rows rows.
+template <class T>
+void gemm_add(index_t rows, index_t n, index_t k, T alpha, const T* a, index_t a_row, const T* b, index_t b_step,
+              T beta, T* c, index_t ldc) {
+  if (rows == 1) gemm_add_all<1, T>(n, k, alpha, a, a_row, b, b_step, beta, c, ldc);
+  if (rows == 2) gemm_add_all<2, T>(n, k, alpha, a, a_row, b, b_step, beta, c, ldc);
+  if (rows == 3) gemm_add_all<3, T>(n, k, alpha, a, a_row, b, b_step, beta, c, ldc);
+}
+
 /// Rows of B that are added to C at a time.
 inline constexpr index_t gemm_rank = registers == 32 ? 12 : 5;
 

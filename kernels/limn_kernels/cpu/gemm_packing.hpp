@@ -145,19 +145,25 @@ index_t gemm_row_distance(index_t columns) {
   return round_up(columns, 16) + (gemm_rows_collide<T>(round_up(columns, 16), 8) ? 16 : 0);
 }
 
+/// So many elements of an operand no cache holds.
+inline constexpr index_t gemm_from_memory = index_t{1} << 21;
+
+/// Up to so many rows of A are held number by number while rows of B are added up.
+inline constexpr index_t gemm_added_rows = 3;
+
 /// How rows of A pass by B. Few of them pass by B as it lies, whatever its width, since copies would not pay; where B
-/// comes from memory, in long pieces (gemm_few.inl).
-enum class GemmWay { panels, few, far };
+/// comes from memory, in long pieces; the fewest are factors of B's rows (gemm_few.inl).
+enum class GemmWay { panels, added, few, far };
 
 template <class T>
 GemmWay gemm_way(const GemmProduct<T>& s, GemmGeometry tile) {
-  constexpr index_t from_memory = index_t{1} << 21;
   const bool panels = s.n % tile.columns == 0, collide = gemm_rows_collide<T>(s.b_step, s.k);
   // With 16 registers a pass is of 4 rows: B is read more often.
   const bool tall = tile.rows > 8;
   const index_t most = panels && !collide ? 16 : panels && !tall ? 8 : 80;
-  if (s.b_column != 1 || s.m > most || (s.m <= 3 && panels)) return GemmWay::panels;
-  return s.m <= (tall ? 24 : 12) && s.n * s.k >= from_memory && s.alpha == T(1) ? GemmWay::far : GemmWay::few;
+  if (s.b_column != 1 || s.m > most) return GemmWay::panels;
+  if (s.m <= gemm_added_rows) return GemmWay::added;
+  return s.m <= (tall ? 24 : 12) && s.n * s.k >= gemm_from_memory && s.alpha == T(1) ? GemmWay::far : GemmWay::few;
 }
 
 /// Whether B's panels are read as they lie: where one tile of rows reads all, where they stay in the second-level

@@ -149,7 +149,7 @@ void input_products(const RecurrentShape& s, index_t width, const T* x, const T*
     for (index_t j = first; j < last; j += 32)
       for (index_t i = 0; i < rows; i += 4)
         LIMN_CALL_ISA(gemm_dot<T>, std::min(rows - i, index_t{4}), std::min(last - j, index_t{32}), k, T{1}, x + i * k,
-                      k, w + j * k, k, T{0}, y + i * width + j, width, 1);
+                      k, w + j * k, k, width * k >= gemm_from_memory, T{0}, y + i * width + j, width, 1);
   });
 }
 

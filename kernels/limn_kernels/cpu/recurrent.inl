@@ -133,7 +133,8 @@ void stream_units(index_t batch, index_t gates, index_t hidden, index_t k, const
     if (batch == 1)
       store_n<T>(y + row, load_n<T>(y + row, n) + dot_rows<T>(n, k, w + row * k, x), n);
     else
-      gemm_dot<T>(batch, n, k, T(1), x, k, w + row * k, k, T(1), y + row, gates * hidden, 1);
+      gemm_dot<T>(batch, n, k, T(1), x, k, w + row * k, k, gates * hidden * k >= gemm_from_memory, T(1), y + row,
+                  gates * hidden, 1);
   }
 }
 
@@ -189,7 +190,8 @@ struct StreamColumns {
 #pragma GCC unroll 16
       for (index_t v = 0; v < V; ++v) {
         __builtin_prefetch(from + 4 * step * ldw + v * lanes<T>);
-        const Vec<T> weight = load_n<T>(from + v * lanes<T>, n);
+        Vec<T> weight = load_n<T>(from + v * lanes<T>, n);
+        if constexpr (R > 1) weight = in_register<T>(weight);  // or it would be loaded for each row
 #pragma GCC unroll 8
         for (index_t r = 0; r < R; ++r) sum[r][v] += value[r] * weight;
       }
