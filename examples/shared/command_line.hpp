@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "shared/model_file.hpp"
 #include "shared/training.hpp"
 
 namespace limn::app {
@@ -36,11 +37,13 @@ inline void add_run_options(CLI::App* command, TrainingOptions& run, const std::
   command->add_flag("--quiet", run.quiet, "no progress");
 }
 
-/// The command `export`: Model::load(checkpoint), finish(model, checkpoint), then save(path, encoder_weights(), half).
+/// The command `export`: Model::load(checkpoint), averaged with another where one is named, finish(model, checkpoint),
+/// then save(path, encoder_weights(), half).
 template <class Model, class Finish = decltype([](Model&, const std::string&) {})>
 CLI::App* add_export(CLI::App& program, Finish finish = {}) {
   struct Options {
-    std::string from, to;
+    std::string from, to, other;
+    double share = 0.5;
     bool half = false;
   };
   const auto o = std::make_shared<Options>();
@@ -48,9 +51,16 @@ CLI::App* add_export(CLI::App& program, Finish finish = {}) {
       program.add_subcommand("export", "Write the model of a checkpoint alone, without what training needs");
   command->add_option("--checkpoint", o->from, "checkpoint or run folder to read")->required();
   command->add_option("--out", o->to, "checkpoint to write (.safetensors)")->required();
+  CLI::Option* with = command->add_option(
+      "--average", o->other, "checkpoint that training began like this one: write a model between the two");
+  command->add_option("--share", o->share, "share of --average's numbers")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0))
+      ->needs(with);
   command->add_flag("--half", o->half, "store two-byte floats: half the size");
   command->callback([o, finish] {
     Model model = Model::load(o->from);
+    if (!o->other.empty()) average(model.tensors(), o->from, o->other, o->share);
     finish(model, o->from);
     model.save(o->to, model.encoder_weights(), o->half);
   });

@@ -55,6 +55,26 @@ class ModelFile {
   std::string path_;
 };
 
+/// The model of checkpoint `path`, whose tensors these are, becomes (1 - share) of itself and `share` of that of
+/// checkpoint `other`: between a model and one that was trained on from it lie models better than either (Wortsman et
+/// al. 2022, "Robust fine-tuning of zero-shot models"), between two trained on from the same one, too ("Model soups").
+inline void average(const io::NamedTensors<float>& tensors, const std::string& path, const std::string& other,
+                    double share) {
+  const ModelFile own(path), second(other);
+  if (own.vocabulary().to_text() != second.vocabulary().to_text())
+    fail(second.path(), "has other words than ", own.path(), "; average checkpoints that training began alike");
+  io::NamedTensors<float> theirs;
+  for (const auto& [name, tensor] : tensors) theirs.emplace_back(name, clone(tensor.detach()));
+  second.load(theirs);
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const Tensor<float>& x = tensors[i].second;
+    for (index_t k = 0; k < x.numel(); ++k)
+      x.data()[k] = static_cast<float>((1 - share) * static_cast<double>(x.data()[k]) +
+                                       share * static_cast<double>(theirs[i].second.data()[k]));
+    x.mark_written();
+  }
+}
+
 /// Writes a model alone, without what training needs; `half`: in two-byte floats.
 inline void save_model(const std::string& path, const io::NamedTensors<float>& tensors, io::Json architecture,
                        io::Json extra, bool half = false) {

@@ -154,6 +154,13 @@ works "distilling on, from all of them" "$captioner" distill --data data --also 
 refuses "a folder besides that is not there" absent "$captioner" features --encoder distilled --weights student --data data --also absent --grid --out new.features --quiet
 refuses "a folder besides without features" grid.features "$captioner" distill --data data --also besides --features grid.features --out new --quiet
 refuses "a teacher without a classifier" --weights "$captioner" distill --data data --features parts.features --weights student --out new --quiet
+works "a model between two" "$captioner" export --checkpoint reader --average whole --share 0.25 --out between.safetensors
+works "captioning with a model between two" "$captioner" caption good.png --checkpoint between.safetensors
+works "all of the other" "$captioner" export --checkpoint reader --average whole --share 1 --out other.safetensors
+works "the other itself" "$captioner" export --checkpoint whole --out itself.safetensors
+expect "the same model" cmp -s other.safetensors itself.safetensors
+refuses "a model between two of other words" 'other words' "$captioner" export --checkpoint whole --average run --out new.safetensors
+refuses "a model between one and none" absent "$captioner" export --checkpoint whole --average absent --out new.safetensors
 works "saying what it is familiar with" "$captioner" export --checkpoint whole --familiar data --no-repeat 1 --half --out familiar.safetensors
 works "captions that repeat no word" "$captioner" caption data/images --limit 6 --checkpoint familiar.safetensors
 expect "no word twice" [ -z "$(cut -f2 "$out" | while read -r line; do tr ' ' '\n' <<<"$line" | sort | uniq -d; done)" ]
