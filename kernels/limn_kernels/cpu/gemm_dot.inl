@@ -96,8 +96,8 @@ void gemm_dot_rows(index_t n, index_t k, T alpha, const T* a, index_t lda, const
 }
 
 /// The same for any number of rows and any k: four of them, whose part of one block of k stays in the first-level
-/// cache, go over the n rows, then the next four; where they are more, over some of the n that stay in the second.
-/// from_memory: b is larger than the caches.
+/// cache, go over the n rows, then the next; five are three and two, and no pass is much shorter than another. Where
+/// they are more, they go over some of the n that stay in the second. from_memory: b is larger than the caches.
 template <class T>
 void gemm_dot(index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda, const T* b, index_t ldb,
               bool from_memory, T beta, T* c, index_t c_row, index_t c_column) {
@@ -105,9 +105,10 @@ void gemm_dot(index_t m, index_t n, index_t k, T alpha, const T* a, index_t lda,
   const index_t depth = m == 1 ? k : m == 2 ? 2 * gemm_dot_depth : gemm_dot_depth, some = m <= most ? n : 64;
   for (index_t from = 0; from < k; from += depth)
     for (index_t j = 0; j < n; j += some)
-      for (index_t i = 0; i < m; i += most) {
-        const index_t rows = m - i < most ? m - i : most, columns = n - j < some ? n - j : some,
-                      deep = k - from < depth ? k - from : depth;
+      for (index_t i = 0, rows = 0; i < m; i += rows) {
+        const index_t parts = (m - i + most - 1) / most;
+        rows = (m - i + parts - 1) / parts;
+        const index_t columns = n - j < some ? n - j : some, deep = k - from < depth ? k - from : depth;
         const T *left = a + i * lda + from, *right = b + j * ldb + from;
         const T old = from == 0 ? beta : T(1);
         T* to = c + i * c_row + j * c_column;
