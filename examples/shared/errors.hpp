@@ -17,15 +17,15 @@ inline volatile std::sig_atomic_t signal_number = 0;
 
 extern "C" inline void limn_note_signal(int number) {
   signal_number = number;
-  std::signal(number, SIG_DFL);  // the second one ends the program at once
+  if (number != SIGPIPE) std::signal(number, SIG_DFL);  // the second one ends the program at once
 }
 
 }  // namespace detail
 
 /// From here on the first SIGINT or SIGTERM only sets the flag that stop_requested() reads; the second one ends the
-/// program.
+/// program. So does SIGPIPE, where nobody reads the output any more, however often.
 inline void watch_signals() {
-  for (const int number : {SIGINT, SIGTERM}) {
+  for (const int number : {SIGINT, SIGTERM, SIGPIPE}) {
     struct sigaction action {};
     action.sa_handler = detail::limn_note_signal;
     action.sa_flags = SA_RESTART;
@@ -34,7 +34,7 @@ inline void watch_signals() {
   }
 }
 
-/// True after Ctrl-C or SIGTERM: finish the step, save, and end.
+/// True after Ctrl-C, SIGTERM or SIGPIPE: finish the step, save, and end.
 [[nodiscard]] inline bool stop_requested() { return detail::signal_number != 0; }
 
 /// The exit status of a program that a signal stopped after it saved: 128 + the signal's number, as shells count.
@@ -48,7 +48,7 @@ inline void watch_signals() {
 }
 
 /// Runs body() -> int as the whole of main(). An exception becomes "<program>: <message>" on standard error and status
-/// 2, and so does output that could not be written.
+/// 2, and so does output that could not be written, unless its reader went away.
 template <class Body>
 int run_main(const char* program, Body&& body) {
   const auto report = [program](const std::string& message) {
@@ -58,8 +58,9 @@ int run_main(const char* program, Body&& body) {
   };
   try {
     const int status = body();
-    if (std::fflush(stdout) != 0 || std::ferror(stdout))
-      return report("standard output: cannot be written; check the disk or the program that reads it");
+    const bool written = std::fflush(stdout) == 0 && !std::ferror(stdout);
+    if (detail::signal_number == SIGPIPE) return stopped_status();
+    if (!written) return report("standard output: cannot be written; check the disk or the program that reads it");
     return status;
   } catch (const std::bad_alloc&) {
     return report("not enough memory; use smaller batches or images, or close other programs");

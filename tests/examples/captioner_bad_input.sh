@@ -48,6 +48,9 @@ expect "three images with heat maps" [ "$(grep -c '<article class="wide">' sheet
 works "a sheet of samples" "$captioner" eval --data data --split dev $model --html sheet.html --html-images 2 --quiet
 expect "two images with what people wrote" [ "$(grep -c 'what people wrote' sheet.html)" = 2 ]
 rm -f sheet.html
+"$captioner" caption data/images $model --html sheet.html 2>/dev/null | true
+expect "no half of a sheet where nobody reads the captions" [ ! -e sheet.html.tmp ]
+rm -f sheet.html
 
 # ------------------------------------------------------------------------------------------------------------------ output
 refuses "an unwritable sheet" good.png/sheet.html "$captioner" caption good.png $model --html good.png/sheet.html

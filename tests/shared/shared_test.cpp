@@ -65,6 +65,18 @@ TEST_CASE("watch_signals: the first Ctrl-C only sets the flag") {
   CHECK(stop_requested());
   CHECK(stopped_status() == 130);
 }
+TEST_CASE("watch_signals: output that nobody reads stops a program, silently and after it cleaned up") {
+  int status = 0;
+  CHECK(standard_error_of([&] {
+          status = run_main("prog", [] {
+            watch_signals();
+            std::raise(SIGPIPE);
+            std::raise(SIGPIPE);
+            return stop_requested() ? stopped_status() : 0;
+          });
+        }).empty());
+  CHECK(status == 141);
+}
 
 TEST_CASE("format_duration and format_rate: short, and a question mark for what is not known") {
   CHECK(format_duration(7) == "0:07");
