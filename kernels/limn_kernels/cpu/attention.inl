@@ -161,7 +161,8 @@ T online_softmax(index_t n, T* x, T factor, T& maximum, T& sum, bool first) {
   Vec<T> s0{}, s1{};
   index_t j = 0;
   for (; j + 2 * lanes<T> <= n; j += 2 * lanes<T>) {
-    const Vec<T> e0 = exp2((load<T>(x + j) - origin) * slope), e1 = exp2((load<T>(x + j + lanes<T>) - origin) * slope);
+    const Vec<T> e0 = exp2_below((load<T>(x + j) - origin) * slope),
+                 e1 = exp2_below((load<T>(x + j + lanes<T>) - origin) * slope);
     store<T>(x + j, e0);
     store<T>(x + j + lanes<T>, e1);
     s0 += e0;
@@ -169,13 +170,13 @@ T online_softmax(index_t n, T* x, T factor, T& maximum, T& sum, bool first) {
   }
   for (; j < n; j += lanes<T>) {
     const index_t count = n - j < lanes<T> ? n - j : lanes<T>;
-    const Vec<T> e = exp2((load_padded<T>(x + j, count, -static_cast<T>(__builtin_inff())) - origin) * slope);
+    const Vec<T> e = exp2_below((load_padded<T>(x + j, count, -static_cast<T>(__builtin_inff())) - origin) * slope);
     store<T>(x + j, e);
     s0 += e;
   }
   const T total = reduce_add<T>(s0 + s1);
   T rescale = T(0);
-  if (!first) rescale = exp2((broadcast<T>(maximum) - origin) * slope)[0];
+  if (!first) rescale = exp2_below((broadcast<T>(maximum) - origin) * slope)[0];
   maximum = now;
   sum = first ? total : sum * rescale + total;
   return rescale;

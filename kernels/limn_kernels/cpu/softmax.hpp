@@ -45,6 +45,12 @@ void narrow_strip(const SoftmaxShape& s, index_t columns, const float* wide, T* 
 #define LIMN_SOFTMAX_BODIES(name)                                                                          \
   template <class T>                                                                                       \
   void name##_forward(const SoftmaxShape& s, const T* x, T* y) {                                           \
+    if constexpr (!is_half<T>)                                                                             \
+      if (s.inner == 1 && s.axis > 0)                                                                      \
+        return parallel_for(s.outer, 1 + 8192 / s.axis, [&](index_t begin, index_t end) {                  \
+          const index_t at = begin * s.axis;                                                               \
+          LIMN_CALL_ISA(name##_rows<T>, end - begin, s.axis, x + at, y + at);                              \
+        });                                                                                                \
     for_each_strip(s, [&](index_t at, index_t columns) {                                                   \
       if constexpr (is_half<T>) {                                                                          \
         const auto wide = widen_strip(s, columns, x + at);                                                 \

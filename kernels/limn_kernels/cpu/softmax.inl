@@ -24,12 +24,23 @@ struct LongSum {
   }
 };
 
+template <class T, std::size_t... lane>
+LIMN_INLINE Vec<T> padded(Vec<T> v, index_t n, T fill, std::index_sequence<lane...>) {
+  using I = std::conditional_t<sizeof(T) == 8, std::int64_t, std::int32_t>;
+  return Vec<I>{static_cast<I>(lane)...} < static_cast<I>(n) ? v : broadcast<T>(fill);
+}
 /// The first n of lanes elements, the others `fill`.
 template <class T>
 LIMN_INLINE Vec<T> load_padded(const T* p, index_t n, T fill) {
-  alignas(LIMN_VECTOR_BYTES) T lane[lanes<T>];
-  for (index_t i = 0; i < lanes<T>; ++i) lane[i] = i < n ? p[i] : fill;
-  return load<T>(lane);
+  return padded<T>(load_first<T>(p, n), n, fill, std::make_index_sequence<static_cast<std::size_t>(lanes<T>)>());
+}
+
+/// The elements from p on that lie before the next whole vector in memory: where the order does not matter, those after
+/// them go without vectors that take two lines of the cache each.
+template <class T>
+LIMN_INLINE index_t before_aligned(const T* p) {
+  const auto past = reinterpret_cast<std::uintptr_t>(p) / sizeof(T) % static_cast<std::size_t>(lanes<T>);
+  return past == 0 ? 0 : lanes<T> - static_cast<index_t>(past);
 }
 
 /// n >= 1.
@@ -40,8 +51,8 @@ T row_maximum(index_t n, const T* x) {
     for (index_t i = 1; i < n; ++i) top = x[i] > top ? x[i] : top;
     return top;
   }
-  Vec<T> most = load<T>(x + n - lanes<T>), a = most, b = most, c = most;
-  index_t i = 0;
+  Vec<T> most = load<T>(x + n - lanes<T>), a = load<T>(x), b = most, c = most;
+  index_t i = before_aligned(x);
   for (; i + 4 * lanes<T> <= n; i += 4 * lanes<T>) {
     most = vmax(most, load<T>(x + i));
     a = vmax(a, load<T>(x + i + lanes<T>));
@@ -59,12 +70,12 @@ double exp_row(index_t n, const T* x, T top, T* y) {
   const Vec<T> tops = broadcast<T>(top);
   index_t i = 0;
   for (; i + lanes<T> <= n; i += lanes<T>) {
-    const Vec<T> e = exp(load<T>(x + i) - tops);
+    const Vec<T> e = exp_below(load<T>(x + i) - tops);
     if constexpr (keep) store<T>(y + i, e);
     sum.add(e);
   }
   if (i < n) {
-    const Vec<T> e = exp(load_padded<T>(x + i, n - i, -static_cast<T>(__builtin_inff())) - tops);
+    const Vec<T> e = exp_below(load_padded<T>(x + i, n - i, -static_cast<T>(__builtin_inff())) - tops);
     if constexpr (keep) store_first<T>(y + i, e, n - i);
     sum.add(e);
   }
@@ -72,23 +83,33 @@ double exp_row(index_t n, const T* x, T top, T* y) {
   return sum.total;
 }
 
+/// [rows, n]. What the next row is taken from is found before this one is finished: each waits for lanes to be joined.
 template <class T>
-void softmax_row(index_t n, const T* x, T* y) {
-  const double sum = exp_row<T, true>(n, x, row_maximum(n, x), y);
-  const Vec<T> scale = broadcast<T>(static_cast<T>(1 / sum));
-  index_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) store<T>(y + i, load<T>(y + i) * scale);
-  if (i < n) store_first<T>(y + i, load_first<T>(y + i, n - i) * scale, n - i);
+void softmax_rows(index_t rows, index_t n, const T* x, T* y) {
+  T top = row_maximum(n, x);
+  for (index_t left = rows; left > 0; --left, x += n, y += n) {
+    const double sum = exp_row<T, true>(n, x, top, y);
+    if (left > 1) top = row_maximum(n, x + n);
+    const Vec<T> scale = broadcast<T>(static_cast<T>(1 / sum));
+    const index_t start = before_aligned(y);
+    index_t i = start < n ? start : n;
+    if (i > 0) store_first<T>(y, load_first<T>(y, i) * scale, i);
+    for (; i + lanes<T> <= n; i += lanes<T>) store<T>(y + i, load<T>(y + i) * scale);
+    if (i < n) store_first<T>(y + i, load_first<T>(y + i, n - i) * scale, n - i);
+  }
 }
 
 template <class T>
-void log_softmax_row(index_t n, const T* x, T* y) {
-  const T top = row_maximum(n, x);
-  const Vec<T> shift = broadcast<T>(static_cast<T>(std::log(exp_row<T, false>(n, x, top, nullptr)))),
-               tops = broadcast<T>(top);
-  index_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) store<T>(y + i, (load<T>(x + i) - tops) - shift);
-  if (i < n) store_first<T>(y + i, (load_first<T>(x + i, n - i) - tops) - shift, n - i);
+void log_softmax_rows(index_t rows, index_t n, const T* x, T* y) {
+  T top = row_maximum(n, x);
+  for (index_t left = rows; left > 0; --left, x += n, y += n) {
+    const Vec<T> tops = broadcast<T>(top),
+                 shift = broadcast<T>(static_cast<T>(std::log(exp_row<T, false>(n, x, top, nullptr))));
+    if (left > 1) top = row_maximum(n, x + n);
+    index_t i = 0;
+    for (; i + lanes<T> <= n; i += lanes<T>) store<T>(y + i, (load<T>(x + i) - tops) - shift);
+    if (i < n) store_first<T>(y + i, (load_first<T>(x + i, n - i) - tops) - shift, n - i);
+  }
 }
 
 template <class T>
@@ -131,7 +152,7 @@ void softmax_columns_of(index_t axis, index_t stride, index_t width, const T* x,
   Vec<T> top = load_some<T>(x, width), sum{};
   for (index_t k = 1; k < axis; ++k) top = vmax(top, load_some<T>(x + k * stride, width));
   for (index_t k = 0; k < axis; ++k) {
-    const Vec<T> e = exp(load_some<T>(x + k * stride, width) - top);
+    const Vec<T> e = exp_below(load_some<T>(x + k * stride, width) - top);
     store_some<T>(y + k * stride, e, width);
     sum = sum + e;
   }
@@ -142,7 +163,7 @@ template <class T>
 void log_softmax_columns_of(index_t axis, index_t stride, index_t width, const T* x, T* y) {
   Vec<T> top = load_some<T>(x, width), sum{};
   for (index_t k = 1; k < axis; ++k) top = vmax(top, load_some<T>(x + k * stride, width));
-  for (index_t k = 0; k < axis; ++k) sum = sum + exp(load_some<T>(x + k * stride, width) - top);
+  for (index_t k = 0; k < axis; ++k) sum = sum + exp_below(load_some<T>(x + k * stride, width) - top);
   const Vec<T> shift = log(sum);
   for (index_t k = 0; k < axis; ++k)
     store_some<T>(y + k * stride, (load_some<T>(x + k * stride, width) - top) - shift, width);
@@ -170,7 +191,7 @@ void log_softmax_columns_gradient(index_t axis, index_t stride, index_t width, c
 #define LIMN_SOFTMAX_STRIPS(name)                                                                              \
   template <class T>                                                                                           \
   void name##_strip(index_t axis, index_t stride, index_t columns, const T* x, T* y) {                         \
-    if (stride == 1) return name##_row<T>(axis, x, y);                                                         \
+    if (stride == 1) return name##_rows<T>(1, axis, x, y);                                                     \
     for (index_t i = 0; i < columns; i += lanes<T>)                                                            \
       name##_columns_of<T>(axis, stride, columns - i < lanes<T> ? columns - i : lanes<T>, x + i, y + i);       \
   }                                                                                                            \
