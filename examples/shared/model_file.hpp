@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include <limn/io/checkpoint.hpp>
 #include <limn/ops/cast.hpp>
@@ -38,11 +39,12 @@ class ModelFile {
       fail(path_, "holds ", held, " numbers but its architecture needs ", needed,
            " and more; the file is damaged, train or fetch it again");
   }
-  /// Fills the model's tensors; what the optimiser left is passed over, NaN refused.
-  void load(const io::NamedTensors<float>& tensors) const {
-    io::load_state<float>(
-        checkpoint_, tensors,
-        {.ignore = [](const std::string& name) { return name.starts_with("optimizer."); }, .reject_nan = true});
+  /// Fills the model's tensors; what the optimiser left is passed over, and what begins with `besides`; NaN refused.
+  void load(const io::NamedTensors<float>& tensors, std::string_view besides = "optimizer.") const {
+    const auto ignored = [besides](const std::string& name) {
+      return name.starts_with("optimizer.") || name.starts_with(besides);
+    };
+    io::load_state<float>(checkpoint_, tensors, {.ignore = ignored, .reject_nan = true});
   }
 
  private:
@@ -58,16 +60,22 @@ class ModelFile {
 /// The model of checkpoint `path`, whose tensors these are, becomes (1 - share) of itself and `share` of that of
 /// checkpoint `other`: between a model and one that was trained on from it lie models better than either (Wortsman et
 /// al. 2022, "Robust fine-tuning of zero-shot models"), between two trained on from the same one, too ("Model soups").
+/// Which photographs it is familiar with stays what it was.
 inline void average(const io::NamedTensors<float>& tensors, const std::string& path, const std::string& other,
                     double share) {
   const ModelFile own(path), second(other);
   if (own.vocabulary().to_text() != second.vocabulary().to_text())
     fail(second.path(), "has other words than ", own.path(), "; average checkpoints that training began alike");
-  io::NamedTensors<float> theirs;
-  for (const auto& [name, tensor] : tensors) theirs.emplace_back(name, clone(tensor.detach()));
-  second.load(theirs);
-  for (std::size_t i = 0; i < tensors.size(); ++i) {
-    const Tensor<float>& x = tensors[i].second;
+  constexpr std::string_view familiarity = "familiarity.";
+  io::NamedTensors<float> ours, theirs;
+  for (const auto& [name, tensor] : tensors) {
+    if (name.starts_with(familiarity)) continue;
+    ours.emplace_back(name, tensor);
+    theirs.emplace_back(name, clone(tensor.detach()));
+  }
+  second.load(theirs, familiarity);
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    const Tensor<float>& x = ours[i].second;
     for (index_t k = 0; k < x.numel(); ++k)
       x.data()[k] = static_cast<float>((1 - share) * static_cast<double>(x.data()[k]) +
                                        share * static_cast<double>(theirs[i].second.data()[k]));

@@ -165,6 +165,9 @@ expect "the same model" cmp -s other.safetensors itself.safetensors
 refuses "a model between two of other words" 'other words' "$captioner" export --checkpoint whole --average run --out new.safetensors
 refuses "a model between one and none" absent "$captioner" export --checkpoint whole --average absent --out new.safetensors
 works "saying what it is familiar with" "$captioner" export --checkpoint whole --familiar data --no-repeat 1 --half --out familiar.safetensors
+works "a model between one and one that knows what it is familiar with" "$captioner" export --checkpoint reader --average familiar.safetensors --out new.safetensors
+works "a model between that and another" "$captioner" export --checkpoint familiar.safetensors --average reader --out new.safetensors
+rm -f new.safetensors
 works "captions that repeat no word" "$captioner" caption data/images --limit 6 --checkpoint familiar.safetensors
 expect "no word twice" [ -z "$(cut -f2 "$out" | while read -r line; do tr ' ' '\n' <<<"$line" | sort | uniq -d; done)" ]
 printf 'P6 4 4 255\n' >white.ppm
