@@ -49,7 +49,7 @@ void cross_entropy_strip(const CrossEntropyShape& s, const CrossEntropyParameter
   if (s.inner == 1) {
     const T top = row_maximum(s.classes, row.x);
     row.normaliser[0] = top;
-    row.normaliser[1] = static_cast<T>(std::log(exp_row<T, false>(s.classes, row.x, top, nullptr)));
+    row.normaliser[1] = static_cast<T>(std::log(exp_row<T, false, true>(s.classes, row.x, top, nullptr)));
   } else {
     for (index_t i = 0; i < columns; i += lanes<T>) {
       const index_t width = columns - i < lanes<T> ? columns - i : lanes<T>;
@@ -125,7 +125,7 @@ void cross_entropy_strip_both(const CrossEntropyShape& s, const CrossEntropyPara
   }
   T* dx = gradient.dx;
   const T top = row_maximum(s.classes, row.x);
-  const double sum = exp_row<T, true>(s.classes, row.x, top, dx), dloss = static_cast<double>(gradient.dloss[0]);
+  const double sum = exp_row<T, true, true>(s.classes, row.x, top, dx), dloss = static_cast<double>(gradient.dloss[0]);
   row.normaliser[0] = top;
   row.normaliser[1] = static_cast<T>(std::log(sum));
   row.loss[0] = position_loss(s, p, row.x, row.target[0], top, row.normaliser[1]);

@@ -63,13 +63,14 @@ T row_maximum(index_t n, const T* x) {
   return reduce_max<T>(vmax(vmax(most, a), vmax(b, c)));
 }
 
-/// y = exp(x - top) where y is given; returns the sum.
-template <class T, bool keep>
+/// y = exp(x - top) where y is given; returns the sum. `next`: the row behind x is asked for from memory meanwhile.
+template <class T, bool keep, bool next = false>
 double exp_row(index_t n, const T* x, T top, T* y) {
   LongSum<T> sum;
   const Vec<T> tops = broadcast<T>(top);
   index_t i = 0;
   for (; i + lanes<T> <= n; i += lanes<T>) {
+    if constexpr (next) __builtin_prefetch(x + n + i);
     const Vec<T> e = exp_below(load<T>(x + i) - tops);
     if constexpr (keep) store<T>(y + i, e);
     sum.add(e);
