@@ -50,7 +50,8 @@ void depthwise_data_gradient(const Conv2dShape& s, const T* dy, const T* weight,
   }
   const index_t taps = s.field();
   const Scratch<T> turned(s.c * taps);
-  for (index_t i = 0; i < s.c * taps; ++i) turned.data()[i] = weight[i / taps * taps + taps - 1 - i % taps];
+  for (index_t c = 0; c < s.c; ++c)
+    std::reverse_copy(weight + c * taps, weight + (c + 1) * taps, turned.data() + c * taps);
   Conv2dShape back = s;
   std::swap(back.h, back.oh);
   std::swap(back.w, back.ow);
