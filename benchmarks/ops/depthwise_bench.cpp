@@ -15,7 +15,8 @@ void cases() {
   for (const Shape& s : shapes)
     add_convolution("mobilenet", {s.channels, s.channels, s.size, 3, s.stride, s.channels}, 1, Pass::forward, s.quick);
   for (const Pass pass : {Pass::data_gradient, Pass::weight_gradient})
-    for (const Shape& s : {Shape{144, 56, 1}, Shape{144, 56, 2}, Shape{576, 14, 2}})
+    for (const Shape& s :
+         {Shape{144, 56, 1}, Shape{144, 56, 2}, Shape{576, 14, 1}, Shape{576, 14, 2}, Shape{960, 7, 1}})
       add_convolution("mobilenet", {s.channels, s.channels, s.size, 3, s.stride, s.channels}, 1, pass);
   // EfficientNet's and ConvNeXt's kernels.
   for (const Pass pass : {Pass::forward, Pass::data_gradient, Pass::weight_gradient}) {

@@ -274,6 +274,9 @@ TEST_CASE("conv2d: 3 x 3 depthwise planes of every width around the vectors', st
   for (index_t size = 1; size <= 18; ++size)  // rows end to end in the lanes
     for (const index_t stride : {1, 2})
       check<float>(with_outputs({3, 2, size, size, 2, 3, 3, 0, 0, stride, stride, 1, 1, 1, 1, 2}), generator, 1.2e-7);
+  for (const index_t size : {72, 112, 127, 128, 129})
+    for (const index_t high : {1, 2, 9, 40})
+      check<float>(with_outputs({2, 2, high, size, 4, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 2}), generator, 1.2e-7);
   check<float>(with_outputs({1, 2, 70, 300, 2, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 2}), generator, 1.2e-7);  // bands of rows
   check<float>(with_outputs({1, 2, 129, 260, 2, 3, 3, 0, 0, 2, 2, 1, 1, 1, 1, 2}), generator, 1.2e-7);
 }

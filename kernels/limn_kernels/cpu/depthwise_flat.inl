@@ -96,16 +96,36 @@ class DepthwiseFlatPlane {
   Vec<std::int32_t> from_above_{}, from_below_{};  // lanes of two neighbouring vectors: a row before, a row behind
 };
 
-/// Stride 2, rows of 2 ow elements: two rows of x, the second of which the next row of y reads, too. `Rows` of x, or
-/// any number: 0.
+/// Stride 2, rows of 2 ow elements: what the taps of a row of the kernel read of a pair of rows of x, the first row's
+/// in the lower lanes, the second's behind them.
+class DepthwiseFlatPairTaps {
+ public:
+  explicit DepthwiseFlatPairTaps(const Conv2dShape& s) {
+    const auto half = static_cast<std::int32_t>(s.ow);
+    for (std::int32_t i = 0; i < 16; ++i) left_[i] = i == 0 || i == half ? 16 : i - 1;
+  }
+  /// The `count` elements of x at p, 2 w of them or w.
+  LIMN_INLINE void read(const float* p, index_t count, Vec<float>* tap) const {
+    constexpr auto all = std::make_index_sequence<16>();
+    const Vec<float> a = load_first<float>(p, count < 16 ? count : 16),
+                     b = load_first<float>(p + 16, count < 16 ? 0 : count - 16);
+    tap[2] = odd_lanes(a, b, all);
+    tap[1] = even_lanes(a, b, all);
+    tap[0] = picked(tap[2], Vec<float>{}, left_);
+  }
+
+ private:
+  Vec<std::int32_t> left_{};
+};
+
+/// Stride 2: two rows of x, the second of which the next row of y reads, too. `Rows` of x, or any number: 0.
 template <index_t Rows>
 class DepthwiseFlatPairs {
  public:
-  explicit DepthwiseFlatPairs(const Conv2dShape& s) : h_(s.h), w_(s.w) {
+  explicit DepthwiseFlatPairs(const Conv2dShape& s) : taps_(s), h_(s.h), w_(s.w) {
     const auto half = static_cast<std::int32_t>(s.ow);
     for (std::int32_t i = 0; i < 16; ++i) {
       upper_[i] = i < half ? 0 : -1;
-      left_[i] = i == 0 || i == half ? 16 : i - 1;
       first_[i] = i < half ? i : i - half + 16;
       second_[i] = i < half ? i + half : i + 16;
     }
@@ -142,17 +162,16 @@ class DepthwiseFlatPairs {
   /// Half the sum of a row of y in the lower lanes, half in the upper ones.
   LIMN_INLINE Vec<float> row(const float* x, index_t count, const Vec<float>* near, const Vec<float>* next,
                              Vec<float> start, Vec<float>& carried) const {
-    constexpr auto all = std::make_index_sequence<16>();
-    const Vec<float> a = load_first<float>(x, count < 16 ? count : 16),
-                     b = load_first<float>(x + 16, count < 16 ? 0 : count - 16), odd = odd_lanes(a, b, all);
-    const Vec<float> tap[3] = {picked(odd, Vec<float>{}, left_), even_lanes(a, b, all), odd};
+    Vec<float> tap[3];
+    taps_.read(x, count, tap);
     const Vec<float> sum = carried + depthwise_flat_row(near, tap);
     carried = upper_ ? depthwise_flat_row(next, tap) : start;
     return sum;
   }
 
+  DepthwiseFlatPairTaps taps_;
   index_t h_, w_;
-  Vec<std::int32_t> upper_{}, left_{}, first_{}, second_{};
+  Vec<std::int32_t> upper_{}, first_{}, second_{};
 };
 
 #endif

@@ -94,8 +94,127 @@ void depthwise_weights_of(const Conv2dShape& s, index_t begin, index_t end, cons
       depthwise_weights_rows<rest>(s, strips.data(), Taps - rest, o, x, dy, to + (Taps - rest) * Taps);
   }
 }
+
+#if LIMN_VECTOR_BYTES == 64
+
+/// 3 x 3, one element of padding on each side: rows lie end to end in the lanes, as they do in memory. (Rows that fill
+/// one vector, and wide ones, lose little where they end.)
+[[nodiscard]] inline bool depthwise_weights_are_flat(const Conv2dShape& s) {
+  if (s.stride_h == 2) return depthwise_is_flat(s);
+  return s.kh == 3 && s.pad_top == 1 && s.pad_left == 1 && s.oh == s.h && s.ow == s.w && s.w <= 128 &&
+         (s.w < 13 || s.w > 16);
+}
+
+/// Stride 1. The row k of the kernel reads for an element of dy what lies k - 1 rows on, so an element of x meets in dy
+/// what lies 1 - k rows on. Its neighbours come from the vectors beside it, but for those beyond the ends of its row.
+class DepthwiseFlatPlaneWeights {
+ public:
+  explicit DepthwiseFlatPlaneWeights(const Conv2dShape& s)
+      : w_(s.w), size_(s.h * s.w), period_(s.w / std::gcd(s.w, index_t{16})), kept_(2 * period_) {
+    for (index_t i = 0; i < 16 * period_; ++i) {
+      kept_.data()[i / 16 * 2][i % 16] = i % w_ == 0 ? 0 : -1;
+      kept_.data()[i / 16 * 2 + 1][i % 16] = i % w_ == w_ - 1 ? 0 : -1;
+    }
+  }
+  LIMN_INLINE void operator()(const float* x, const float* dy, Vec<float> (&sum)[3][3]) const {
+    constexpr auto all = std::make_index_sequence<16>();
+    const index_t w = w_, size = size_;
+    const Vec<std::int32_t>*kept = kept_.data(), *const end = kept + 2 * period_;
+    Vec<float> own[3][3] = {}, before{}, here = elements(x, 0, size);  // in registers, unlike what sum points to
+    for (index_t at = 0; at < size; at += 16) {
+      const Vec<float> behind = elements(x, at + 16, size);
+      const Vec<float> tap[3] = {in_register<float>(depthwise_kept(lanes_from<15>(before, here, all), kept[0])), here,
+                                 in_register<float>(depthwise_kept(lanes_from<1>(here, behind, all), kept[1]))};
+      LIMN_UNROLLED for (index_t k = 0; k < 3; ++k) {
+        const Vec<float> gradient = in_register<float>(elements(dy, at + (1 - k) * w, size));
+        LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) own[k][j] += gradient * tap[j];
+      }
+      before = here;
+      here = behind;
+      kept += 2;
+      if (kept == end) kept = kept_.data();
+    }
+    LIMN_UNROLLED for (index_t k = 0; k < 3; ++k) LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) sum[k][j] += own[k][j];
+  }
+
+ private:
+  /// Those of a plane of `size` from `at` on, which may be negative; zeros outside.
+  [[nodiscard]] static LIMN_INLINE Vec<float> elements(const float* plane, index_t at, index_t size) {
+    if (at >= 0 && at + 16 <= size) return load<float>(plane + at);
+    return load_between<float>(plane + at,
+                               lanes_between(depthwise_clamped<float>(-at), depthwise_clamped<float>(size - at)));
+  }
+  index_t w_, size_, period_;        // of so many vectors the columns come again
+  Scratch<Vec<std::int32_t>> kept_;  // of each the lanes with a neighbour before them, and behind them
+};
+
+/// Stride 2: of a pair of rows of x the first meets a row of dy by the kernel's middle row, the second the same by its
+/// last row and the next by its first.
+class DepthwiseFlatPairWeights {
+ public:
+  explicit DepthwiseFlatPairWeights(const Conv2dShape& s) : taps_(s), h_(s.h), w_(s.w), half_(s.ow) {
+    for (std::int32_t i = 0; i < 16; ++i) {
+      const auto half = static_cast<std::int32_t>(s.ow);
+      lower_[i] = i < half ? -1 : 0;
+      upper_[i] = i >= half && i < 2 * half ? -1 : 0;
+      twice_[i] = i < half ? i : i < 2 * half ? i - half : 16;
+    }
+  }
+  LIMN_INLINE void operator()(const float* x, const float* dy, Vec<float> (&sum)[3][3]) const {
+    const DepthwiseFlatPairWeights own = *this;  // a copy: what masks it has stay in registers
+    const index_t last = (own.h_ - 1) / 2;
+    Vec<float> near[3] = {}, next[3] = {};
+    for (index_t oy = 0; oy < last; ++oy, x += 2 * own.w_, dy += own.half_)
+      own.add_pair(x, 2 * own.w_, dy, 2 * own.half_, near, next);
+    own.add_pair(x, own.h_ % 2 == 0 ? 2 * own.w_ : own.w_, dy, own.half_, near, next);
+    LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) {
+      sum[0][j] += depthwise_kept(next[j], upper_);
+      sum[1][j] += depthwise_kept(near[j], lower_);
+      sum[2][j] += depthwise_kept(near[j], upper_);
+    }
+  }
+
+ private:
+  /// `count` elements of x, a pair of rows or one, and of dy the row that both meet, and the next if there is one.
+  LIMN_INLINE void add_pair(const float* x, index_t count, const float* dy, index_t gradients, Vec<float> (&near)[3],
+                            Vec<float> (&next)[3]) const {
+    Vec<float> tap[3];
+    taps_.read(x, count, tap);
+    const Vec<float> rows = load_first<float>(dy, gradients), first = picked(rows, Vec<float>{}, twice_);
+    LIMN_UNROLLED for (index_t j = 0; j < 3; ++j) {
+      near[j] += first * tap[j];
+      next[j] += rows * tap[j];
+    }
+  }
+
+  DepthwiseFlatPairTaps taps_;
+  index_t h_, w_, half_;
+  Vec<std::int32_t> lower_{}, upper_{}, twice_{};
+};
+
+/// dw of the channels [begin, end), summed over the images plane by plane by `way`.
+template <class Way>
+void depthwise_flat_weights(const Conv2dShape& s, const Way& way, index_t begin, index_t end, const float* x,
+                            const float* dy, float* dw) {
+  const index_t in = s.h * s.w, out = s.oh * s.ow;
+  for (index_t o = begin; o < end; ++o) {
+    Vec<float> sum[3][3] = {};
+    for (index_t n = 0; n < s.n; ++n) way(x + (n * s.c + o / s.outputs()) * in, dy + (n * s.oc + o) * out, sum);
+    depthwise_add_lanes<float, 9>(sum[0], dw + o * 9);
+  }
+}
+
+#endif
+
 template <class T>
 void depthwise_weights(const Conv2dShape& s, index_t begin, index_t end, const T* x, const T* dy, T* dw) {
+#if LIMN_VECTOR_BYTES == 64
+  if constexpr (std::is_same_v<T, float>)
+    if (depthwise_weights_are_flat(s)) {
+      if (s.stride_h == 1) return depthwise_flat_weights(s, DepthwiseFlatPlaneWeights(s), begin, end, x, dy, dw);
+      return depthwise_flat_weights(s, DepthwiseFlatPairWeights(s), begin, end, x, dy, dw);
+    }
+#endif
 #define LIMN_OF(taps)                                                                 \
   return s.stride_h == 1 ? depthwise_weights_of<T, taps, 1>(s, begin, end, x, dy, dw) \
                          : depthwise_weights_of<T, taps, 2>(s, begin, end, x, dy, dw)
