@@ -1,6 +1,7 @@
 // measure --runs N [--max-seconds S] [--max-times R] --max-mib M -- COMMAND... [-- YARDSTICK...]: runs a command N
-// times; fails when the best run's processor time or peak memory is over the budget: S seconds, or R times what the
-// yardstick takes here, since seconds are of one machine.
+// times; fails when the best run's processor time or peak memory is over the budget: S seconds, or when the median of
+// the runs is over R times what the yardstick takes just before and after it, since seconds are of one machine and of
+// one minute.
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -10,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+#include <vector>
 
 namespace {
 
@@ -19,22 +21,17 @@ struct Cost {
 
 double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); }
 
-/// The best of so many runs; leaves the program where one fails.
-Cost best_of(int runs, char** command) {
-  Cost best;
-  for (int run = 0; run < runs; ++run) {
-    const pid_t child = fork();
-    if (child == 0) {
-      execvp(command[0], command);
-      _exit(127);
-    }
-    int status = 0;
-    rusage usage{};
-    if (wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0) std::exit(2);
-    best.seconds = std::min(best.seconds, seconds(usage.ru_utime) + seconds(usage.ru_stime));
-    best.mib = std::min(best.mib, static_cast<double>(usage.ru_maxrss) / 1024);
+/// One run; leaves the program where it fails.
+Cost run(char** command) {
+  const pid_t child = fork();
+  if (child == 0) {
+    execvp(command[0], command);
+    _exit(127);
   }
-  return best;
+  int status = 0;
+  rusage usage{};
+  if (wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0) std::exit(2);
+  return {seconds(usage.ru_utime) + seconds(usage.ru_stime), static_cast<double>(usage.ru_maxrss) / 1024};
 }
 
 }  // namespace
@@ -53,13 +50,22 @@ int main(int argc, char** argv) {
        **between = std::find_if(std::min(command, end), end, [](const char*a) { return std::string_view(a) == "--"; });
   if (command >= end || (max_times > 0) != (between + 1 < end)) return 2;
   if (between < end) *between = nullptr;
-  const Cost cost = best_of(runs, command);
-  if (max_times > 0) {
-    const double unit = best_of(runs, between + 1).seconds;
-    std::printf("the yardstick: %.2f s; ", unit);
-    max_seconds = std::min(max_seconds, max_times * unit);
+  Cost cost;
+  std::vector<double> times;  // the yardstick's
+  double before = max_times > 0 ? run(between + 1).seconds : 0;
+  for (int k = 0; k < runs; ++k) {
+    const Cost one = run(command);
+    cost = {std::min(cost.seconds, one.seconds), std::min(cost.mib, one.mib)};
+    if (max_times <= 0) continue;
+    const double after = run(between + 1).seconds;
+    times.push_back(one.seconds / ((before + after) / 2));
+    std::printf("%.2f s, %.2f times the yardstick's %.2f and %.2f s\n", one.seconds, times.back(), before, after);
+    before = after;
   }
-  std::printf("best of %d: %.2f s of %.2f s, %.0f MiB of %.0f MiB\n", runs, cost.seconds, max_seconds, cost.mib,
-              max_mib);
-  return cost.seconds <= max_seconds && cost.mib <= max_mib ? 0 : 1;
+  std::sort(times.begin(), times.end());
+  const double median = times.empty() ? 0 : times[times.size() / 2];
+  if (max_times > 0) std::printf("median %.2f times of %.2f; ", median, max_times);
+  if (max_seconds < 1e30) std::printf("best of %d: %.2f s of %.2f s; ", runs, cost.seconds, max_seconds);
+  std::printf("%.0f MiB of %.0f MiB\n", cost.mib, max_mib);
+  return cost.seconds <= max_seconds && median <= max_times && cost.mib <= max_mib ? 0 : 1;
 }
