@@ -51,7 +51,7 @@ int main(int argc, char** argv) {
   if (command >= end || (max_times > 0) != (between + 1 < end)) return 2;
   if (between < end) *between = nullptr;
   Cost cost;
-  std::vector<double> times;  // the yardstick's
+  std::vector<double> times;  // what the yardstick takes, of each run
   double before = max_times > 0 ? run(between + 1).seconds : 0;
   for (int k = 0; k < runs; ++k) {
     const Cost one = run(command);
