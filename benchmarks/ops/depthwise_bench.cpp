@@ -24,8 +24,13 @@ void cases() {
     add_convolution("wide", {240, 240, 28, 5, 2, 240}, 1, pass);
     add_convolution("wide", {96, 96, 56, 7, 1, 96}, 1, pass);
   }
-  add_convolution("wide", {480, 480, 14, 5, 1, 480}, 1, Pass::forward);
-  add_convolution("wide", {768, 768, 7, 7, 1, 768}, 1, Pass::forward);
+  for (const Pass pass : {Pass::forward, Pass::weight_gradient}) {
+    add_convolution("wide", {480, 480, 14, 5, 1, 480}, 1, pass);
+    add_convolution("wide", {384, 384, 14, 7, 1, 384}, 1, pass);
+    add_convolution("wide", {672, 672, 14, 5, 2, 672}, 1, pass);
+    add_convolution("wide", {1152, 1152, 7, 5, 1, 1152}, 1, pass);
+    add_convolution("wide", {768, 768, 7, 7, 1, 768}, 1, pass);
+  }
 }
 
 }  // namespace bench

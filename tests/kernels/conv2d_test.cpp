@@ -281,32 +281,56 @@ TEST_CASE("conv2d: 3 x 3 depthwise planes of every width around the vectors', st
   check<float>(with_outputs({1, 2, 129, 260, 2, 3, 3, 0, 0, 2, 2, 1, 1, 1, 1, 2}), generator, 1.2e-7);
 }
 
-TEST_CASE("conv2d: 3 x 3 depthwise planes keep what is not finite to the outputs that read it") {
+TEST_CASE("conv2d: depthwise planes of rows of 7 and of 14, few channels and many, whatever is padded above") {
+  Generator generator(21);
+  for (const index_t stride : {1, 2})
+    for (const index_t wide : {7, 14})
+      for (const index_t taps : {3, 5, 7})
+        for (const index_t channels : {3, 11, 12, 16, 17, 45})
+          for (const index_t high : {1, 2, 5, 7, 14, 16, 17}) {
+            const index_t top = (channels + high) % taps, all = high + top + (channels * high) % taps;
+            if (all < taps) continue;
+            check<float>({1 + high % 3, channels, high, wide, channels, taps, taps, (all - taps) / stride + 1,
+                          (wide - 1) / stride + 1, stride, stride, top, taps / 2, 1, 1, channels},
+                         generator, 1.2e-7);
+          }
+  check<float>(with_outputs({2, 24, 7, 7, 48, 5, 5, 0, 0, 1, 1, 2, 2, 1, 1, 24}), generator, 1.2e-7);  // a multiplier
+  check<double>(with_outputs({2, 20, 7, 7, 20, 7, 7, 0, 0, 1, 1, 3, 3, 1, 1, 20}), generator, 2.3e-16);
+}
+
+TEST_CASE("conv2d: depthwise planes keep what is not finite to the outputs that read it") {
   Generator generator(16);
-  for (const index_t size : {4, 7, 14, 21, 40})
-    for (const index_t stride : {1, 2}) {
-      const kernels::Conv2dShape s = with_outputs({1, 2, size, size, 2, 3, 3, 0, 0, stride, stride, 1, 1, 1, 1, 2});
-      const auto values = random_values(s.c * s.h * s.w, generator), weights = random_values(s.oc * 9, generator);
-      std::vector<float> x(values.begin(), values.end()), w(weights.begin(), weights.end());
-      std::vector<float> y(static_cast<std::size_t>(s.oc * s.oh * s.ow));
-      const index_t row = size / 2, column = size / 3;
-      x[static_cast<std::size_t>(row * size + column)] = INFINITY;
-      x[static_cast<std::size_t>((size + row) * size + column)] = NAN;
-      kernels::conv2d_forward<float>(cpu_device, s, x.data(), w.data(), nullptr, y.data(), {.relu = true});
-      index_t wrong = 0;
-      for (index_t i = 0; i < s.oc * s.oh * s.ow; ++i) {
-        const index_t oy = i / s.ow % s.oh * stride, ox = i % s.ow * stride;
-        const bool reads = std::abs(oy - row) <= 1 && std::abs(ox - column) <= 1;
-        const float value = y[static_cast<std::size_t>(i)];
-        const float tap =
-            w[static_cast<std::size_t>(i / (s.oh * s.ow) * 9 + (reads ? (row - oy + 1) * 3 + column - ox + 1 : 0))];
-        const bool is_nan = reads && i >= s.oh * s.ow, is_infinite = reads && !is_nan && tap > 0;
-        wrong += std::isnan(value) != is_nan || std::isinf(value) != is_infinite || value < 0;
-      }
-      CAPTURE(size);
-      CAPTURE(stride);
-      CHECK(wrong == 0);
+  const auto check_reads = [&](index_t channels, index_t size, index_t taps, index_t stride) {
+    const index_t pad = taps / 2, field = taps * taps;
+    const kernels::Conv2dShape s =
+        with_outputs({1, channels, size, size, channels, taps, taps, 0, 0, stride, stride, pad, pad, 1, 1, channels});
+    const auto values = random_values(s.c * s.h * s.w, generator), weights = random_values(s.oc * field, generator);
+    std::vector<float> x(values.begin(), values.end()), w(weights.begin(), weights.end());
+    std::vector<float> y(static_cast<std::size_t>(s.oc * s.oh * s.ow));
+    const index_t row = size / 2, column = size / 3;
+    x[static_cast<std::size_t>(row * size + column)] = INFINITY;
+    x[static_cast<std::size_t>((size + row) * size + column)] = NAN;
+    kernels::conv2d_forward<float>(cpu_device, s, x.data(), w.data(), nullptr, y.data(), {.relu = true});
+    index_t wrong = 0;
+    for (index_t i = 0; i < s.oc * s.oh * s.ow; ++i) {
+      const index_t plane = i / (s.oh * s.ow), oy = i / s.ow % s.oh * stride, ox = i % s.ow * stride;
+      const bool reads = plane < 2 && std::abs(oy - row) <= pad && std::abs(ox - column) <= pad;
+      const float value = y[static_cast<std::size_t>(i)];
+      const float tap =
+          w[static_cast<std::size_t>(plane * field + (reads ? (row - oy + pad) * taps + column - ox + pad : 0))];
+      const bool is_nan = reads && plane == 1, is_infinite = reads && !is_nan && tap > 0;
+      wrong += std::isnan(value) != is_nan || std::isinf(value) != is_infinite || value < 0;
     }
+    CAPTURE(size);
+    CAPTURE(taps);
+    CAPTURE(stride);
+    CHECK(wrong == 0);
+  };
+  for (const index_t stride : {1, 2}) {
+    for (const index_t size : {4, 7, 14, 21, 40}) check_reads(2, size, 3, stride);
+    for (const index_t size : {7, 14})
+      for (const index_t taps : {3, 5, 7}) check_reads(20, size, taps, stride);
+  }
 }
 
 TEST_CASE("conv2d: strides as large as the kernel, kernels that skip pixels, gradients of every remainder") {

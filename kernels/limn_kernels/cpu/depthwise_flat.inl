@@ -202,13 +202,22 @@ void depthwise_planes(const Conv2dShape& s, index_t begin, index_t end, const T*
                       T floor, T* y) {
 #define LIMN_BY(...) return depthwise_planes_by(s, __VA_ARGS__, begin, end, x, weight, bias, floor, y)
 #if LIMN_VECTOR_BYTES == 64
-  if constexpr (std::is_same_v<T, float>)
+  if constexpr (std::is_same_v<T, float>) {
+#define LIMN_CHANNELS(...)                          \
+  if (depthwise_lanes_are_channels(s, __VA_ARGS__)) \
+  return depthwise_channels<__VA_ARGS__>(s, begin, end, x, weight, bias, floor, y)
+    LIMN_CHANNELS(5, 7, 1);
+    LIMN_CHANNELS(7, 7, 1);
+    LIMN_CHANNELS(7, 14, 1);
+    LIMN_CHANNELS(5, 14, 2);
+#undef LIMN_CHANNELS
     if (depthwise_is_flat(s)) {  // without loops where images of 224 pixels end: 7 x 7, and 14 x 14 before it
       if (s.stride_h == 1 && (s.h * s.w + 15) / 16 == 4) LIMN_BY(DepthwiseFlatPlane<4>(s));
       if (s.stride_h == 1) LIMN_BY(DepthwiseFlatPlane<0>(s));
       if (s.h == 14) LIMN_BY(DepthwiseFlatPairs<14>(s));
       LIMN_BY(DepthwiseFlatPairs<0>(s));
     }
+  }
 #endif
   if (s.stride_h == 1) {
     if (s.kh == 3) LIMN_BY((DepthwisePlane<T, 3, 1>(s)));
