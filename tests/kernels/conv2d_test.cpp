@@ -85,10 +85,13 @@ void check(kernels::Conv2dShape s, Generator& generator, double unit, bool by_pa
             kernels::conv2d_forward<T>(cpu_device, s, tx.data(), tw.data(), tb.data(), to);
         }) <= unit * sums(s.field()));
   CHECK(largest_error<T>(dx, [&](T* to) {
-          if (by_panels && kernels::cpu::gather_panel_plan(s, sizeof(T)).together > 0)
-            kernels::cpu::conv2d_data_gradient_panels<T>(s, tdy.data(), tw.data(), to);
+          kernels::conv2d_data_gradient<T>(cpu_device, s, tdy.data(), tw.data(), to);
+        }) <= unit * sums(s.outputs() * s.kh * s.kw));
+  CHECK(largest_error<T>(dx, [&](T* to) {
+          if (kernels::cpu::conv2d_pays_data_columns<T>(s))  // the way that was not taken
+            kernels::cpu::conv2d_data_gradient<T>(s, tdy.data(), tw.data(), to);
           else
-            kernels::conv2d_data_gradient<T>(cpu_device, s, tdy.data(), tw.data(), to);
+            kernels::cpu::conv2d_data_gradient_columns<T>(s, tdy.data(), tw.data(), to);
         }) <= unit * sums(s.outputs() * s.kh * s.kw));
   CHECK(largest_error<T>(dw, [&](T* to) {
           kernels::conv2d_weight_gradient<T>(cpu_device, s, tx.data(), tdy.data(), to);

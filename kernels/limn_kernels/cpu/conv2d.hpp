@@ -2,9 +2,9 @@
 // The CPU body of conv2d.hpp.
 //
 // Chooses the way: Winograd (winograd.hpp, winograd_gradient.hpp) where the cost model says so, else the definition,
-// forward (conv2d_direct.hpp, conv2d_panels.hpp) and gathered (conv2d_gather.hpp); depthwise planes one by one; weight
-// gradients as dot products where weights are few (conv2d_dots.hpp), else as products with blocks of the patch matrix
-// (conv2d_columns.hpp).
+// forward (conv2d_direct.hpp, conv2d_panels.hpp) and gathered (conv2d_gather.hpp); depthwise planes one by one; data
+// gradients of small images or with strides as products that are added up, weight gradients as dot products where
+// weights are few (conv2d_dots.hpp), else as products with blocks of the patch matrix (both conv2d_columns.hpp).
 // docs/kernels/conv2d.md.
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 #include <limn_kernels/conv2d.hpp>
 #include <limn_kernels/cpu/conv2d_columns.hpp>
 #include <limn_kernels/cpu/conv2d_dots.hpp>
-#include <limn_kernels/cpu/conv2d_gather_panels.hpp>
+#include <limn_kernels/cpu/conv2d_gather.hpp>
 #include <limn_kernels/cpu/conv2d_panels.hpp>
 #include <limn_kernels/cpu/conv2d_products.hpp>
 #include <limn_kernels/cpu/depthwise.hpp>
@@ -219,8 +219,7 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
       }
       if (cpu::is_pointwise(s) && s.channels() > 1) return cpu::pointwise_data_gradient(s, dy, weight, dx);
       if (cpu::is_patches(s) && s.channels() > 1) return cpu::patches_data_gradient(s, dy, weight, dx);
-      if (s.channels() > 1 && cpu::conv2d_pays_gather_panels<T>(s))
-        return cpu::conv2d_data_gradient_panels(s, dy, weight, dx);
+      if (cpu::conv2d_pays_data_columns<T>(s)) return cpu::conv2d_data_gradient_columns(s, dy, weight, dx);
       cpu::conv2d_data_gradient(s, dy, weight, dx);
     }
   });

@@ -1,8 +1,12 @@
 #pragma once
-// The weight gradient of any convolution: products of dy with blocks of the patch matrix, which are copied from x as
-// conv2d_direct.hpp lays it out.
+// Gradients of any convolution through the patch matrix, whose columns are the field of a pixel: dw is the product of
+// dy with blocks of it, copied from x as conv2d_direct.hpp lays it out; dx is what the products of the weights with dy,
+// blocks of the patches' gradient, add up to.
 
 #include <limn_kernels/cpu/conv2d_direct.hpp>
+
+#define LIMN_ISA_BODY <limn_kernels/cpu/conv2d_columns.inl>
+#include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
@@ -53,6 +57,53 @@ void conv2d_weight_gradient_columns(const Conv2dShape& s, const T* x, const T* d
                   to);
           started = true;
         }
+    }
+  });
+}
+
+/// Whether conv2d_data_gradient_columns costs less than the gathered sum (conv2d_gather.hpp). It multiplies neither
+/// padding nor pixels between rows, nor with a stride little parts of dy, and takes the weights as they lie; but
+/// writing and adding up an element of its columns takes as long as 12 products, and a few planes are too few for
+/// threads. (Measured; docs/kernels/conv2d.md.)
+template <class T>
+[[nodiscard]] bool conv2d_pays_data_columns(const Conv2dShape& s) {
+  const index_t pixels = s.oh * s.ow, lanes = LIMN_CALL_ISA(direct_tile_pixels<T>, ) / 2;
+  if (pixels == 0 || s.outputs() < 4 || pixels * s.kh * s.kw > index_t{1} << 20) return false;
+  if (s.channels() == 1) return true;
+  if (s.n * s.c < 8) return false;
+  if (s.stride_h > 1 || s.stride_w > 1) return true;
+  const index_t between = (s.h - 1) * (s.kw - 1) * s.dilation_w;
+  return pixels * (s.outputs() + 12) < (s.h * s.w + between + lanes - 1) / lanes * lanes * s.outputs();
+}
+
+/// dx of all groups; overwrites it. Some channels at a time, whose columns stay in the second-level cache.
+template <class T>
+void conv2d_data_gradient_columns(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
+  const index_t pixels = s.oh * s.ow, taps = s.kh * s.kw, field = s.field(), outputs = s.outputs();
+  const Scratch<index_t> first(s.h + 1), read(s.h * s.kh);  // of a column of the kernel, what each row of dx reads
+  index_t count = 0;
+  for (index_t y = 0; y < s.h; ++y) {
+    first.data()[y] = count;
+    for (index_t i = 0; i < s.kh; ++i) {
+      const index_t down = y + s.pad_top - i * s.dilation_h;
+      if (down >= 0 && down % s.stride_h == 0 && down / s.stride_h < s.oh)
+        read.data()[count++] = i * s.kw * pixels + down / s.stride_h * s.ow;
+    }
+  }
+  first.data()[s.h] = count;
+  const index_t parts = std::max<index_t>(1, 8 / (s.n * s.groups)),  // at least, for threads
+      most = std::clamp<index_t>((index_t{1} << 17) / (pixels * taps), 1, (s.channels() + parts - 1) / parts),
+                blocks = (s.channels() + most - 1) / most;
+  parallel_for(s.n * s.groups * blocks, 1, [&](index_t begin, index_t end) {
+    const Scratch<T> columns(most * taps * pixels);
+    for (index_t task = begin; task < end; ++task) {
+      const index_t image = task / (s.groups * blocks), group = task / blocks % s.groups,
+                    channel = task % blocks * most, channels = std::min(most, s.channels() - channel);
+      gemm<T>({channels * taps, pixels, outputs, true, false, field, pixels, pixels}, T(1),
+              weight + group * outputs * field + channel * taps, dy + (image * s.oc + group * outputs) * pixels, T(0),
+              columns.data());
+      LIMN_CALL_ISA(conv2d_add_columns<T>, s, first.data(), read.data(), channels, columns.data(),
+                    dx + (image * s.c + group * s.channels() + channel) * s.h * s.w);
     }
   });
 }
