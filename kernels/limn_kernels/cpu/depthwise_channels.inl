@@ -6,8 +6,6 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-#if LIMN_VECTOR_BYTES == 64
-
 inline constexpr index_t depthwise_row = 7;  // columns of outputs at a time
 
 /// `taps` rows and columns, rows of `width` elements with half the kernel beside them; enough channels, and planes that
@@ -17,6 +15,8 @@ inline constexpr index_t depthwise_row = 7;  // columns of outputs at a time
   return s.kh == taps && s.stride_h == stride && s.w == width && s.ow == width / stride && s.pad_left == taps / 2 &&
          s.outputs() == 1 && s.c >= 12 && s.h <= 16 && s.oh <= 16;
 }
+
+#if LIMN_VECTOR_BYTES == 64
 
 /// What the outputs of the columns [First, First + 7) read of a row of x: `count` columns, of which the row has some.
 template <index_t Taps, index_t Width, index_t Stride>
