@@ -7,6 +7,10 @@
 #include <limn_kernels/copy.hpp>
 #include <limn_kernels/half.hpp>
 #include <limn_kernels/parallel.hpp>
+#include <limn_kernels/simd.hpp>
+
+#define LIMN_ISA_BODY <limn_kernels/cpu/copy.inl>
+#include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels {
 namespace cpu {
@@ -126,12 +130,14 @@ void gather_strided(const StridedShape& shape, const T* x, U* y) {
   if (turned < 0)
     return for_each_row_parallel(s, [&](index_t to, index_t from) { copy_row(length, x + from, step, y + to, 1); });
 
-  // One task: a band of that dimension, all of the last one. The walk is over what remains, and the bands.
-  constexpr index_t side = turned_side<T, U>;
+  // One task: a band of that dimension, all of the last one. The walk is over what remains, and the bands. What no
+  // cache holds is read in longer pieces.
+  constexpr index_t side = turned_side<T, U>, from_memory = index_t{1} << 22;
+  const index_t band = s.numel() < from_memory ? side : 4 * side;
   index_t apart = length;  // of neighbours along that dimension, in y
   for (index_t d = turned + 1; d < last; ++d) apart *= s.extents[d];
-  const index_t high = s.extents[turned], bands = (high + side - 1) / side, tasks = s.numel() / (high * length) * bands;
-  parallel_for(tasks, 1 + 16384 / (side * length), [&](index_t begin, index_t end) {
+  const index_t high = s.extents[turned], bands = (high + band - 1) / band, tasks = s.numel() / (high * length) * bands;
+  parallel_for(tasks, 1 + 16384 / (band * length), [&](index_t begin, index_t end) {
     for (index_t task = begin; task < end; ++task) {
       index_t rest = task / bands, from = 0, to = 0, scale = length;
       for (index_t d = last - 1; d >= 0; scale *= s.extents[d--]) {
@@ -140,10 +146,16 @@ void gather_strided(const StridedShape& shape, const T* x, U* y) {
         to += rest % s.extents[d] * scale;
         rest /= s.extents[d];
       }
-      const index_t first = task % bands * side, rows = high - first < side ? high - first : side;
-      for (index_t j = 0; j < length; j += side)
-        copy_turned(rows, length - j < side ? length - j : side, x + from + first + j * step, step,
-                    y + to + first * apart + j, apart);
+      const index_t first = task % bands * band, rows = high - first < band ? high - first : band;
+      const T* of_band = x + from + first;
+      U* to_band = y + to + first * apart;
+      if constexpr (std::is_same_v<T, U> && (std::is_same_v<T, float> || std::is_same_v<T, double>))
+        LIMN_CALL_ISA(copy_turned<T>, rows, length, of_band, step, to_band, apart);
+      else
+        for (index_t i = 0; i < rows; i += side)
+          for (index_t j = 0; j < length; j += side)
+            copy_turned(rows - i < side ? rows - i : side, length - j < side ? length - j : side,
+                        of_band + i + j * step, step, to_band + i * apart + j, apart);
     }
   });
 }
