@@ -79,20 +79,15 @@ enum class PadMode : std::uint8_t { constant, reflect, replicate, circular };
 
 namespace detail {
 
-/// The index in [0, extent) that position p (may be outside) reads, or -1 for the constant.
-[[nodiscard]] inline index_t padded_source(index_t p, index_t extent, PadMode mode) {
-  if (p >= 0 && p < extent) return p;
-  switch (mode) {
-    case PadMode::constant:
-      return -1;
-    case PadMode::reflect:
-      return p < 0 ? -p : 2 * (extent - 1) - p;
-    case PadMode::replicate:
-      return p < 0 ? 0 : extent - 1;
-    case PadMode::circular:
-      return p < 0 ? p + extent : p - extent;
-  }
-  return -1;
+/// What lies before (or behind) x along an axis, `count` elements, where the border is made of x's own elements: views.
+template <class T>
+[[nodiscard]] Tensor<T> border(const Tensor<T>& x, index_t axis, index_t count, bool before, PadMode mode) {
+  const index_t extent = x.size(axis);
+  if (mode == PadMode::reflect) return flip(narrow(x, axis, before ? 1 : extent - 1 - count, count), axis);
+  if (mode == PadMode::circular) return narrow(x, axis, before ? extent - count : 0, count);
+  Shape repeated = x.shape();  // replicate
+  repeated[axis] = count;
+  return broadcast_to(narrow(x, axis, before ? 0 : extent - 1, 1), repeated);
 }
 
 /// pad() with a constant, all axes in one copy. The gradient is padded by the negative amounts, with zeros.
@@ -124,9 +119,6 @@ template <class T>
 
 }  // namespace detail
 
-template <class T>
-[[nodiscard]] Tensor<T> index_select(const Tensor<T>& x, index_t axis, const std::vector<index_t>& indices);
-
 /// x with `before` and `after` new elements along one axis. A negative amount crops (constant mode only). reflect needs
 /// amounts < extent, circular <= extent.
 template <class T>
@@ -147,9 +139,11 @@ template <class T>
   if (before < 0 || after < 0 || before > most || after > most || extent == 0)
     fail("pad", "amounts (", before, ", ", after, ") do not suit axis ", axis, " of shape ", x.shape(),
          " in this mode");
-  std::vector<index_t> indices;
-  for (index_t p = -before; p < extent + after; ++p) indices.push_back(detail::padded_source(p, extent, mode));
-  return index_select(x, axis, indices);
+  std::vector<Tensor<T>> parts;
+  if (before > 0) parts.push_back(detail::border(x, axis, before, true, mode));
+  parts.push_back(x);
+  if (after > 0) parts.push_back(detail::border(x, axis, after, false, mode));
+  return concat(parts, axis);
 }
 
 /// Pads the last axes: {left, right}, {left, right, top, bottom}, ... (torch.nn.functional.pad).
@@ -166,5 +160,3 @@ template <class T>
 }
 
 }  // namespace limn::inline LIMN_ABI
-
-#include <limn/ops/gather.hpp>
