@@ -18,17 +18,15 @@ index_t conv2d_column_taps(const Conv2dShape& s, index_t phase, index_t x, Colum
     const index_t right = phase + s.pad_left - j * s.dilation_w;
     if (right % s.stride_w != 0) continue;
     const index_t from = x + right / s.stride_w;  // of dy's row; may lie outside
-    index_t first = from < 0 ? -from : 0, last = s.ow - from;
-    if (last > lanes<T>) last = lanes<T>;
+    const index_t first = from < 0 ? -from : 0, last = s.ow - from < lanes<T> ? s.ow - from : lanes<T>;
     if (first < last) taps[count++] = {j * s.oh * s.ow + from, lanes_between(first, last)};
   }
   return count;
 }
 
-/// dx [channels, h, w] = the sums of columns [channels, kh, kw, oh, ow]; row y of a plane reads the rows
-/// read[first[y]],
-/// ... of each column of the kernel. Gathered, so that a sum is written once. (Added to rows in memory, narrow ones
-/// wait for one another: a masked store is not forwarded to a load.)
+/// dx [channels, h, w] = the sums of columns [channels, kh, kw, oh, ow]; row y of a plane reads those rows of each
+/// column of the kernel that read[first[y]] and on say. Gathered, so that a sum is written once. (Added to rows in
+/// memory, narrow ones wait for one another: a masked store is not forwarded to a load.)
 template <class T>
 void conv2d_add_columns(const Conv2dShape& s, const index_t* first, const index_t* read, index_t channels,
                         const T* columns, T* dx) {
