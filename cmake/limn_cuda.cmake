@@ -11,9 +11,9 @@ enable_language(CUDA)
 find_package(CUDAToolkit REQUIRED)
 add_library(limn_cuda STATIC ${PROJECT_SOURCE_DIR}/kernels/limn_kernels/cuda/limn_cuda.cu)
 set_target_properties(limn_cuda PROPERTIES POSITION_INDEPENDENT_CODE ON CUDA_RUNTIME_LIBRARY Static)
-target_compile_definitions(limn_cuda PUBLIC LIMN_WITH_CUDA)
-# CMake 3.25 does not know how to ask nvcc 13 for C++20. 1675: loop pragmas that are for the host compiler.
-target_compile_options(limn_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr -diag-suppress=1675>)
+target_compile_definitions(limn_cuda PUBLIC LIMN_WITH_CUDA PRIVATE LIMN_COMPILED_KERNELS)  # no CPU bodies for nvcc
+# CMake 3.25 does not know how to ask nvcc 13 for C++20. 68, 1675: masks and loop pragmas that are for the host compiler.
+target_compile_options(limn_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr -diag-suppress=68,1675>)
 if(LIMN_OPENMP)
   target_compile_options(limn_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fopenmp>)
 endif()

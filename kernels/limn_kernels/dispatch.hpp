@@ -1,6 +1,8 @@
 #pragma once
 // Chooses the CPU or the CUDA body of a kernel, and says clearly when there is none.
 
+#include <type_traits>
+
 #include <limn_kernels/device.hpp>
 #include <limn_kernels/error.hpp>
 
@@ -35,6 +37,15 @@ template <class Cpu>
 void dispatch_cpu(const char* kernel, Device device, Cpu&& cpu) {
   if (device.kind != DeviceKind::cpu) detail::no_cuda(kernel, device);
   cpu();
+}
+
+/// For a kernel whose CUDA body knows float and double alone: other types run on the CPU.
+template <class T, class Cpu, class Cuda>
+void dispatch_floating(const char* kernel, Device device, Cpu&& cpu, [[maybe_unused]] Cuda&& on_cuda) {
+  if constexpr (std::is_floating_point_v<T>)
+    dispatch(kernel, device, cpu, on_cuda);
+  else
+    dispatch_cpu(kernel, device, cpu);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

@@ -1,8 +1,6 @@
 #pragma once
 // Matrix products: the kernel that convolutions, linear and recurrent layers and attention stand on.
 
-#include <type_traits>
-
 #include <limn_kernels/dispatch.hpp>
 
 namespace limn::inline LIMN_ABI::kernels {
@@ -28,12 +26,9 @@ void gemm(const GemmShape& shape, T alpha, const T* a, const T* b, T beta, T* c)
 /// whatever the number of threads. C may not overlap A or B.
 template <class T>
 void gemm(Device device, const GemmShape& shape, T alpha, const T* a, const T* b, T beta, T* c) {
-  if constexpr (std::is_floating_point_v<T>)
-    dispatch(
-        "gemm", device, [&] { cpu::gemm(shape, alpha, a, b, beta, c); },
-        [&](auto) { cuda::gemm(shape, alpha, a, b, beta, c); });
-  else
-    dispatch_cpu("gemm", device, [&] { cpu::gemm(shape, alpha, a, b, beta, c); });
+  dispatch_floating<T>(
+      "gemm", device, [&] { cpu::gemm(shape, alpha, a, b, beta, c); },
+      [&](auto) { cuda::gemm(shape, alpha, a, b, beta, c); });
 }
 
 /// op(B) [k, n] packed once for many products, in the order in which this processor's kernel reads it: as many bytes as

@@ -76,12 +76,9 @@ void binary(Device device, const BroadcastShape& s, const T* a, const T* b, R* y
 /// y[i] = condition[i] ? a[i] : b[i] over the walk s.
 template <class T>
 void select(Device device, const SelectShape& s, const bool* condition, const T* a, const T* b, T* y) {
-  if constexpr (std::is_floating_point_v<T>)
-    dispatch(
-        "select", device, [&] { cpu::select(s, condition, a, b, y); },
-        [&](auto) { cuda::select(s, condition, a, b, y); });
-  else
-    dispatch_cpu("select", device, [&] { cpu::select(s, condition, a, b, y); });
+  dispatch_floating<T>(
+      "select", device, [&] { cpu::select(s, condition, a, b, y); },
+      [&](auto) { cuda::select(s, condition, a, b, y); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

@@ -32,41 +32,30 @@ template <class T>
 void log_softmax_backward(const SoftmaxShape& s, const T* y, const T* dy, T* dx);
 }  // namespace cuda
 
-namespace detail {
-/// Two-byte floats have a CPU body only.
-template <class T, class Cpu, class Cuda>
-void dispatch_float(const char* kernel, Device device, Cpu&& on_cpu, [[maybe_unused]] Cuda&& on_cuda) {
-  if constexpr (is_half<T>)
-    dispatch_cpu(kernel, device, on_cpu);
-  else
-    dispatch(kernel, device, on_cpu, on_cuda);
-}
-}  // namespace detail
-
 /// y = exp(x - max) / sum(exp(x - max)). Overwrites y; y may be x. A row of -infinity alone gives NaN.
 template <class T>
 void softmax_forward(Device device, const SoftmaxShape& s, const T* x, T* y) {
-  detail::dispatch_float<T>(
+  dispatch_floating<T>(
       "softmax_forward", device, [&] { cpu::softmax_forward(s, x, y); }, [&](auto) { cuda::softmax_forward(s, x, y); });
 }
 /// dx = y (dy - sum(y dy)). dx may be dy.
 template <class T>
 void softmax_backward(Device device, const SoftmaxShape& s, const T* y, const T* dy, T* dx) {
-  detail::dispatch_float<T>(
+  dispatch_floating<T>(
       "softmax_backward", device, [&] { cpu::softmax_backward(s, y, dy, dx); },
       [&](auto) { cuda::softmax_backward(s, y, dy, dx); });
 }
 /// y = x - max - log(sum(exp(x - max))). y may be x.
 template <class T>
 void log_softmax_forward(Device device, const SoftmaxShape& s, const T* x, T* y) {
-  detail::dispatch_float<T>(
+  dispatch_floating<T>(
       "log_softmax_forward", device, [&] { cpu::log_softmax_forward(s, x, y); },
       [&](auto) { cuda::log_softmax_forward(s, x, y); });
 }
 /// dx = dy - exp(y) sum(dy). dx may be dy.
 template <class T>
 void log_softmax_backward(Device device, const SoftmaxShape& s, const T* y, const T* dy, T* dx) {
-  detail::dispatch_float<T>(
+  dispatch_floating<T>(
       "log_softmax_backward", device, [&] { cpu::log_softmax_backward(s, y, dy, dx); },
       [&](auto) { cuda::log_softmax_backward(s, y, dy, dx); });
 }

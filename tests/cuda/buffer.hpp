@@ -1,5 +1,5 @@
 #pragma once
-// Buffer<T>: memory where the kernels under test run: on the GPU, or on the host when the sources run there.
+// Buffer<T>: memory of the GPU under test.
 
 #include <cstring>
 #include <vector>
@@ -8,11 +8,7 @@
 
 namespace limn::test {
 
-#ifdef LIMN_WITH_CUDA
 inline constexpr Device under_test = cuda_device(0);
-#else
-inline constexpr Device under_test = cpu_device;
-#endif
 
 template <class T>
 class Buffer {

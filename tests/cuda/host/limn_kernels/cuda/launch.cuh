@@ -21,8 +21,12 @@
 #include <limn_kernels/device.hpp>
 #include <limn_kernels/error.hpp>
 
+#include <cuda/host/arena.hpp>
+#include <cuda/host/order.hpp>
+
 #define __global__
 #define __device__
+#define __launch_bounds__(...)
 #define __shared__ static  // one block at a time, one operating-system thread
 
 namespace limn::inline LIMN_ABI::kernels::cuda {
@@ -34,9 +38,6 @@ inline Dim threadIdx, blockIdx, blockDim, gridDim;
 
 namespace host {
 
-enum class Order { forward, backward, warps_backward };
-inline Order order = Order::forward;
-
 /// Runs one block; kept over the blocks of a launch, so that fibres reuse their stacks.
 class Executor {
  public:
@@ -47,7 +48,7 @@ class Executor {
   }
 
   Executor(unsigned threads, const std::function<void()>& body) : body_(body), fibres_(threads) {
-    for (auto& fibre : fibres_) fibre.stack = std::make_unique<char[]>(stack_bytes);
+    for (auto& fibre : fibres_) fibre.stack = std::make_unique_for_overwrite<char[]>(stack_bytes);
   }
 
   void run_block() {
@@ -173,6 +174,7 @@ void launch(const char* name, void (*kernel)(Params...), unsigned blocks, unsign
   host::Executor::current() = &executor;
   blockDim.x = threads;
   gridDim.x = blocks;
+  const host::Arena::Open memory_is_open;
   try {
     for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x) executor.run_block();
   } catch (...) {
