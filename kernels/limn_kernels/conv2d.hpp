@@ -31,8 +31,17 @@ class PackedConv2d {
   T* data_ = nullptr;
 };
 
+namespace cuda {  // float, double
+template <class T>
+void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y, Conv2dFusion fusion);
+template <class T>
+void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx);
+template <class T>
+void conv2d_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw);
+}  // namespace cuda
+
 /// y = conv(x, weight) + bias, then what `fusion` says; bias [oc] may be null. `packed` is null or made of this weight;
-/// it changes no bit of y.
+/// it changes no bit of y, and a GPU does without.
 template <class T>
 void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y,
                     Conv2dFusion fusion = {}, const PackedConv2d<T>* packed = nullptr);

@@ -25,12 +25,18 @@ template <class T>
 void linear(const LinearShape& s, const T* x, const T* w, const PackedMatrix<T>* packed, const Epilogue<T>& epilogue,
             T* y);
 }  // namespace cpu
+namespace cuda {
+template <class T>
+void linear(const LinearShape& s, const T* x, const T* w, const Epilogue<T>& epilogue, T* y);  // float, double
+}  // namespace cuda
 
 /// y [rows, outputs] = epilogue(x [rows, inputs] w^T), w [outputs, inputs]. Float and double. The bits of y are the
 /// same for any number of threads. y may overlap neither x nor w.
 template <class T>
 void linear(Device device, const LinearShape& s, const T* x, const T* w, const Epilogue<T>& epilogue, T* y) {
-  dispatch_cpu("linear", device, [&] { cpu::linear<T>(s, x, w, nullptr, epilogue, y); });
+  dispatch_floating<T>(
+      "linear", device, [&] { cpu::linear<T>(s, x, w, nullptr, epilogue, y); },
+      [&](auto) { cuda::linear<T>(s, x, w, epilogue, y); });
 }
 
 /// The same with w^T packed: `rows` rows of x.

@@ -174,7 +174,7 @@ PackedConv2d<T>::~PackedConv2d() {
 template <class T>
 void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* weight, const T* bias, T* y,
                     Conv2dFusion fusion, const PackedConv2d<T>* packed) {
-  dispatch_cpu("conv2d_forward", device, [&] {
+  const auto on_cpu = [&] {
     const index_t nx = s.n * s.c * s.h * s.w, nw = s.oc * s.field(), ny = s.n * s.oc * s.oh * s.ow;
     if (ny == 0) return;
     if constexpr (is_half<T>) {
@@ -187,12 +187,14 @@ void conv2d_forward(Device device, const Conv2dShape& s, const T* x, const T* we
     } else {
       cpu::conv2d_forward(s, x, weight, bias, y, fusion, packed);
     }
-  });
+  };
+  dispatch_floating<T>("conv2d_forward", device, on_cpu,
+                       [&](auto) { cuda::conv2d_forward(s, x, weight, bias, y, fusion); });
 }
 
 template <class T>
 void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
-  dispatch_cpu("conv2d_data_gradient", device, [&] {
+  const auto on_cpu = [&] {
     const index_t nx = s.n * s.c * s.h * s.w, nw = s.oc * s.field(), ny = s.n * s.oc * s.oh * s.ow;
     if (nx == 0) return;
     if (nw == 0) {  // no outputs
@@ -222,12 +224,14 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
       if (cpu::conv2d_pays_data_columns<T>(s)) return cpu::conv2d_data_gradient_columns(s, dy, weight, dx);
       cpu::conv2d_data_gradient(s, dy, weight, dx);
     }
-  });
+  };
+  dispatch_floating<T>("conv2d_data_gradient", device, on_cpu,
+                       [&](auto) { cuda::conv2d_data_gradient(s, dy, weight, dx); });
 }
 
 template <class T>
 void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, const T* dy, T* dw) {
-  dispatch_cpu("conv2d_weight_gradient", device, [&] {
+  const auto on_cpu = [&] {
     const index_t nx = s.n * s.c * s.h * s.w, nw = s.oc * s.field(), ny = s.n * s.oc * s.oh * s.ow;
     if (nw == 0) return;
     if (nx == 0 || ny == 0) {
@@ -256,7 +260,9 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
       if (cpu::conv2d_pays_dots(s)) return cpu::conv2d_weight_gradient_dots(s, x, dy, dw);
       cpu::conv2d_weight_gradient_columns(s, x, dy, dw);
     }
-  });
+  };
+  dispatch_floating<T>("conv2d_weight_gradient", device, on_cpu,
+                       [&](auto) { cuda::conv2d_weight_gradient(s, x, dy, dw); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

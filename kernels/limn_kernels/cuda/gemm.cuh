@@ -1,71 +1,131 @@
 #pragma once
-// The CUDA body of gemm.hpp for float and double: tiles of 64 x 64 in shared memory, 4 x 4 sums a thread.
+// The CUDA bodies of gemm.hpp and linear.hpp for float and double.
 
-#include <limn_kernels/cuda/launch.cuh>
+#include <limn_kernels/cuda/product.cuh>
+#include <limn_kernels/functors.hpp>
 #include <limn_kernels/gemm.hpp>
+#include <limn_kernels/linear.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cuda {
 
-inline constexpr index_t gemm_tile = 64, gemm_slice = 16, gemm_share = 4;
-inline constexpr unsigned gemm_threads = 256;  // (gemm_tile / gemm_share) squared
+/// A matrix with `lines` lines along k, line i and step k at data[i * stride + k] (or, not along k, [k * stride + i]).
+template <class T, bool along>
+struct MatrixReader {
+  static constexpr bool along_k = along;
+  const T* data;
+  index_t lines, stride;
+  bool whole_fours;  // along k: every four numbers lie where one instruction can load them
+  index_t group_stride = 0;
 
-/// One block computes one tile of C, in slices of k. A and B arrive as (row, column) strides, so a transposed operand
-/// needs no kernel of its own; elements outside the matrices count as zero.
-template <class T>
-__global__ void gemm_kernel(GemmShape s, index_t a_row, index_t a_column, index_t b_row, index_t b_column, T alpha,
-                            const T* a, const T* b, T beta, T* c) {
-  __shared__ T tile_a[gemm_slice][gemm_tile + 1];  // + 1: threads that read a column meet different banks
-  __shared__ T tile_b[gemm_slice][gemm_tile + 1];
-  const index_t across = (s.n + gemm_tile - 1) / gemm_tile;
-  const index_t tiles = (s.m + gemm_tile - 1) / gemm_tile * across;
-  const index_t thread = threadIdx.x;
-  const index_t my_row = thread / (gemm_tile / gemm_share), my_column = thread % (gemm_tile / gemm_share);
+  struct Cursor {
+    const T* line;  // null behind the last line
+    index_t stride;
+    bool whole_fours;
 
-  for (index_t tile = blockIdx.x; tile < tiles; tile += gridDim.x) {
-    const index_t first_row = tile / across * gemm_tile, first_column = tile % across * gemm_tile;
-    T sums[gemm_share][gemm_share] = {};
-    for (index_t first_k = 0; first_k < s.k; first_k += gemm_slice) {
-      for (index_t i = thread; i < gemm_tile * gemm_slice; i += gemm_threads) {
-        const index_t k_a = i % gemm_slice, row = i / gemm_slice;
-        tile_a[k_a][row] = first_row + row < s.m && first_k + k_a < s.k
-                               ? a[(first_row + row) * a_row + (first_k + k_a) * a_column]
-                               : T(0);
-        const index_t k_b = i / gemm_tile, column = i % gemm_tile;
-        tile_b[k_b][column] = first_column + column < s.n && first_k + k_b < s.k
-                                  ? b[(first_k + k_b) * b_row + (first_column + column) * b_column]
-                                  : T(0);
+    __device__ void load(index_t k, index_t end, T (&to)[4]) const {
+      if (along && whole_fours && line && k + 4 <= end) {
+        const Four<T> four = *reinterpret_cast<const Four<T>*>(line + k);
+#pragma unroll
+        for (int q = 0; q < 4; ++q) to[q] = four.of[q];
+        return;
       }
-      __syncthreads();
-      for (index_t k = 0; k < gemm_slice; ++k)
-        for (index_t i = 0; i < gemm_share; ++i)
-          for (index_t j = 0; j < gemm_share; ++j)
-            sums[i][j] +=
-                tile_a[k][my_row + i * (gemm_tile / gemm_share)] * tile_b[k][my_column + j * (gemm_tile / gemm_share)];
-      __syncthreads();  // before the next slice overwrites the tiles
+#pragma unroll
+      for (int q = 0; q < 4; ++q) to[q] = line && k + q < end ? line[(k + q) * (along ? 1 : stride)] : T(0);
     }
-    const index_t ldc = s.ldc > 0 ? s.ldc : s.n;
-    for (index_t i = 0; i < gemm_share; ++i)
-      for (index_t j = 0; j < gemm_share; ++j) {
-        const index_t row = first_row + my_row + i * (gemm_tile / gemm_share);
-        const index_t column = first_column + my_column + j * (gemm_tile / gemm_share);
-        if (row >= s.m || column >= s.n) continue;
-        T* to = c + row * ldc + column;
-        *to = alpha * sums[i][j] + (beta == T(0) ? T(0) : beta * *to);  // beta 0: a NaN in C does not spread
-      }
+  };
+
+  __device__ Cursor at(index_t group, index_t line) const {
+    return {line < lines ? data + group * group_stride + line * (along ? stride : 1) : nullptr, stride, whole_fours};
   }
+};
+
+/// Whether every fourth element of each line of `data` begins where Four<T> may.
+template <class T>
+bool lies_in_fours(const T* data, index_t stride) {
+  return reinterpret_cast<std::uintptr_t>(data) % alignof(Four<T>) == 0 && stride % 4 == 0;
+}
+
+template <class T>
+__device__ T activated(Activation activation, T x) {
+  switch (activation) {
+    case Activation::none:
+      return x;
+    case Activation::relu:
+      return evaluate(Relu{}, x);
+    case Activation::gelu:
+      return evaluate(Gelu{}, x);
+    case Activation::gelu_tanh:
+      return evaluate(GeluTanh{}, x);
+    case Activation::silu:
+      return evaluate(Silu{}, x);
+    case Activation::tanh:
+      return evaluate(Tanh{}, x);
+    case Activation::sigmoid:
+      return evaluate(Sigmoid{}, x);
+  }
+  return x;
+}
+
+/// c(i, j) = activation(alpha sum + beta c(i, j) + bias[j]).
+template <class T>
+struct MatrixWriter {
+  T* data;
+  index_t stride;
+  bool whole_fours;
+  T alpha, beta;
+  Epilogue<T> epilogue = {};
+  index_t group_stride = 0;
+
+  __device__ void put(index_t group, index_t row, index_t column, const T (&sums)[4], index_t count) const {
+    T* const to = data + group * group_stride + row * stride + column;
+    Four<T> four;
+#pragma unroll
+    for (int q = 0; q < 4; ++q) {
+      if (q >= count) continue;
+      T value = alpha * sums[q] + (beta == T(0) ? T(0) : beta * to[q]);  // beta 0: a NaN in C does not spread
+      if (epilogue.bias) value += epilogue.bias[column + q];
+      four.of[q] = activated(epilogue.activation, value);
+      if (!whole_fours || count < 4) to[q] = four.of[q];
+    }
+    if (whole_fours && count == 4) *reinterpret_cast<Four<T>*>(to) = four;
+  }
+};
+
+template <class T>
+void gemm_with(const char* name, const GemmShape& s, T alpha, const T* a, const T* b, T beta, T* c,
+               const Epilogue<T>& epilogue) {
+  const index_t lda = s.lda > 0 ? s.lda : s.transpose_a ? s.m : s.k;
+  const index_t ldb = s.ldb > 0 ? s.ldb : s.transpose_b ? s.k : s.n;
+  const index_t ldc = s.ldc > 0 ? s.ldc : s.n;
+  const MatrixWriter<T> writer{c, ldc, lies_in_fours(c, ldc), alpha, beta, epilogue};
+  const bool fours_a = lies_in_fours(a, lda), fours_b = lies_in_fours(b, ldb);
+  const auto run = [&](const auto& of_a, const auto& of_b) { product<T>(name, 1, s.m, s.n, s.k, of_a, of_b, writer); };
+  if (s.transpose_a && s.transpose_b)
+    run(MatrixReader<T, false>{a, s.m, lda, fours_a}, MatrixReader<T, true>{b, s.n, ldb, fours_b});
+  else if (s.transpose_a)
+    run(MatrixReader<T, false>{a, s.m, lda, fours_a}, MatrixReader<T, false>{b, s.n, ldb, fours_b});
+  else if (s.transpose_b)
+    run(MatrixReader<T, true>{a, s.m, lda, fours_a}, MatrixReader<T, true>{b, s.n, ldb, fours_b});
+  else
+    run(MatrixReader<T, true>{a, s.m, lda, fours_a}, MatrixReader<T, false>{b, s.n, ldb, fours_b});
 }
 
 template <class T>
 void gemm(const GemmShape& s, T alpha, const T* a, const T* b, T beta, T* c) {
-  const index_t lda = s.lda > 0 ? s.lda : s.transpose_a ? s.m : s.k;
-  const index_t ldb = s.ldb > 0 ? s.ldb : s.transpose_b ? s.k : s.n;
-  const index_t tiles = (s.m + gemm_tile - 1) / gemm_tile * ((s.n + gemm_tile - 1) / gemm_tile);
-  launch("gemm", gemm_kernel<T>, blocks_for(tiles, 1), gemm_threads, s, s.transpose_a ? index_t{1} : lda,
-         s.transpose_a ? lda : index_t{1}, s.transpose_b ? index_t{1} : ldb, s.transpose_b ? ldb : index_t{1}, alpha, a,
-         b, beta, c);
+  gemm_with<T>("gemm", s, alpha, a, b, beta, c, {});
 }
 
-template void gemm<float>(const GemmShape&, float, const float*, const float*, float, float*);
-template void gemm<double>(const GemmShape&, double, const double*, const double*, double, double*);
+template <class T>
+void linear(const LinearShape& s, const T* x, const T* w, const Epilogue<T>& epilogue, T* y) {
+  gemm_with<T>("linear", {.m = s.rows, .n = s.outputs, .k = s.inputs, .transpose_b = true}, T(1), x, w, T(0), y,
+               epilogue);
+}
+
+#define LIMN_GEMM_ON_GPU(T)                                              \
+  template void gemm<T>(const GemmShape&, T, const T*, const T*, T, T*); \
+  template void linear<T>(const LinearShape&, const T*, const T*, const Epilogue<T>&, T*);
+LIMN_GEMM_ON_GPU(float)
+LIMN_GEMM_ON_GPU(double)
+#undef LIMN_GEMM_ON_GPU
 
 }  // namespace limn::inline LIMN_ABI::kernels::cuda

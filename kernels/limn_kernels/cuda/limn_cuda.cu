@@ -1,5 +1,6 @@
 // The one CUDA translation unit of limn (target limn::cuda): device memory, and every kernel that has a GPU body.
 
+#include <limn_kernels/cuda/conv2d.cuh>
 #include <limn_kernels/cuda/gemm.cuh>
 #include <limn_kernels/cuda/memory.cuh>
 #include <limn_kernels/cuda/pointwise.cuh>

@@ -1,9 +1,9 @@
 #pragma once
-// Device memory. Copies to and from the host wait for the kernels before them: all of limn's work is in one stream a
-// device.
+// Device memory. Blocks come from the device's own pool and go back to it in the order of the stream: neither waits for
+// the GPU. Copies to and from the host wait for the kernels before them: all of limn's work is in one stream a device.
 
 #include <limn_kernels/cuda/check.cuh>
-#include <limn_kernels/memory.hpp>
+#include <limn_kernels/cuda/scratch.cuh>
 
 namespace limn::inline LIMN_ABI::kernels::cuda {
 
@@ -16,10 +16,29 @@ int device_count() {
 
 void select(int device) { check("cuda", cudaSetDevice(device)); }
 
+int selected() {
+  int device = 0;
+  check("cuda", cudaGetDevice(&device));
+  return device;
+}
+
+/// The device's pool keeps what is given back, for the next request.
+inline void keep_freed_memory(int device) {
+  static const bool done = [device] {
+    cudaMemPool_t pool = nullptr;
+    std::uint64_t everything = ~std::uint64_t{0};
+    check("allocate", cudaDeviceGetDefaultMemPool(&pool, device));
+    check("allocate", cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &everything));
+    return true;
+  }();
+  static_cast<void>(done);
+}
+
 void* allocate(std::size_t bytes, int device) {
   select(device);
+  keep_freed_memory(device);
   void* data = nullptr;
-  const cudaError_t status = cudaMalloc(&data, bytes == 0 ? 1 : bytes);
+  const cudaError_t status = cudaMallocAsync(&data, bytes == 0 ? 1 : bytes, nullptr);
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
     throw std::bad_alloc();  // kernels::allocate names the device and the size
@@ -32,7 +51,7 @@ void release(void* data, int device) noexcept {
   int before = 0;
   cudaGetDevice(&before);
   cudaSetDevice(device);
-  cudaFree(data);
+  cudaFreeAsync(data, nullptr);
   cudaSetDevice(before);
 }
 

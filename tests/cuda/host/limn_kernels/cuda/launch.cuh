@@ -48,7 +48,9 @@ class Executor {
   }
 
   Executor(unsigned threads, const std::function<void()>& body) : body_(body), fibres_(threads) {
-    for (auto& fibre : fibres_) fibre.stack = std::make_unique_for_overwrite<char[]>(stack_bytes);
+    static std::vector<std::unique_ptr<char[]>> stacks;  // kept over the launches, of which one runs at a time
+    while (stacks.size() < threads) stacks.push_back(std::make_unique_for_overwrite<char[]>(stack_bytes));
+    for (unsigned i = 0; i < threads; ++i) fibres_[i].stack = stacks[i].get();
   }
 
   void run_block() {
@@ -82,7 +84,7 @@ class Executor {
   enum class State { ready, at_warp, at_block, done };
   struct Fibre {
     ucontext_t context;
-    std::unique_ptr<char[]> stack;
+    char* stack = nullptr;
     State state = State::done;
     double slot = 0;
   };
@@ -90,7 +92,7 @@ class Executor {
   static void prepare(Fibre& fibre, ucontext_t* scheduler) {
     fibre.state = State::ready;
     getcontext(&fibre.context);
-    fibre.context.uc_stack.ss_sp = fibre.stack.get();
+    fibre.context.uc_stack.ss_sp = fibre.stack;
     fibre.context.uc_stack.ss_size = stack_bytes;
     fibre.context.uc_link = scheduler;
     makecontext(&fibre.context, &Executor::enter, 0);

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include <limn_kernels/memory.hpp>
+#include <limn_kernels/cuda/scratch.cuh>
 
 #include <cuda/host/arena.hpp>
 
@@ -14,6 +14,8 @@ int device_count() { return 1; }
 void select(int device) {
   if (device != 0) fail("cuda", "there is one GPU here");
 }
+
+int selected() { return 0; }
 
 void* allocate(std::size_t bytes, int device) {
   select(device);
