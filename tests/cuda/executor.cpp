@@ -1,7 +1,5 @@
 // The host executor itself: right kernels pass, wrong ones are caught.
 
-#include <array>
-
 #include <doctest/doctest.h>
 
 #include <limn_kernels/cuda/launch.cuh>
@@ -34,15 +32,29 @@ __global__ void leaves_early(const int* x, int* y) {
   y[threadIdx.x] = x[threadIdx.x];
 }
 
-std::array<int, 64> count_up(int start) {
-  std::array<int, 64> x{};
-  for (int& v : x) v = start++;
-  return x;
-}
+/// 64 numbers where kernels may read them.
+class Numbers {
+ public:
+  explicit Numbers(int start = 0) : data_(static_cast<int*>(host::Arena::instance().allocate(64 * sizeof(int)))) {
+    const host::Arena::Open memory_is_open;
+    for (int i = 0; i < 64; ++i) data_[i] = start + i;
+  }
+  ~Numbers() { host::Arena::instance().release(data_); }
+  Numbers(const Numbers&) = delete;
+  Numbers& operator=(const Numbers&) = delete;
+  [[nodiscard]] int* data() const { return data_; }
+  [[nodiscard]] int operator[](std::size_t i) const {
+    const host::Arena::Open memory_is_open;
+    return data_[i];
+  }
+
+ private:
+  int* data_;
+};
 
 TEST_CASE("a shuffle reduction gives every lane the sum of its own warp") {
-  const auto x = count_up(0);
-  std::array<int, 64> y{};
+  const Numbers x;
+  const Numbers y;
   for (const auto order : {host::Order::forward, host::Order::backward, host::Order::warps_backward}) {
     host::order = order;
     launch("sum", sum_by_shuffle, 1, 64, x.data(), y.data());
@@ -53,12 +65,12 @@ TEST_CASE("a shuffle reduction gives every lane the sum of its own warp") {
 }
 
 TEST_CASE("a barrier makes shared memory whole; without it some order shows") {
-  std::array<int, 64> y{};
+  const Numbers y;
   bool all_right = true;
   int start = 100;
   for (const auto order : {host::Order::forward, host::Order::backward, host::Order::warps_backward}) {
     host::order = order;
-    const auto x = count_up(start);
+    const Numbers x(start);
     start += 1000;
     launch("reverse", reverse, 2, 64, x.data(), y.data());
     for (std::size_t i = 0; i < 64; ++i) CHECK(y[i] == x[63 - i]);
@@ -70,11 +82,18 @@ TEST_CASE("a barrier makes shared memory whole; without it some order shows") {
 
 TEST_CASE("a thread that leaves before a barrier is an error") {
   host::order = host::Order::forward;
-  const auto x = count_up(0);
-  std::array<int, 64> y{};
+  const Numbers x;
+  const Numbers y;
   CHECK_THROWS_WITH_AS(launch("early", leaves_early, 1, 64, x.data(), y.data()),
                        "cuda_host: some threads left the kernel before a barrier that others wait at", Error);
   CHECK_THROWS_WITH_AS(launch("early", leaves_early, 1, 40, x.data(), y.data()), "early: a block of 40 threads", Error);
+}
+
+TEST_CASE("a pointer to memory of the host is an error, in a structure too") {
+  const Numbers x;
+  int y[64] = {};
+  CHECK_THROWS_WITH_AS(launch("sum", sum_by_shuffle, 1, 64, x.data(), &y[0]),
+                       "sum: a kernel was given a pointer to memory of the host", Error);
 }
 
 }  // namespace

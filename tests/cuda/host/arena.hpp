@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -30,6 +31,14 @@ class Arena {
     Open& operator=(const Open&) = delete;
   };
 
+  /// Whether a number is the address of memory of the host's, which a kernel must not be given.
+  [[nodiscard]] bool is_foreign(std::uintptr_t number) const {
+    const auto base = reinterpret_cast<std::uintptr_t>(base_);
+    unsigned char resident = 0;
+    void* const page = reinterpret_cast<void*>(number & ~std::uintptr_t{4095});
+    return (number < base || number >= base + capacity) && mincore(page, 1, &resident) == 0;
+  }
+
   /// A block of NaN (bytes 0xff), aligned as cudaMalloc does, with a guard behind it.
   void* allocate(std::size_t bytes) {
     const std::size_t whole = (bytes + guard + alignment - 1) / alignment * alignment;
@@ -54,14 +63,12 @@ class Arena {
   void release(void* block) {
     char* const data = static_cast<char*>(block);
     const auto [bytes, whole] = blocks_.at(data);
-    const Open open;
-    for (std::size_t i = bytes; i < whole; ++i)
-      if (data[i] != guard_byte) {
-        std::fprintf(stderr, "a kernel wrote %zu bytes behind a block of %zu bytes\n", i - bytes + 1, bytes);
-        std::abort();
-      }
+    check_guard(data, bytes, whole);
     blocks_.erase(data);
     free_.emplace(whole, data);
+    if (!blocks_.empty()) return;
+    free_.clear();  // opening and closing takes its time by the page
+    used_ = 0;
   }
 
  private:
@@ -75,6 +82,15 @@ class Arena {
     void* const memory = mmap(nullptr, capacity, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) throw std::bad_alloc();
     base_ = static_cast<char*>(memory);
+  }
+
+  static void check_guard(const char* data, std::size_t bytes, std::size_t whole) {
+    const Open open;
+    for (std::size_t i = bytes; i < whole; ++i)
+      if (data[i] != guard_byte) {
+        std::fprintf(stderr, "a kernel wrote %zu bytes behind a block of %zu bytes\n", i - bytes + 1, bytes);
+        std::abort();
+      }
   }
 
   void protect(int access) {

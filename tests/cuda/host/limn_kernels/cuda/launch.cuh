@@ -9,13 +9,12 @@
 
 #include <ucontext.h>
 
-#include <algorithm>
 #include <cmath>
+#include <csetjmp>
 #include <cstring>
 #include <exception>
 #include <functional>
 #include <memory>
-#include <tuple>
 #include <vector>
 
 #include <limn_kernels/device.hpp>
@@ -38,28 +37,30 @@ inline Dim threadIdx, blockIdx, blockDim, gridDim;
 
 namespace host {
 
-/// Runs one block; kept over the blocks of a launch, so that fibres reuse their stacks.
+/// The CUDA threads of a block as fibres. They are kept over blocks and launches: making one costs system calls, and a
+/// switch by setjmp and longjmp none.
 class Executor {
  public:
-  static constexpr std::size_t stack_bytes = 64 << 10;
-  static Executor*& current() {
-    static Executor* running = nullptr;
-    return running;
+  static Executor& instance() {
+    static Executor executor;
+    return executor;
   }
 
-  Executor(unsigned threads, const std::function<void()>& body) : body_(body), fibres_(threads) {
-    static std::vector<std::unique_ptr<char[]>> stacks;  // kept over the launches, of which one runs at a time
-    while (stacks.size() < threads) stacks.push_back(std::make_unique_for_overwrite<char[]>(stack_bytes));
-    for (unsigned i = 0; i < threads; ++i) fibres_[i].stack = stacks[i].get();
-  }
-
-  void run_block() {
-    for (Fibre& fibre : fibres_) prepare(fibre, &scheduler_);
+  void run_block(unsigned threads, const std::function<void()>& body) {
+    while (fibres_.size() < threads) fibres_.push_back(std::make_unique<Fibre>());
+    threads_ = threads;
+    body_ = &body;
+    failure_ = nullptr;
+    for (unsigned i = 0; i < threads; ++i) fibres_[i]->state = State::ready;
     while (step()) {}
+    bool all_left = true;
+    for (unsigned i = 0; i < threads; ++i)
+      if (fibres_[i]->state != State::done) {
+        fibres_[i]->begun = false;  // what it was doing is forgotten
+        all_left = false;
+      }
     if (failure_) std::rethrow_exception(failure_);
-    for (const Fibre& fibre : fibres_)
-      if (fibre.state != State::done)
-        fail("cuda_host", "some threads left the kernel before a barrier that others wait at");
+    if (!all_left) fail("cuda_host", "some threads left the kernel before a barrier that others wait at");
   }
 
   void block_barrier() { wait(State::at_block); }
@@ -68,62 +69,71 @@ class Executor {
   template <class T>
   T exchange(T value, unsigned from_lane) {
     static_assert(sizeof(T) <= sizeof(double));
-    Fibre& mine = fibres_[running_];
+    Fibre& mine = *fibres_[running_];
     mine.slot = 0;
     std::memcpy(&mine.slot, &value, sizeof(T));
     warp_barrier();
     T result;
     const unsigned from = running_ / 32 * 32 + from_lane % 32;
-    std::memcpy(&result, &fibres_[from].slot, sizeof(T));
+    std::memcpy(&result, &fibres_[from]->slot, sizeof(T));
     warp_barrier();
     return result;
   }
   [[nodiscard]] unsigned lane() const { return running_ % 32; }
 
  private:
+  static constexpr std::size_t stack_bytes = 64 << 10;
   enum class State { ready, at_warp, at_block, done };
   struct Fibre {
-    ucontext_t context;
-    char* stack = nullptr;
+    std::unique_ptr<char[]> stack = std::make_unique_for_overwrite<char[]>(stack_bytes);
+    std::jmp_buf place;
+    bool begun = false;
     State state = State::done;
     double slot = 0;
   };
 
-  static void prepare(Fibre& fibre, ucontext_t* scheduler) {
-    fibre.state = State::ready;
-    getcontext(&fibre.context);
-    fibre.context.uc_stack.ss_sp = fibre.stack;
-    fibre.context.uc_stack.ss_size = stack_bytes;
-    fibre.context.uc_link = scheduler;
-    makecontext(&fibre.context, &Executor::enter, 0);
-  }
-
-  static void enter() {
-    Executor& self = *current();
-    try {
-      self.body_();
-    } catch (...) {
-      self.failure_ = std::current_exception();
+  /// What a fibre does: one kernel after the other.
+  static void live() {
+    Executor& self = instance();
+    for (;;) {
+      try {
+        (*self.body_)();
+      } catch (...) {
+        self.failure_ = std::current_exception();
+      }
+      self.wait(State::done);
     }
-    self.fibres_[self.running_].state = State::done;
   }
 
   void wait(State state) {
-    fibres_[running_].state = state;
-    const unsigned me = running_;
-    swapcontext(&fibres_[me].context, &scheduler_);
+    Fibre& mine = *fibres_[running_];
+    mine.state = state;
+    if (_setjmp(mine.place) == 0) _longjmp(scheduler_, 1);
+  }
+
+  [[gnu::noinline]] void resume(Fibre& fibre) {
+    if (_setjmp(scheduler_) != 0) return;
+    if (fibre.begun) _longjmp(fibre.place, 1);
+    fibre.begun = true;
+    ucontext_t start;
+    getcontext(&start);
+    start.uc_stack.ss_sp = fibre.stack.get();
+    start.uc_stack.ss_size = stack_bytes;
+    start.uc_link = nullptr;
+    makecontext(&start, &Executor::live, 0);
+    setcontext(&start);
   }
 
   /// Runs each warp as far as it gets alone (a warp far ahead of the others shows a missing barrier), then opens the
   /// block's barrier when all wait there. False when nothing can move.
   bool step() {
-    const auto warps = static_cast<unsigned>(fibres_.size() / 32);
+    const unsigned warps = threads_ / 32;
     bool moved = false;
     for (unsigned i = 0; i < warps; ++i) {
       const unsigned warp = order == Order::forward ? i : warps - 1 - i;
       while (!failure_ && run_warp(warp * 32)) moved = true;
     }
-    return !failure_ && (open(0, fibres_.size(), State::at_block) || moved);
+    return !failure_ && (open(0, threads_, State::at_block) || moved);
   }
 
   /// Runs the ready threads of one warp until each waits, and opens the warp's barrier. False when none was ready.
@@ -131,35 +141,35 @@ class Executor {
     bool moved = false;
     for (unsigned i = 0; i < 32 && !failure_; ++i) {
       running_ = first + (order == Order::backward ? 31 - i : i);
-      if (fibres_[running_].state != State::ready) continue;
+      if (fibres_[running_]->state != State::ready) continue;
       threadIdx.x = running_;
-      swapcontext(&scheduler_, &fibres_[running_].context);
+      resume(*fibres_[running_]);
       moved = true;
     }
     open(first, first + 32, State::at_warp);
     return moved;
   }
 
-  bool open(std::size_t begin, std::size_t end, State state) {
-    for (std::size_t i = begin; i < end; ++i)
-      if (fibres_[i].state != state) return false;
-    for (std::size_t i = begin; i < end; ++i) fibres_[i].state = State::ready;
+  bool open(unsigned begin, unsigned end, State state) {
+    for (unsigned i = begin; i < end; ++i)
+      if (fibres_[i]->state != state) return false;
+    for (unsigned i = begin; i < end; ++i) fibres_[i]->state = State::ready;
     return true;
   }
 
-  std::function<void()> body_;
-  std::vector<Fibre> fibres_;
-  ucontext_t scheduler_;
-  unsigned running_ = 0;
+  const std::function<void()>* body_ = nullptr;
+  std::vector<std::unique_ptr<Fibre>> fibres_;
+  std::jmp_buf scheduler_;
+  unsigned threads_ = 0, running_ = 0;
   std::exception_ptr failure_;
 };
 
 }  // namespace host
 
-inline void __syncthreads() { host::Executor::current()->block_barrier(); }
+inline void __syncthreads() { host::Executor::instance().block_barrier(); }
 template <class T>
 T __shfl_xor_sync(unsigned /*mask*/, T value, int lanes) {
-  host::Executor& executor = *host::Executor::current();
+  host::Executor& executor = host::Executor::instance();
   return executor.exchange(value, executor.lane() ^ static_cast<unsigned>(lanes));
 }
 
@@ -168,22 +178,30 @@ T __shfl_xor_sync(unsigned /*mask*/, T value, int lanes) {
   return static_cast<unsigned>(blocks > 3 ? 3 : blocks);  // few: so that the strides over the grid are exercised
 }
 
+/// Looks at every word of an argument of a kernel: structures hold pointers, too. (Not where the compiler cannot say
+/// what is padding, in which old pointers may lie.)
+template <class Arg>
+void check_argument([[maybe_unused]] const char* name, [[maybe_unused]] Arg argument) {
+  static_assert(std::is_trivially_copyable_v<Arg>);
+#if __has_builtin(__builtin_clear_padding)
+  __builtin_clear_padding(&argument);
+  for (std::size_t at = 0; at + sizeof(std::uintptr_t) <= sizeof(Arg); at += sizeof(std::uintptr_t)) {
+    std::uintptr_t word = 0;
+    std::memcpy(&word, reinterpret_cast<const char*>(&argument) + at, sizeof word);
+    if (host::Arena::instance().is_foreign(word)) fail(name, "a kernel was given a pointer to memory of the host");
+  }
+#endif
+}
+
 template <class... Params, class... Args>
 void launch(const char* name, void (*kernel)(Params...), unsigned blocks, unsigned threads, const Args&... args) {
   if (threads == 0 || threads % 32 != 0 || threads > 1024) fail(name, "a block of ", threads, " threads");
-  host::Executor executor(threads, [&] { kernel(args...); });
-  host::Executor* const outer = host::Executor::current();
-  host::Executor::current() = &executor;
+  (check_argument(name, args), ...);
+  const std::function<void()> body = [&] { kernel(args...); };
+  const host::Arena::Open memory_is_open;
   blockDim.x = threads;
   gridDim.x = blocks;
-  const host::Arena::Open memory_is_open;
-  try {
-    for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x) executor.run_block();
-  } catch (...) {
-    host::Executor::current() = outer;
-    throw;
-  }
-  host::Executor::current() = outer;
+  for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x) host::Executor::instance().run_block(threads, body);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cuda
