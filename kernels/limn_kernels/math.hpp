@@ -21,6 +21,11 @@ template <class V>
 LIMN_HD inline V select(bool condition, V yes, V no) {
   return condition ? yes : no;
 }
+/// The larger; b where one is NaN.
+template <class V>
+LIMN_HD inline V vmax(V a, V b) {
+  return a > b ? a : b;
+}
 
 template <class V>
 LIMN_HD inline V exp(V x) {

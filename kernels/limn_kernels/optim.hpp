@@ -54,6 +54,13 @@ struct AdadeltaRule {
   T lr, rho, epsilon, decay;
 };
 
+namespace cuda {
+template <class T>
+[[nodiscard]] double sum_of_squares(index_t n, const T* x);
+template <class T, class Rule>
+void optimizer_update(const Rule& rule, index_t n, T* w, const T* g, T* a, T* b, T* c);
+}  // namespace cuda
+
 /// The sum of x^2, its terms joined in double.
 template <class T>
 [[nodiscard]] double sum_of_squares(Device device, index_t n, const T* x);

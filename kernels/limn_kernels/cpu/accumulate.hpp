@@ -59,15 +59,17 @@ void sum_into(const StridedShape& shape, const T* x, T* y) {
 
 template <class T>
 void add(Device device, index_t n, const T* a, const T* b, T* y) {
-  dispatch_cpu("add", device, [&] {
+  const auto on_cpu = [&] {
     parallel_for(n, 65536,
                  [&](index_t begin, index_t end) { cpu::add_row(end - begin, a + begin, b + begin, y + begin); });
-  });
+  };
+  dispatch_floating<T>("add", device, on_cpu, [&](auto) { cuda::add(n, a, b, y); });
 }
 
 template <class T>
 void sum_into(Device device, const StridedShape& s, const T* x, T* y) {
-  dispatch_cpu("sum_into", device, [&] { cpu::sum_into(s, x, y); });
+  dispatch_floating<T>(
+      "sum_into", device, [&] { cpu::sum_into(s, x, y); }, [&](auto) { cuda::sum_into(s, x, y); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

@@ -15,29 +15,6 @@
 namespace limn::inline LIMN_ABI::kernels {
 namespace cpu {
 
-/// Merges neighbouring dimensions that one stride can walk, and drops those of extent 1.
-inline StridedShape collapse(const StridedShape& s) {
-  StridedShape merged;
-  for (index_t i = 0; i < s.rank; ++i) {
-    if (s.extents[i] == 1) continue;
-    const index_t last = merged.rank - 1;
-    if (merged.rank > 0 && merged.strides[last] == s.strides[i] * s.extents[i]) {
-      merged.extents[last] *= s.extents[i];
-      merged.strides[last] = s.strides[i];
-    } else {
-      merged.extents[merged.rank] = s.extents[i];
-      merged.strides[merged.rank] = s.strides[i];
-      ++merged.rank;
-    }
-  }
-  if (merged.rank == 0) {
-    merged.rank = 1;
-    merged.extents[0] = 1;
-    merged.strides[0] = 1;
-  }
-  return merged;
-}
-
 /// Calls row(contiguous offset, strided offset) for each run along the last dimension, in row-major order of rows
 /// [first, last).
 template <class Row>
@@ -113,16 +90,6 @@ void copy_turned(index_t high, index_t wide, const T* x, index_t x_row, U* y, in
     std::memcpy(static_cast<void*>(y + i * y_row), square + i * side, static_cast<std::size_t>(wide) * sizeof(U));
 }
 
-/// The dimension along which x's elements are neighbours where y's neighbours are far apart in x, both long enough to
-/// be copied in squares; or -1.
-inline index_t turned_dimension(const StridedShape& s) {
-  const index_t last = s.rank - 1, step = s.strides[last];
-  if (s.extents[last] < 4 || (step >= -3 && step <= 3)) return -1;
-  for (index_t d = 0; d < last; ++d)
-    if (s.strides[d] == 1 && s.extents[d] >= 4) return d;
-  return -1;
-}
-
 template <class T, class U>
 void gather_strided(const StridedShape& shape, const T* x, U* y) {
   const StridedShape s = collapse(shape);
@@ -171,11 +138,25 @@ void scatter_strided(const StridedShape& shape, const T* x, U* y) {
 
 template <class T, class U>
 void gather_strided(Device device, const StridedShape& s, const T* x, U* y) {
-  dispatch_cpu("gather_strided", device, [&] { cpu::gather_strided(s, x, y); });
+  const auto on_cpu = [&] { cpu::gather_strided(s, x, y); };
+  if constexpr (detail::copies_on_gpu<T, U>)
+    dispatch("gather_strided", device, on_cpu, [&](auto) {
+      cuda::gather_strided(s, reinterpret_cast<const detail::copied_t<T, U>*>(x),
+                           reinterpret_cast<detail::copied_t<U, T>*>(y));
+    });
+  else
+    dispatch_cpu("gather_strided", device, on_cpu);
 }
 template <class T, class U>
 void scatter_strided(Device device, const StridedShape& s, const T* x, U* y) {
-  dispatch_cpu("scatter_strided", device, [&] { cpu::scatter_strided(s, x, y); });
+  const auto on_cpu = [&] { cpu::scatter_strided(s, x, y); };
+  if constexpr (detail::copies_on_gpu<T, U>)
+    dispatch("scatter_strided", device, on_cpu, [&](auto) {
+      cuda::scatter_strided(s, reinterpret_cast<const detail::copied_t<T, U>*>(x),
+                            reinterpret_cast<detail::copied_t<U, T>*>(y));
+    });
+  else
+    dispatch_cpu("scatter_strided", device, on_cpu);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

@@ -12,15 +12,14 @@
 #include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels {
+namespace cpu {
 
 template <class T>
-double sum_of_squares(Device device, index_t n, const T* x) {
+double sum_of_squares(index_t n, const T* x) {
   constexpr index_t grain = 16384;
   std::vector<double> parts(static_cast<std::size_t>((n + grain - 1) / grain));
-  dispatch_cpu("sum_of_squares", device, [&] {
-    parallel_for(n, grain, [&](index_t begin, index_t end) {
-      parts[static_cast<std::size_t>(begin / grain)] = LIMN_CALL_ISA(sum_of_squares<T>, end - begin, x + begin);
-    });
+  parallel_for(n, grain, [&](index_t begin, index_t end) {
+    parts[static_cast<std::size_t>(begin / grain)] = LIMN_CALL_ISA(sum_of_squares<T>, end - begin, x + begin);
   });
   double sum = 0;
   for (const double part : parts) sum += part;
@@ -28,13 +27,29 @@ double sum_of_squares(Device device, index_t n, const T* x) {
 }
 
 template <class T, class Rule>
-void optimizer_update(Device device, const Rule& rule, index_t n, T* w, const T* g, T* a, T* b, T* c) {
-  dispatch_cpu("optimizer_update", device, [&] {
-    parallel_for(n, 16384, [&](index_t begin, index_t end) {
-      const auto from = [begin](auto* p) { return p ? p + begin : p; };
-      LIMN_CALL_ISA(optimizer_update, rule, end - begin, w + begin, g + begin, from(a), from(b), from(c));
-    });
+void optimizer_update(const Rule& rule, index_t n, T* w, const T* g, T* a, T* b, T* c) {
+  parallel_for(n, 16384, [&](index_t begin, index_t end) {
+    const auto from = [begin](auto* p) { return p ? p + begin : p; };
+    LIMN_CALL_ISA(optimizer_update, rule, end - begin, w + begin, g + begin, from(a), from(b), from(c));
   });
+}
+
+}  // namespace cpu
+
+template <class T>
+double sum_of_squares(Device device, index_t n, const T* x) {
+  double sum = 0;
+  dispatch_floating<T>(
+      "sum_of_squares", device, [&] { sum = cpu::sum_of_squares(n, x); },
+      [&](auto) { sum = cuda::sum_of_squares(n, x); });
+  return sum;
+}
+
+template <class T, class Rule>
+void optimizer_update(Device device, const Rule& rule, index_t n, T* w, const T* g, T* a, T* b, T* c) {
+  dispatch_floating<T>(
+      "optimizer_update", device, [&] { cpu::optimizer_update(rule, n, w, g, a, b, c); },
+      [&](auto) { cuda::optimizer_update(rule, n, w, g, a, b, c); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

@@ -1,90 +1,14 @@
-// The rules of optim.hpp on vectors of one instruction set.
+// The loops of optim.hpp for one instruction set; the rules themselves are in optim.inl of the folder above.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
 
+#define LIMN_FUNCTOR_NAMESPACE cpu::LIMN_ISA
+#define LIMN_FUNCTOR LIMN_INLINE
+#include <limn_kernels/optim.inl>
+#undef LIMN_FUNCTOR_NAMESPACE
+#undef LIMN_FUNCTOR
+
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
-
-template <class T>
-LIMN_INLINE Vec<T> blend(T beta, Vec<T> old, Vec<T> fresh) {
-  return broadcast<T>(beta) * old + broadcast<T>(T(1) - beta) * fresh;
-}
-
-template <class T>
-LIMN_INLINE void apply(const SgdRule<T>& r, Vec<T>& w, Vec<T> g, Vec<T>& a, Vec<T>&, Vec<T>&) {
-  g = broadcast<T>(r.sign) * g + broadcast<T>(r.decay) * w;
-  if (r.use_momentum) {
-    a = r.first ? g : broadcast<T>(r.momentum) * a + broadcast<T>(r.keep) * g;
-    g = r.nesterov ? g + broadcast<T>(r.momentum) * a : a;
-  }
-  w -= broadcast<T>(r.lr) * g;
-}
-
-template <class T>
-LIMN_INLINE void apply(const AdamRule<T>& r, Vec<T>& w, Vec<T> g, Vec<T>& a, Vec<T>& b, Vec<T>& c) {
-  w *= broadcast<T>(r.shrink);
-  g = broadcast<T>(r.sign) * g + broadcast<T>(r.decay) * w;
-  a = blend<T>(r.beta1, a, g);
-  b = blend<T>(r.beta2, b, g * g);
-  Vec<T> second = b;
-  if (r.amsgrad) second = c = vmax(c, b);
-  w -= broadcast<T>(r.step) * a / (sqrt(second) * broadcast<T>(r.scale) + broadcast<T>(r.epsilon));
-}
-
-template <class T>
-LIMN_INLINE void apply(const NadamRule<T>& r, Vec<T>& w, Vec<T> g, Vec<T>& a, Vec<T>& b, Vec<T>&) {
-  g += broadcast<T>(r.decay) * w;
-  a = blend<T>(r.beta1, a, g);
-  b = blend<T>(r.beta2, b, g * g);
-  const Vec<T> d = sqrt(b) * broadcast<T>(r.scale) + broadcast<T>(r.epsilon);
-  w -= (broadcast<T>(r.gradient_step) * g + broadcast<T>(r.step) * a) / d;
-}
-
-template <class T>
-LIMN_INLINE void apply(const RadamRule<T>& r, Vec<T>& w, Vec<T> g, Vec<T>& a, Vec<T>& b, Vec<T>&) {
-  g += broadcast<T>(r.decay) * w;
-  a = blend<T>(r.beta1, a, g);
-  b = blend<T>(r.beta2, b, g * g);
-  const Vec<T> move = broadcast<T>(r.step) * a;
-  w -= r.adaptive ? move / (sqrt(b) + broadcast<T>(r.epsilon)) : move;
-}
-
-template <class T>
-LIMN_INLINE void apply(const AdamaxRule<T>& r, Vec<T>& w, Vec<T> g, Vec<T>& a, Vec<T>& b, Vec<T>&) {
-  g += broadcast<T>(r.decay) * w;
-  a = blend<T>(r.beta1, a, g);
-  b = vmax(broadcast<T>(r.beta2) * b, vmax(g, -g) + broadcast<T>(r.epsilon));
-  w -= broadcast<T>(r.step) * a / b;
-}
-
-template <class T>
-LIMN_INLINE void apply(const RmspropRule<T>& r, Vec<T>& w, Vec<T> g, Vec<T>& a, Vec<T>& b, Vec<T>& c) {
-  g += broadcast<T>(r.decay) * w;
-  a = blend<T>(r.alpha, a, g * g);
-  Vec<T> variance = a;
-  if (r.centered) {
-    b = blend<T>(r.alpha, b, g);
-    variance = a - b * b;
-  }
-  Vec<T> move = g / (sqrt(variance) + broadcast<T>(r.epsilon));
-  if (r.use_momentum) move = c = broadcast<T>(r.momentum) * c + move;
-  w -= broadcast<T>(r.lr) * move;
-}
-
-template <class T>
-LIMN_INLINE void apply(const AdagradRule<T>& r, Vec<T>& w, Vec<T> g, Vec<T>& a, Vec<T>&, Vec<T>&) {
-  g += broadcast<T>(r.decay) * w;
-  a += g * g;
-  w -= broadcast<T>(r.lr) * g / (sqrt(a) + broadcast<T>(r.epsilon));
-}
-
-template <class T>
-LIMN_INLINE void apply(const AdadeltaRule<T>& r, Vec<T>& w, Vec<T> g, Vec<T>& a, Vec<T>& b, Vec<T>&) {
-  g += broadcast<T>(r.decay) * w;
-  a = blend<T>(r.rho, a, g * g);
-  const Vec<T> move = sqrt(b + broadcast<T>(r.epsilon)) / sqrt(a + broadcast<T>(r.epsilon)) * g;
-  b = blend<T>(r.rho, b, move * move);
-  w -= broadcast<T>(r.lr) * move;
-}
 
 template <class T>
 double sum_of_squares(index_t n, const T* x) {
@@ -116,7 +40,7 @@ void optimizer_update(const Rule& rule, index_t n, T* w, const T* g, T* a, T* b,
     if (a) va = whole ? load<T>(a + i) : load_first<T>(a + i, count);
     if (b) vb = whole ? load<T>(b + i) : load_first<T>(b + i, count);
     if (c) vc = whole ? load<T>(c + i) : load_first<T>(c + i, count);
-    apply(rule, vw, vg, va, vb, vc);
+    update(rule, vw, vg, va, vb, vc);
     if (whole) {
       store<T>(w + i, vw);
       if (a) store<T>(a + i, va);

@@ -1,51 +1,12 @@
 #pragma once
 // The CPU body of reduce.hpp: how the work is cut, independent of the number of threads; the loops are in reduce.inl.
 
-#include <limits>
 #include <memory>
 
 #include <limn_kernels/pointwise.hpp>
 #include <limn_kernels/reduce.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
-
-/// What a reduction accumulates in: double for sums and products of fractions, 64 bits for integers, T itself for the
-/// rest.
-template <class Op, class T>
-struct Accumulator {
-  using type = compute_t<T>;
-};
-template <class T>
-requires(std::is_floating_point_v<compute_t<T>>) struct Accumulator<Add, T> {
-  using type = double;
-};
-template <class T>
-requires(std::is_floating_point_v<compute_t<T>>) struct Accumulator<Mul, T> {
-  using type = double;
-};
-template <class T>
-requires(std::is_integral_v<T>) struct Accumulator<Add, T> {
-  using type = std::int64_t;
-};
-template <class T>
-requires(std::is_integral_v<T>) struct Accumulator<Mul, T> {
-  using type = std::int64_t;
-};
-template <class Op, class T>
-using accumulator_t = typename Accumulator<Op, T>::type;
-
-template <class Op, class A>
-constexpr A neutral() {
-  using Limits = std::numeric_limits<A>;
-  if constexpr (std::is_same_v<Op, Mul> || std::is_same_v<Op, And>)
-    return A(1);
-  else if constexpr (std::is_same_v<Op, Maximum>)
-    return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
-  else if constexpr (std::is_same_v<Op, Minimum>)
-    return Limits::has_infinity ? Limits::infinity() : Limits::max();
-  else
-    return A(0);
-}
 
 inline constexpr index_t reduce_tile = 64;      // neighbouring results computed together where inner > 1
 inline constexpr index_t reduce_chunk = 65536;  // elements of one result accumulated by one thread
@@ -168,15 +129,21 @@ void running_sum(const ReduceShape& s, const T* x, T* y) {
 
 template <class Op, class T>
 void reduce(Device device, const ReduceShape& s, const T* x, T* y) {
-  dispatch_cpu("reduce", device, [&] { cpu::reduce<Op>(s, x, y); });
+  const auto on_cpu = [&] { cpu::reduce<Op>(s, x, y); };
+  if constexpr (detail::reduces_on_gpu<Op, T>)
+    dispatch("reduce", device, on_cpu, [&](auto) { cuda::reduce<Op>(s, x, y); });
+  else
+    dispatch_cpu("reduce", device, on_cpu);
 }
 template <class Op, class T>
 void arg_reduce(Device device, const ReduceShape& s, const T* x, std::int64_t* y) {
-  dispatch_cpu("arg_reduce", device, [&] { cpu::arg_reduce<Op>(s, x, y); });
+  dispatch_floating<T>(
+      "arg_reduce", device, [&] { cpu::arg_reduce<Op>(s, x, y); }, [&](auto) { cuda::arg_reduce<Op>(s, x, y); });
 }
 template <class T>
 void running_sum(Device device, const ReduceShape& s, const T* x, T* y) {
-  dispatch_cpu("running_sum", device, [&] { cpu::running_sum(s, x, y); });
+  dispatch_floating<T>(
+      "running_sum", device, [&] { cpu::running_sum(s, x, y); }, [&](auto) { cuda::running_sum(s, x, y); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

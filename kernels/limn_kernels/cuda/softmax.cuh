@@ -2,29 +2,13 @@
 // The CUDA body of softmax.hpp for float and double: one block a row, the row's maximum and sum by shuffles.
 
 #include <limn_kernels/cuda/launch.cuh>
+#include <limn_kernels/cuda/reduce_block.cuh>
 #include <limn_kernels/math.hpp>
 #include <limn_kernels/softmax.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cuda {
 
 inline constexpr unsigned softmax_threads = 128;
-
-/// The sum (or, with `largest`, the maximum) of every thread's value, for every thread of the block.
-template <bool largest, class T>
-__device__ T reduce_block(T value) {
-  __shared__ T of_warp[32];
-  for (int lanes = 16; lanes > 0; lanes /= 2) {
-    const T other = __shfl_xor_sync(0xffffffffU, value, lanes);
-    value = largest ? (other > value ? other : value) : value + other;
-  }
-  __syncthreads();  // the readers of an earlier call are done with of_warp
-  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = value;
-  __syncthreads();
-  value = of_warp[0];
-  for (unsigned warp = 1; warp < blockDim.x / 32; ++warp)
-    value = largest ? (of_warp[warp] > value ? of_warp[warp] : value) : value + of_warp[warp];
-  return value;
-}
 
 template <bool logarithm, class T>
 __global__ void softmax_forward_kernel(SoftmaxShape s, const T* x, T* y) {
@@ -35,10 +19,10 @@ __global__ void softmax_forward_kernel(SoftmaxShape s, const T* x, T* y) {
       const T value = x[start + i * s.inner];
       top = value > top ? value : top;
     }
-    top = reduce_block<true>(top);
+    top = reduce_block<Maximum>(top);
     T sum = T(0);
     for (index_t i = threadIdx.x; i < s.axis; i += blockDim.x) sum += scalar::exp(x[start + i * s.inner] - top);
-    sum = reduce_block<false>(sum);
+    sum = reduce_block<Add>(sum);
     const T shift = logarithm ? top + scalar::log(sum) : T(0), scale = T(1) / sum;
     for (index_t i = threadIdx.x; i < s.axis; i += blockDim.x) {
       const T value = x[start + i * s.inner];
@@ -56,7 +40,7 @@ __global__ void softmax_backward_kernel(SoftmaxShape s, const T* y, const T* dy,
       const index_t at = start + i * s.inner;
       sum += logarithm ? dy[at] : y[at] * dy[at];
     }
-    sum = reduce_block<false>(sum);
+    sum = reduce_block<Add>(sum);
     for (index_t i = threadIdx.x; i < s.axis; i += blockDim.x) {
       const index_t at = start + i * s.inner;
       dx[at] = logarithm ? dy[at] - scalar::exp(y[at]) * sum : y[at] * (dy[at] - sum);
