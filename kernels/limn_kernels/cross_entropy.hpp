@@ -36,6 +36,18 @@ template <class T>
 void cross_entropy_with_gradient(Device device, const CrossEntropyShape& s, const CrossEntropyParameters<T>& p,
                                  const T* x, const std::int64_t* target, T dloss, T* loss, T* normaliser, T* dx);
 
+namespace cuda {
+template <class T>
+void cross_entropy_forward(const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const T* x,
+                           const std::int64_t* target, T* loss, T* normaliser);
+template <class T>
+void cross_entropy_backward(const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const T* x,
+                            const std::int64_t* target, const T* normaliser, const T* dloss, T* dx);
+template <class T>
+void cross_entropy_with_gradient(const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const T* x,
+                                 const std::int64_t* target, T dloss, T* loss, T* normaliser, T* dx);
+}  // namespace cuda
+
 }  // namespace limn::inline LIMN_ABI::kernels
 
 #ifndef LIMN_COMPILED_KERNELS  // compiled/cross_entropy.cpp

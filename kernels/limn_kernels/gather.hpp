@@ -5,7 +5,8 @@
 
 namespace limn::inline LIMN_ABI::kernels {
 
-/// x is [outer, rows, inner], contiguous; the list of indices has `count` entries in [0, rows).
+/// x is [outer, rows, inner], contiguous; the list of indices has `count` entries in [0, rows) and lies
+/// where x does.
 struct GatherShape {
   index_t outer, rows, inner, count;
 };
@@ -24,6 +25,17 @@ void gather_elements(Device device, const GatherShape& s, const T* x, const inde
 /// y[o, indices[o, i, e], e] += x[o, i, e].
 template <class T>
 void scatter_add_elements(Device device, const GatherShape& s, const T* x, const index_t* indices, T* y);
+
+namespace cuda {
+template <class T>
+void gather_rows(const GatherShape& s, const T* x, const index_t* indices, T* y);
+template <class T>
+void scatter_add_rows(const GatherShape& s, const T* x, const index_t* indices, T* y);
+template <class T>
+void gather_elements(const GatherShape& s, const T* x, const index_t* indices, T* y);
+template <class T>
+void scatter_add_elements(const GatherShape& s, const T* x, const index_t* indices, T* y);
+}  // namespace cuda
 
 }  // namespace limn::inline LIMN_ABI::kernels
 

@@ -48,6 +48,26 @@ template <class T>
 void batch_norm_backward_constant(Device device, const ChannelNormShape& s, const T* x, const double* mean,
                                   const double* rstd, const T* w, const T* dy, T* dx, T* dw, T* db);
 
+namespace cuda {
+template <class T>
+void layer_norm_forward(const RowNormShape& s, double eps, const T* x, const T* w, const T* b, T* y, double* mean,
+                        double* rstd);
+template <class T>
+void layer_norm_backward(const RowNormShape& s, const T* x, const T* w, const double* mean, const double* rstd,
+                         const T* dy, T* dx, T* dw, T* db);
+template <class T>
+void channel_moments(const ChannelNormShape& s, const T* x, double* mean, double* variance);
+template <class T>
+void batch_norm_forward(const ChannelNormShape& s, const T* x, const double* mean, const double* rstd, const T* w,
+                        const T* b, T* y);
+template <class T>
+void batch_norm_backward(const ChannelNormShape& s, const T* x, const double* mean, const double* rstd, const T* w,
+                         const T* dy, T* dx, T* dw, T* db);
+template <class T>
+void batch_norm_backward_constant(const ChannelNormShape& s, const T* x, const double* mean, const double* rstd,
+                                  const T* w, const T* dy, T* dx, T* dw, T* db);
+}  // namespace cuda
+
 }  // namespace limn::inline LIMN_ABI::kernels
 
 #ifndef LIMN_COMPILED_KERNELS  // compiled/norm.cpp

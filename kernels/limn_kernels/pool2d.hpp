@@ -15,8 +15,8 @@ struct Pool2dShape {
   bool adaptive = false;  ///< window i covers floor(i n / o) .. ceil((i + 1) n / o) instead
 };
 
-/// y = the largest element of each window, index = its position h * w in the plane; the first in scan order where
-/// several are equal; a NaN wins.
+/// y = the largest element of each window, index = its position h * w in the plane (-1, and y the lowest number, where
+/// a dilated window has all its taps in the padding); the first in scan order where several are equal; a NaN wins.
 template <class T>
 void max_pool2d(Device device, const Pool2dShape& s, const T* x, T* y, index_t* index);
 /// dx[index] += dy, in order; overwrites dx.
@@ -36,6 +36,19 @@ void avg_pool2d(Device device, const Pool2dShape& s, AverageCount count, const T
 /// The transpose of avg_pool2d; overwrites dx.
 template <class T>
 void avg_pool2d_backward(Device device, const Pool2dShape& s, AverageCount count, const T* dy, T* dx);
+
+namespace cuda {
+template <class T>
+void max_pool2d(const Pool2dShape& s, const T* x, T* y, index_t* index);
+template <class T>
+void max_pool2d_backward(const Pool2dShape& s, const T* dy, const index_t* index, T* dx);
+template <class T>
+void max_pool2d_pick(const Pool2dShape& s, const T* x, const index_t* index, T* y);
+template <class T>
+void avg_pool2d(const Pool2dShape& s, AverageCount count, const T* x, T* y);
+template <class T>
+void avg_pool2d_backward(const Pool2dShape& s, AverageCount count, const T* dy, T* dx);
+}  // namespace cuda
 
 }  // namespace limn::inline LIMN_ABI::kernels
 

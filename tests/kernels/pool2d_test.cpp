@@ -201,6 +201,20 @@ TEST_CASE("a NaN wins a maximum, and a plane of minus infinities has its first p
   CHECK(index == 0);
 }
 
+TEST_CASE("a window whose taps all lie in the padding has a maximum of minus infinity, from no place") {
+  const kernels::Pool2dShape s{1, 1, 2, 1, 2, 2, 1, 1, 1, 1, 0, 2, 1};
+  const std::vector<float> x = {3, 4}, dy = {1, 1};
+  std::vector<float> y(2, 7), dx(2, 7);
+  std::vector<index_t> index(2, 7);
+  kernels::max_pool2d<float>(cpu_device, s, x.data(), y.data(), index.data());
+  CHECK(y == std::vector<float>(2, -INFINITY));
+  CHECK(index == std::vector<index_t>(2, -1));
+  kernels::max_pool2d_backward<float>(cpu_device, s, dy.data(), index.data(), dx.data());
+  CHECK(dx == std::vector<float>(2, 0));
+  kernels::max_pool2d_pick<float>(cpu_device, s, x.data(), index.data(), y.data());
+  CHECK(y == std::vector<float>(2, 0));
+}
+
 TEST_CASE("averages of two-byte floats are summed in float") {
   const kernels::Pool2dShape s{1, 16, 16, 1, 1, 16, 16, 1, 1, 0, 0};
   const std::vector<bf16> x(256, bf16(1.f));  // 256 is where a sum in bf16 stops growing

@@ -1,7 +1,7 @@
 #pragma once
 // index_select, embedding, gather, scatter_add, one_hot: elements picked by index.
 
-#include <limn/ops/view.hpp>
+#include <limn/ops/cast.hpp>
 #include <limn_kernels/gather.hpp>
 
 namespace limn::inline LIMN_ABI {
@@ -18,6 +18,13 @@ namespace detail {
 
 using Indices = std::shared_ptr<const std::vector<index_t>>;
 
+/// The list where a kernel for tensors on `device` reads it.
+[[nodiscard]] inline Tensor<index_t> indices_on(Device device, const std::vector<index_t>& indices) {
+  Tensor<index_t> y({static_cast<index_t>(indices.size())}, device);
+  kernels::copy_bytes(y.data(), device, indices.data(), cpu_device, indices.size() * sizeof(index_t));
+  return y;
+}
+
 /// The transpose of select_rows: zeros of `shape` to whose rows indices[i] along axis row i of x is added.
 template <class T>
 [[nodiscard]] Tensor<T> add_rows(const Tensor<T>& x, const Shape& shape, index_t axis, const Indices& indices);
@@ -28,7 +35,8 @@ template <class T>
   Shape shape = x.shape();
   shape[axis] = count;
   Tensor<T> y(shape, x.device());
-  kernels::gather_rows(x.device(), gather_shape(x.shape(), axis, count), packed(x).data(), indices->data(), y.data());
+  kernels::gather_rows(x.device(), gather_shape(x.shape(), axis, count), packed(x).data(),
+                       indices_on(x.device(), *indices).data(), y.data());
 
   return record("index_select", y, {x}, [from = x.shape(), axis, indices](const Tensor<T>& dy) -> Grads<T> {
     return {add_rows(dy, from, axis, indices)};
@@ -39,7 +47,7 @@ template <class T>
 Tensor<T> add_rows(const Tensor<T>& x, const Shape& shape, index_t axis, const Indices& indices) {
   Tensor<T> y = zeros<T>(shape, x.device());
   kernels::scatter_add_rows(x.device(), gather_shape(shape, axis, static_cast<index_t>(indices->size())),
-                            packed(x).data(), indices->data(), y.data());
+                            packed(x).data(), indices_on(x.device(), *indices).data(), y.data());
 
   return record("index_add", y, {x},
                 [axis, indices](const Tensor<T>& dy) -> Grads<T> { return {select_rows(dy, axis, indices)}; });
@@ -86,7 +94,8 @@ template <class T>
   shape.push_back(table.size(1));
   Tensor<T> y(shape, table.device());
   const auto s = detail::gather_shape(table.shape(), 0, static_cast<index_t>(indices->size()));
-  kernels::gather_rows(table.device(), s, detail::packed(table).data(), indices->data(), y.data());
+  kernels::gather_rows(table.device(), s, detail::packed(table).data(),
+                       detail::indices_on(table.device(), *indices).data(), y.data());
 
   return record("embedding", y, {table}, [from = table.shape(), indices, padding](const Tensor<T>& dy) -> Grads<T> {
     auto kept = std::make_shared<std::vector<index_t>>(*indices);
@@ -131,10 +140,10 @@ template <class T>
   if (indices.rank() == x.rank()) expected[axis] = indices.size(axis);
   check_shape("gather", "indices", indices.shape(), expected);
   const Tensor<std::int64_t> packed = detail::packed(indices);
-  for (index_t i = 0; i < packed.numel(); ++i)
-    if (packed.data()[i] < 0 || packed.data()[i] >= x.size(axis))
-      fail("gather", "index ", packed.data()[i], " is out of range for axis ", axis, " of shape ", x.shape());
-  return detail::gather_elements(x, axis, packed);
+  for (const index_t index : to_vector(packed))
+    if (index < 0 || index >= x.size(axis))
+      fail("gather", "index ", index, " is out of range for axis ", axis, " of shape ", x.shape());
+  return detail::gather_elements(x, axis, to(packed, x.device()));
 }
 
 /// y[..., c] = 1 where c == ids[...], else 0; y [ids..., classes].

@@ -43,42 +43,51 @@ namespace limn::inline LIMN_ABI::kernels {
 template <class T>
 void cross_entropy_forward(Device device, const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const T* x,
                            const std::int64_t* target, T* loss, T* normaliser) {
-  dispatch_cpu("cross_entropy_forward", device, [&] {
-    cpu::for_each_strip({s.outer, s.classes, s.inner}, [&](index_t at, index_t columns) {
-      const index_t position = at / (s.classes * s.inner) * s.inner + at % s.inner;
-      const cpu::CrossEntropyRow<T> row{x + at, target + position, loss + position, normaliser + 2 * position};
-      LIMN_CALL_ISA(cross_entropy_strip, s, p, row, columns);
-    });
-  });
+  dispatch_floating<T>(
+      "cross_entropy_forward", device,
+      [&] {
+        cpu::for_each_strip({s.outer, s.classes, s.inner}, [&](index_t at, index_t columns) {
+          const index_t position = at / (s.classes * s.inner) * s.inner + at % s.inner;
+          const cpu::CrossEntropyRow<T> row{x + at, target + position, loss + position, normaliser + 2 * position};
+          LIMN_CALL_ISA(cross_entropy_strip, s, p, row, columns);
+        });
+      },
+      [&](auto) { cuda::cross_entropy_forward(s, p, x, target, loss, normaliser); });
 }
 
 template <class T>
 void cross_entropy_backward(Device device, const CrossEntropyShape& s, const CrossEntropyParameters<T>& p, const T* x,
                             const std::int64_t* target, const T* normaliser, const T* dloss, T* dx) {
-  const double total_weight = cpu::total_class_weight(s, p);
-  dispatch_cpu("cross_entropy_backward", device, [&] {
-    cpu::for_each_strip({s.outer, s.classes, s.inner}, [&](index_t at, index_t columns) {
-      const index_t position = at / (s.classes * s.inner) * s.inner + at % s.inner;
-      const cpu::CrossEntropyRowGradient<T> row{
-          x + at, target + position, normaliser + 2 * position, dloss + position, 1, dx + at};
-      LIMN_CALL_ISA(cross_entropy_strip_gradient, s, p, total_weight, row, columns);
-    });
-  });
+  dispatch_floating<T>(
+      "cross_entropy_backward", device,
+      [&] {
+        const double total_weight = cpu::total_class_weight(s, p);
+        cpu::for_each_strip({s.outer, s.classes, s.inner}, [&](index_t at, index_t columns) {
+          const index_t position = at / (s.classes * s.inner) * s.inner + at % s.inner;
+          const cpu::CrossEntropyRowGradient<T> row{
+              x + at, target + position, normaliser + 2 * position, dloss + position, 1, dx + at};
+          LIMN_CALL_ISA(cross_entropy_strip_gradient, s, p, total_weight, row, columns);
+        });
+      },
+      [&](auto) { cuda::cross_entropy_backward(s, p, x, target, normaliser, dloss, dx); });
 }
 
 template <class T>
 void cross_entropy_with_gradient(Device device, const CrossEntropyShape& s, const CrossEntropyParameters<T>& p,
                                  const T* x, const std::int64_t* target, T dloss, T* loss, T* normaliser, T* dx) {
-  const double total_weight = cpu::total_class_weight(s, p);
-  dispatch_cpu("cross_entropy_with_gradient", device, [&] {
-    cpu::for_each_strip({s.outer, s.classes, s.inner}, [&](index_t at, index_t columns) {
-      const index_t position = at / (s.classes * s.inner) * s.inner + at % s.inner;
-      const cpu::CrossEntropyRow<T> row{x + at, target + position, loss + position, normaliser + 2 * position};
-      const cpu::CrossEntropyRowGradient<T> gradient{x + at, target + position, normaliser + 2 * position, &dloss, 0,
-                                                     dx + at};
-      LIMN_CALL_ISA(cross_entropy_strip_both, s, p, total_weight, row, gradient, columns);
-    });
-  });
+  dispatch_floating<T>(
+      "cross_entropy_with_gradient", device,
+      [&] {
+        const double total_weight = cpu::total_class_weight(s, p);
+        cpu::for_each_strip({s.outer, s.classes, s.inner}, [&](index_t at, index_t columns) {
+          const index_t position = at / (s.classes * s.inner) * s.inner + at % s.inner;
+          const cpu::CrossEntropyRow<T> row{x + at, target + position, loss + position, normaliser + 2 * position};
+          const cpu::CrossEntropyRowGradient<T> gradient{
+              x + at, target + position, normaliser + 2 * position, &dloss, 0, dx + at};
+          LIMN_CALL_ISA(cross_entropy_strip_both, s, p, total_weight, row, gradient, columns);
+        });
+      },
+      [&](auto) { cuda::cross_entropy_with_gradient(s, p, x, target, dloss, loss, normaliser, dx); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

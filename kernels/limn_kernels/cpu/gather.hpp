@@ -84,19 +84,30 @@ void scatter_add_elements(const GatherShape& s, const T* x, const index_t* indic
 
 template <class T>
 void gather_rows(Device device, const GatherShape& s, const T* x, const index_t* indices, T* y) {
-  dispatch_cpu("gather_rows", device, [&] { cpu::gather_rows(s, x, indices, y); });
+  const auto on_cpu = [&] { cpu::gather_rows(s, x, indices, y); };
+  [[maybe_unused]] const auto on_cuda = [&](auto) { cuda::gather_rows(s, x, indices, y); };
+  if constexpr (std::is_same_v<T, index_t>)
+    dispatch("gather_rows", device, on_cpu, on_cuda);
+  else
+    dispatch_floating<T>("gather_rows", device, on_cpu, on_cuda);
 }
 template <class T>
 void scatter_add_rows(Device device, const GatherShape& s, const T* x, const index_t* indices, T* y) {
-  dispatch_cpu("scatter_add_rows", device, [&] { cpu::scatter_add_rows(s, x, indices, y); });
+  dispatch_floating<T>(
+      "scatter_add_rows", device, [&] { cpu::scatter_add_rows(s, x, indices, y); },
+      [&](auto) { cuda::scatter_add_rows(s, x, indices, y); });
 }
 template <class T>
 void gather_elements(Device device, const GatherShape& s, const T* x, const index_t* indices, T* y) {
-  dispatch_cpu("gather_elements", device, [&] { cpu::gather_elements(s, x, indices, y); });
+  dispatch_floating<T>(
+      "gather_elements", device, [&] { cpu::gather_elements(s, x, indices, y); },
+      [&](auto) { cuda::gather_elements(s, x, indices, y); });
 }
 template <class T>
 void scatter_add_elements(Device device, const GatherShape& s, const T* x, const index_t* indices, T* y) {
-  dispatch_cpu("scatter_add_elements", device, [&] { cpu::scatter_add_elements(s, x, indices, y); });
+  dispatch_floating<T>(
+      "scatter_add_elements", device, [&] { cpu::scatter_add_elements(s, x, indices, y); },
+      [&](auto) { cuda::scatter_add_elements(s, x, indices, y); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

@@ -101,59 +101,72 @@ void batch_norm_backward(const ChannelNormShape& s, const T* x, const double* me
 template <class T>
 void layer_norm_forward(Device device, const RowNormShape& s, double eps, const T* x, const T* w, const T* b, T* y,
                         double* mean, double* rstd) {
-  dispatch_cpu("layer_norm_forward", device, [&] {
-    parallel_for(s.rows, 1 + 16384 / (s.length + 1), [&](index_t begin, index_t end) {
-      for (index_t r = begin; r < end; ++r) {
-        const T* from = x + r * s.length;
-        double sum = 0, squares = 0;
-        LIMN_CALL_ISA(add_span<T>, s.length, from, sum);
-        mean[r] = sum / static_cast<double>(s.length);
-        LIMN_CALL_ISA(add_span_squares<T>, s.length, from, mean[r], squares);
-        rstd[r] = cpu::reciprocal_deviation(squares / static_cast<double>(s.length), eps);
-        LIMN_CALL_ISA(normalise_span, s.length, from, mean[r], rstd[r], w, b, y + r * s.length);
-      }
-    });
-  });
+  dispatch_floating<T>(
+      "layer_norm_forward", device,
+      [&] {
+        parallel_for(s.rows, 1 + 16384 / (s.length + 1), [&](index_t begin, index_t end) {
+          for (index_t r = begin; r < end; ++r) {
+            const T* from = x + r * s.length;
+            double sum = 0, squares = 0;
+            LIMN_CALL_ISA(add_span<T>, s.length, from, sum);
+            mean[r] = sum / static_cast<double>(s.length);
+            LIMN_CALL_ISA(add_span_squares<T>, s.length, from, mean[r], squares);
+            rstd[r] = cpu::reciprocal_deviation(squares / static_cast<double>(s.length), eps);
+            LIMN_CALL_ISA(normalise_span, s.length, from, mean[r], rstd[r], w, b, y + r * s.length);
+          }
+        });
+      },
+      [&](auto) { cuda::layer_norm_forward(s, eps, x, w, b, y, mean, rstd); });
 }
 
 template <class T>
 void layer_norm_backward(Device device, const RowNormShape& s, const T* x, const T* w, const double* mean,
                          const double* rstd, const T* dy, T* dx, T* dw, T* db) {
-  dispatch_cpu("layer_norm_backward", device, [&] { cpu::layer_norm_backward(s, x, w, mean, rstd, dy, dx, dw, db); });
+  dispatch_floating<T>(
+      "layer_norm_backward", device, [&] { cpu::layer_norm_backward(s, x, w, mean, rstd, dy, dx, dw, db); },
+      [&](auto) { cuda::layer_norm_backward(s, x, w, mean, rstd, dy, dx, dw, db); });
 }
 
 template <class T>
 void channel_moments(Device device, const ChannelNormShape& s, const T* x, double* mean, double* variance) {
-  dispatch_cpu("channel_moments", device, [&] { cpu::channel_moments(s, x, mean, variance); });
+  dispatch_floating<T>(
+      "channel_moments", device, [&] { cpu::channel_moments(s, x, mean, variance); },
+      [&](auto) { cuda::channel_moments(s, x, mean, variance); });
 }
 
 template <class T>
 void batch_norm_forward(Device device, const ChannelNormShape& s, const T* x, const double* mean, const double* rstd,
                         const T* w, const T* b, T* y) {
-  dispatch_cpu("batch_norm_forward", device, [&] {
-    parallel_for(s.batch * s.channels, 1 + 16384 / (s.inner + 1), [&](index_t begin, index_t end) {
-      for (index_t i = begin; i < end; ++i) {
-        const index_t c = i % s.channels;
-        const double scale = rstd[c] * (w ? static_cast<double>(w[c]) : 1.0),
-                     shift = b ? static_cast<double>(b[c]) : 0.0;
-        LIMN_CALL_ISA(affine_span, s.inner, x + i * s.inner, mean[c], scale, shift, y + i * s.inner);
-      }
-    });
-  });
+  dispatch_floating<T>(
+      "batch_norm_forward", device,
+      [&] {
+        parallel_for(s.batch * s.channels, 1 + 16384 / (s.inner + 1), [&](index_t begin, index_t end) {
+          for (index_t i = begin; i < end; ++i) {
+            const index_t c = i % s.channels;
+            const double scale = rstd[c] * (w ? static_cast<double>(w[c]) : 1.0),
+                         shift = b ? static_cast<double>(b[c]) : 0.0;
+            LIMN_CALL_ISA(affine_span, s.inner, x + i * s.inner, mean[c], scale, shift, y + i * s.inner);
+          }
+        });
+      },
+      [&](auto) { cuda::batch_norm_forward(s, x, mean, rstd, w, b, y); });
 }
 
 template <class T>
 void batch_norm_backward(Device device, const ChannelNormShape& s, const T* x, const double* mean, const double* rstd,
                          const T* w, const T* dy, T* dx, T* dw, T* db) {
-  dispatch_cpu("batch_norm_backward", device,
-               [&] { cpu::batch_norm_backward<T, false>(s, x, mean, rstd, w, dy, dx, dw, db); });
+  dispatch_floating<T>(
+      "batch_norm_backward", device, [&] { cpu::batch_norm_backward<T, false>(s, x, mean, rstd, w, dy, dx, dw, db); },
+      [&](auto) { cuda::batch_norm_backward(s, x, mean, rstd, w, dy, dx, dw, db); });
 }
 
 template <class T>
 void batch_norm_backward_constant(Device device, const ChannelNormShape& s, const T* x, const double* mean,
                                   const double* rstd, const T* w, const T* dy, T* dx, T* dw, T* db) {
-  dispatch_cpu("batch_norm_backward_constant", device,
-               [&] { cpu::batch_norm_backward<T, true>(s, x, mean, rstd, w, dy, dx, dw, db); });
+  dispatch_floating<T>(
+      "batch_norm_backward_constant", device,
+      [&] { cpu::batch_norm_backward<T, true>(s, x, mean, rstd, w, dy, dx, dw, db); },
+      [&](auto) { cuda::batch_norm_backward_constant(s, x, mean, rstd, w, dy, dx, dw, db); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

@@ -2,6 +2,7 @@
 // The CPU body of pool2d.hpp. Planes are independent: threads share them out.
 
 #include <algorithm>
+#include <limits>
 
 #include <limn_kernels/half.hpp>
 #include <limn_kernels/parallel.hpp>
@@ -30,6 +31,14 @@ inline PoolWindow pool_window(index_t o, index_t extent, index_t out, index_t ke
   return {start + skipped * dilation, std::min(end, extent), std::min(end, extent + pad) - start};
 }
 
+template <class T>
+[[nodiscard]] T lowest() {
+  if constexpr (std::is_floating_point_v<T> || is_half<T>)
+    return static_cast<T>(-std::numeric_limits<compute_t<T>>::infinity());
+  else
+    return std::numeric_limits<T>::lowest();
+}
+
 /// Calls body(plane, first plane element, output position, rows, columns) for each output.
 template <class Body>
 void for_each_window(const Pool2dShape& s, Body&& body) {
@@ -44,9 +53,15 @@ void for_each_window(const Pool2dShape& s, Body&& body) {
   });
 }
 
-/// One output: the largest element of a window, a NaN before all, the first of equals.
+/// One output: the largest element of a window, a NaN before all, the first of equals; the lowest number there is, from
+/// place -1, where a dilated window has all its taps in the padding.
 template <class T>
 void max_pool_window(const Pool2dShape& s, const T* plane, PoolWindow rows, PoolWindow columns, T& y, index_t& index) {
+  if (rows.first >= rows.last || columns.first >= columns.last) {
+    y = lowest<T>();
+    index = -1;
+    return;
+  }
   index = rows.first * s.w + columns.first;
   for (index_t i = rows.first; i < rows.last; i += s.dilation_h)
     for (index_t j = columns.first; j < columns.last; j += s.dilation_w) {
@@ -109,7 +124,8 @@ void max_pool2d_backward(const Pool2dShape& s, const T* dy, const index_t* index
       T* to = dx + plane * inputs;
       std::fill(to, to + inputs, T(0.f));
       for (index_t o = plane * outputs; o < (plane + 1) * outputs; ++o)
-        to[index[o]] = static_cast<T>(static_cast<compute_t<T>>(to[index[o]]) + static_cast<compute_t<T>>(dy[o]));
+        if (index[o] >= 0)
+          to[index[o]] = static_cast<T>(static_cast<compute_t<T>>(to[index[o]]) + static_cast<compute_t<T>>(dy[o]));
     }
   });
 }
@@ -118,7 +134,8 @@ template <class T>
 void max_pool2d_pick(const Pool2dShape& s, const T* x, const index_t* index, T* y) {
   const index_t outputs = s.oh * s.ow, inputs = s.h * s.w;
   parallel_for(s.planes, 1 + 16384 / (outputs + 1), [&](index_t begin, index_t end) {
-    for (index_t o = begin * outputs; o < end * outputs; ++o) y[o] = x[o / outputs * inputs + index[o]];
+    for (index_t o = begin * outputs; o < end * outputs; ++o)
+      y[o] = index[o] < 0 ? T(0.f) : x[o / outputs * inputs + index[o]];
   });
 }
 
@@ -168,23 +185,31 @@ void avg_pool2d_backward(const Pool2dShape& s, AverageCount count, const T* dy, 
 
 template <class T>
 void max_pool2d(Device device, const Pool2dShape& s, const T* x, T* y, index_t* index) {
-  dispatch_cpu("max_pool2d", device, [&] { cpu::max_pool2d(s, x, y, index); });
+  dispatch_floating<T>(
+      "max_pool2d", device, [&] { cpu::max_pool2d(s, x, y, index); }, [&](auto) { cuda::max_pool2d(s, x, y, index); });
 }
 template <class T>
 void max_pool2d_backward(Device device, const Pool2dShape& s, const T* dy, const index_t* index, T* dx) {
-  dispatch_cpu("max_pool2d_backward", device, [&] { cpu::max_pool2d_backward(s, dy, index, dx); });
+  dispatch_floating<T>(
+      "max_pool2d_backward", device, [&] { cpu::max_pool2d_backward(s, dy, index, dx); },
+      [&](auto) { cuda::max_pool2d_backward(s, dy, index, dx); });
 }
 template <class T>
 void max_pool2d_pick(Device device, const Pool2dShape& s, const T* x, const index_t* index, T* y) {
-  dispatch_cpu("max_pool2d_pick", device, [&] { cpu::max_pool2d_pick(s, x, index, y); });
+  dispatch_floating<T>(
+      "max_pool2d_pick", device, [&] { cpu::max_pool2d_pick(s, x, index, y); },
+      [&](auto) { cuda::max_pool2d_pick(s, x, index, y); });
 }
 template <class T>
 void avg_pool2d(Device device, const Pool2dShape& s, AverageCount count, const T* x, T* y) {
-  dispatch_cpu("avg_pool2d", device, [&] { cpu::avg_pool2d(s, count, x, y); });
+  dispatch_floating<T>(
+      "avg_pool2d", device, [&] { cpu::avg_pool2d(s, count, x, y); }, [&](auto) { cuda::avg_pool2d(s, count, x, y); });
 }
 template <class T>
 void avg_pool2d_backward(Device device, const Pool2dShape& s, AverageCount count, const T* dy, T* dx) {
-  dispatch_cpu("avg_pool2d_backward", device, [&] { cpu::avg_pool2d_backward(s, count, dy, dx); });
+  dispatch_floating<T>(
+      "avg_pool2d_backward", device, [&] { cpu::avg_pool2d_backward(s, count, dy, dx); },
+      [&](auto) { cuda::avg_pool2d_backward(s, count, dy, dx); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels
