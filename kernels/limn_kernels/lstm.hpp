@@ -49,25 +49,36 @@ template <class T>
 void lstm_backward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& saved, const T* dh,
                    const T* dc_last, const LstmGradients<T>& grads);
 }  // namespace cpu
+namespace cuda {  // LstmInputs::packed is not read
+template <class T>
+void lstm_forward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& out);
+template <class T>
+void lstm_backward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& saved, const T* dh,
+                   const T* dc_last, const LstmGradients<T>& grads);
+}  // namespace cuda
 
 /// i, f, o = sigmoid(w_ih x + b_ih + w_hh h + b_hh), g = tanh(same), c' = f c + i g, h' = o tanh(c'), projected: h' =
 /// w_hr h' (Hochreiter and Schmidhuber 1997; Gers et al. 2000; projection: Sak et al. 2014).
 template <class T>
 void lstm_forward(Device device, const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& out) {
-  dispatch_cpu("lstm_forward", device, [&] { cpu::lstm_forward(s, in, out); });
+  dispatch_floating<T>(
+      "lstm_forward", device, [&] { cpu::lstm_forward(s, in, out); }, [&](auto) { cuda::lstm_forward(s, in, out); });
 }
 
-/// Both directions of a layer, each on a core of its own where that is best: body(0), body(1) call the functions here
-/// for one direction each, and write to different memory. The bits do not depend on it.
+/// Both directions of a layer, on the CPU each on a core of its own where that is best: body(0), body(1) call the
+/// functions here for one direction each, and write to different memory. The bits do not depend on it.
 template <class Body>
 void lstm_directions(Device device, const RecurrentShape& s, index_t directions, Body&& body) {
-  dispatch_cpu("lstm_directions", device, [&] {
+  const auto on_cpu = [&] {
     // At once where there are no more threads than directions, or where a step is too small to be divided: then no
     // thread waits for another, and each reads the weights of its own direction alone.
     const bool small = 2 * s.batch * 4 * s.hidden * (s.input + s.state()) < 400000;
     parallel_for(directions, small || thread_count() <= directions ? 1 : directions, [&](index_t begin, index_t end) {
       for (index_t d = begin; d < end; ++d) body(d);
     });
+  };
+  dispatch("lstm_directions", device, on_cpu, [&](auto) {
+    for (index_t d = 0; d < directions; ++d) body(d);
   });
 }
 
@@ -75,7 +86,9 @@ void lstm_directions(Device device, const RecurrentShape& s, index_t directions,
 template <class T>
 void lstm_backward(Device device, const RecurrentShape& s, const LstmInputs<T>& in, const LstmStates<T>& saved,
                    const T* dh, const T* dc_last, const LstmGradients<T>& grads) {
-  dispatch_cpu("lstm_backward", device, [&] { cpu::lstm_backward(s, in, saved, dh, dc_last, grads); });
+  dispatch_floating<T>(
+      "lstm_backward", device, [&] { cpu::lstm_backward(s, in, saved, dh, dc_last, grads); },
+      [&](auto) { cuda::lstm_backward(s, in, saved, dh, dc_last, grads); });
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels

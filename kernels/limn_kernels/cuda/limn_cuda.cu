@@ -6,6 +6,8 @@
 #include <limn_kernels/cuda/cross_entropy.cuh>
 #include <limn_kernels/cuda/gather.cuh>
 #include <limn_kernels/cuda/gemm.cuh>
+#include <limn_kernels/cuda/lstm.cuh>
+#include <limn_kernels/cuda/lstm_backward.cuh>
 #include <limn_kernels/cuda/memory.cuh>
 #include <limn_kernels/cuda/norm.cuh>
 #include <limn_kernels/cuda/optim.cuh>
