@@ -92,10 +92,15 @@ void conv2d_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T*
   const index_t pixels = s.h * s.w, columns = s.n * pixels, out = s.oh * s.ow;
   if (columns == 0) return;
   const ConvGeometry geometry(s);
-  product<T>("conv2d_data_gradient", s.groups, s.channels(), columns, s.outputs() * s.kh * s.kw,
-             TurnedWeightReader<T>{geometry.taps, weight, s.channels(), s.outputs() * s.field()},
-             GradientPatchReader<T>{geometry, dy, columns, s.oc * out, s.outputs() * out},
-             ImageWriter<T>{geometry.image, dx, s.channels(), s.c, lies_in_fours(dx, pixels)});
+  const auto run = [&](const auto& patches) {
+    product<T>("conv2d_data_gradient", s.groups, s.channels(), columns, s.outputs() * s.kh * s.kw,
+               TurnedWeightReader<T>{geometry.taps, weight, s.channels(), s.outputs() * s.field()}, patches,
+               ImageWriter<T>{geometry.image, dx, s.channels(), s.c, lies_in_fours(dx, pixels)});
+  };
+  if (s.stride_h == 1 && s.stride_w == 1)
+    run(GradientPatchReader<T, false>{geometry, dy, columns, s.oc * out, s.outputs() * out});
+  else
+    run(GradientPatchReader<T, true>{geometry, dy, columns, s.oc * out, s.outputs() * out});
 }
 
 template <class T>

@@ -93,7 +93,7 @@ struct PatchReader {
 };
 
 /// Columns are pixels of x, k is (o, i, j): the pixels of y that read it.
-template <class T>
+template <class T, bool strided>
 struct GradientPatchReader {
   static constexpr bool along_k = false;
   ConvGeometry s;
@@ -111,9 +111,14 @@ struct GradientPatchReader {
 #pragma unroll
       for (int q = 0; q < 4; ++q, tap.step(s)) {
         const int down = y - tap.i * s.dilation_h, right = x - tap.j * s.dilation_w;
-        const int oy = down < 0 ? 0 : s.over_stride_h.divide(down), ox = right < 0 ? 0 : s.over_stride_w.divide(right);
-        const bool inside = planes && k + q < end && down >= 0 && oy < s.oh && right >= 0 && ox < s.ow &&
-                            oy * s.stride_h == down && ox * s.stride_w == right;
+        int oy = down, ox = right;
+        bool inside = planes && k + q < end && down >= 0 && right >= 0;
+        if constexpr (strided) {
+          oy = inside ? s.over_stride_h.divide(down) : 0;
+          ox = inside ? s.over_stride_w.divide(right) : 0;
+          inside = inside && oy * s.stride_h == down && ox * s.stride_w == right;
+        }
+        inside = inside && oy < s.oh && ox < s.ow;
         to[q] = inside ? planes[(tap.plane * s.oh + oy) * s.ow + ox] : T(0);
       }
     }

@@ -39,12 +39,6 @@ struct MatrixReader {
   }
 };
 
-/// Whether every fourth element of each line of `data` begins where Four<T> may.
-template <class T>
-bool lies_in_fours(const T* data, index_t stride) {
-  return reinterpret_cast<std::uintptr_t>(data) % alignof(Four<T>) == 0 && stride % 4 == 0;
-}
-
 template <class T>
 __device__ T activated(Activation activation, T x) {
   switch (activation) {

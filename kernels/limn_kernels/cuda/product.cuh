@@ -13,39 +13,60 @@
 //                4
 // A writer has:  writer.put(group, row, column, values, count);  // `count` <= 4 sums from `column` on
 
+#include <utility>
+
 #include <limn_kernels/cuda/launch.cuh>
+#include <limn_kernels/cuda/product_few.cuh>
 #include <limn_kernels/cuda/scratch.cuh>
 
 namespace limn::inline LIMN_ABI::kernels::cuda {
-
-/// Four numbers that are moved by one instruction.
-template <class T>
-struct alignas(4 * sizeof(T) <= 16 ? 4 * sizeof(T) : 16) Four {
-  T of[4];
-};
 
 /// A tile of rows x columns sums by 256 threads, slice by slice of k.
 template <int rows_, int columns_, int slice_>
 struct ProductTile {
   static constexpr int rows = rows_, columns = columns_, slice = slice_, threads = 256;
   static constexpr int row_groups = rows / 64, column_groups = columns / 64;  // a thread has 4 x 4 sums of each pair
-  static_assert(rows * slice == 4 * threads && columns * slice == 4 * threads);
 };
 using LargeTile = ProductTile<128, 128, 8>;
+using FlatTile = ProductTile<64, 128, 16>;
 using SmallTile = ProductTile<64, 64, 16>;
 
-/// `groups` products of one shape, each with k divided into `parts` of `part` (a multiple of 16).
-struct ProductShape {
-  index_t groups, m, n, k, parts, part;
-};
+/// What one thread carries of an operand: fours of numbers, from the reader to registers and on to shared memory.
+template <int lines, int slice, int threads, class Reader, class T>
+struct SliceLoader {
+  static constexpr int fours = lines * slice / (4 * threads);
+  static_assert(fours >= 1 && fours * 4 * threads == lines * slice);
+  static constexpr int line_step = Reader::along_k ? threads / (slice / 4) : 0;
+  static constexpr int k_step = Reader::along_k ? 0 : threads / lines * 4;
+  static constexpr int cursors = Reader::along_k ? fours : 1;
 
-template <int lines, int slice, class Reader, class T>
-__device__ void keep_slice(const T (&loaded)[4], int thread, T (*tile)[lines + 4]) {
-  const int line = Reader::along_k ? thread / (slice / 4) : thread % lines;
-  const int first = (Reader::along_k ? thread % (slice / 4) : thread / lines) * 4;
+  __device__ static int line_of(int thread) { return Reader::along_k ? thread / (slice / 4) : thread % lines; }
+  __device__ static int k_of(int thread) { return (Reader::along_k ? thread % (slice / 4) : thread / lines) * 4; }
+
+  int line, first_k;
+  typename Reader::Cursor from[cursors];
+  T loaded[fours][4];
+
+  __device__ SliceLoader(const Reader& reader, index_t group, index_t first_line, int thread)
+      : SliceLoader(reader, group, first_line, thread, std::make_integer_sequence<int, cursors>{}) {}
+
+  __device__ void load(index_t k, index_t end) {
 #pragma unroll
-  for (int q = 0; q < 4; ++q) tile[first + q][line] = loaded[q];
-}
+    for (int f = 0; f < fours; ++f) from[f % cursors].load(k + first_k + f * k_step, end, loaded[f]);
+  }
+  __device__ void keep(T (*tile)[lines + 4]) const {
+#pragma unroll
+    for (int f = 0; f < fours; ++f)
+#pragma unroll
+      for (int q = 0; q < 4; ++q) tile[first_k + f * k_step + q][line + f * line_step] = loaded[f][q];
+  }
+
+ private:
+  template <int... f>
+  __device__ SliceLoader(const Reader& reader, index_t group, index_t first_line, int thread,
+                         std::integer_sequence<int, f...> /*which*/)
+      : line(line_of(thread)), first_k(k_of(thread)), from{reader.at(group, first_line + line + f * line_step)...} {}
+};
 
 template <class Tile, class T, class A, class B, class Writer>
 __global__ void __launch_bounds__(Tile::threads, 2) product_kernel(ProductShape s, A a, B b, Writer c) {
@@ -55,30 +76,25 @@ __global__ void __launch_bounds__(Tile::threads, 2) product_kernel(ProductShape 
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
   const int my_row = warp / 2 * (Tile::rows / 4) + lane / 8 * 4;        // a warp has a quarter of the rows
   const int my_column = warp % 2 * (Tile::columns / 2) + lane % 8 * 4;  // and half of the columns
-  const int line_a = A::along_k ? thread / (slice / 4) : thread % Tile::rows;
-  const int line_b = B::along_k ? thread / (slice / 4) : thread % Tile::columns;
-  const index_t k_a = (A::along_k ? thread % (slice / 4) : thread / Tile::rows) * 4;
-  const index_t k_b = (B::along_k ? thread % (slice / 4) : thread / Tile::columns) * 4;
   const index_t down = (s.m + Tile::rows - 1) / Tile::rows, across = (s.n + Tile::columns - 1) / Tile::columns;
 
   for (index_t tile = blockIdx.x; tile < s.groups * s.parts * down * across; tile += gridDim.x) {
     const index_t first_row = tile % down * Tile::rows, first_column = tile / down % across * Tile::columns;
     const index_t part = tile / (down * across) % s.parts, group = tile / (down * across * s.parts);
     const index_t begin = part * s.part, end = begin + s.part < s.k ? begin + s.part : s.k;
-    auto from_a = a.at(group, first_row + line_a);
-    auto from_b = b.at(group, first_column + line_b);
+    SliceLoader<Tile::rows, slice, Tile::threads, A, T> next_a(a, group, first_row, thread);
+    SliceLoader<Tile::columns, slice, Tile::threads, B, T> next_b(b, group, first_column, thread);
     T sums[row_groups][4][column_groups][4] = {};
-    T next_a[4], next_b[4];
-    from_a.load(begin + k_a, end, next_a);
-    from_b.load(begin + k_b, end, next_b);
+    next_a.load(begin, end);
+    next_b.load(begin, end);
     int now = 0;
     for (index_t k = begin; k < end; k += slice, now ^= 1) {
-      keep_slice<Tile::rows, slice, A>(next_a, thread, tile_a[now]);
-      keep_slice<Tile::columns, slice, B>(next_b, thread, tile_b[now]);
+      next_a.keep(tile_a[now]);
+      next_b.keep(tile_b[now]);
       __syncthreads();  // and every thread is done with the slice before the last one
       if (k + slice < end) {
-        from_a.load(k + slice + k_a, end, next_a);
-        from_b.load(k + slice + k_b, end, next_b);
+        next_a.load(k + slice, end);
+        next_b.load(k + slice, end);
       }
 #pragma unroll
       for (int i = 0; i < slice; ++i) {
@@ -144,19 +160,34 @@ __global__ void join_parts_kernel(ProductShape s, index_t stored_n, const T* sum
   }
 }
 
-/// So many blocks keep a large GPU busy; a part of k is at least this long.
-inline constexpr index_t product_blocks = 256, product_least_part = 128;
+/// The multiprocessors of an H100. A constant, so that the bits are those of every GPU.
+inline constexpr index_t product_processors = 132, product_least_part = 128, product_most_parts = 512;
+/// What a tile's part costs beside its products, in steps of k: its sums are written, and read to be joined.
+inline constexpr index_t product_part_cost = 80;
+
+/// In how many parts k is cut: so many that the last blocks to finish leave few multiprocessors idle. Two blocks at a
+/// time use a multiprocessor fully, one alone seven tenths of it.
+[[nodiscard]] inline index_t product_parts(index_t tiles, index_t k) {
+  index_t best = 1;
+  double least = 0;
+  for (index_t parts = 1; parts <= product_most_parts && (parts == 1 || parts * product_least_part <= k); ++parts) {
+    const index_t rounds = (tiles * parts + product_processors - 1) / product_processors;
+    const index_t steps = (k + parts - 1) / parts + (parts > 1 ? product_part_cost : 0);
+    const double time = (static_cast<double>(rounds) + (rounds % 2 == 1 ? 0.4 : 0)) * static_cast<double>(steps);
+    if (parts == 1 || time < 0.97 * least) {
+      best = parts;
+      least = time;
+    }
+  }
+  return best;
+}
 
 template <class Tile, class T, class A, class B, class Writer>
 void product_in_tiles(const char* name, ProductShape s, const A& a, const B& b, const Writer& c) {
   const index_t tiles = s.groups * ((s.m + Tile::rows - 1) / Tile::rows) * ((s.n + Tile::columns - 1) / Tile::columns);
-  const index_t wanted = product_blocks / tiles, most = s.k / product_least_part;
-  s.parts = wanted < most ? wanted : most;
-  if (s.parts < 2) {
-    s.parts = 1;
-    s.part = s.k;
+  s.parts = product_parts(tiles, s.k);
+  if (s.parts == 1)
     return launch(name, product_kernel<Tile, T, A, B, Writer>, blocks_for(tiles, 1), Tile::threads, s, a, b, c);
-  }
   s.part = (s.k + s.parts * 16 - 1) / (s.parts * 16) * 16;
   s.parts = (s.k + s.part - 1) / s.part;
   const index_t stored_n = (s.n + 3) / 4 * 4;
@@ -173,10 +204,17 @@ void product(const char* name, index_t groups, index_t m, index_t n, index_t k, 
              const Writer& c) {
   if (groups == 0 || m == 0 || n == 0) return;
   const ProductShape s{groups, m, n, k, 1, k};
-  const index_t large = groups * ((m + 127) / 128) * ((n + 127) / 128);
-  if constexpr (sizeof(T) == 4)
-    if (m > 64 && large * (k / product_least_part + 1) >= product_blocks / 2)
-      return product_in_tiles<LargeTile, T>(name, s, a, b, c);
+  if (m <= few_rows) {
+    if constexpr (!B::along_k)
+      if (groups * n >= product_processors * few_threads / 8) return product_of_few_rows<T>(name, s, a, b, c);
+    if constexpr (A::along_k && B::along_k)
+      if (m <= 4 && groups * n >= product_processors / 2) return product_by_dots<T>(name, s, a, b, c);
+  }
+  if constexpr (sizeof(T) == 4) {
+    const index_t columns = groups * ((n + 127) / 128), worth = product_processors * product_least_part;
+    if (m > 64 && columns * ((m + 127) / 128) * k >= worth) return product_in_tiles<LargeTile, T>(name, s, a, b, c);
+    if (columns * ((m + 63) / 64) * k >= worth) return product_in_tiles<FlatTile, T>(name, s, a, b, c);
+  }
   product_in_tiles<SmallTile, T>(name, s, a, b, c);
 }
 

@@ -58,6 +58,17 @@ TEST_CASE("gemm: large tiles, with k whole and in parts") {
   check_gemm<float>({129, 135, 31 * 128 + 1, true, false, -0.5});
 }
 
+TEST_CASE_TEMPLATE("gemm: flat tiles, few rows of many columns, dot products", T, float, double) {
+  if (!have_device()) return;
+  for (const bool transpose_a : {false, true})
+    for (const bool transpose_b : {false, true}) check_gemm<T>({40, 301, 6000, transpose_a, transpose_b, -0.5});
+  for (const index_t rows : {1, 3, 8})
+    for (const bool transpose : {false, true}) {
+      check_gemm<T>({rows, 4300, 70, transpose, false, -0.5});
+      check_gemm<T>({rows, 131, 1030, false, true, 0.0});
+    }
+}
+
 TEST_CASE_TEMPLATE("gemm: with beta 0 a NaN in C does not spread", T, float, double) {
   if (!have_device()) return;
   const Buffer<T> a(std::vector<double>{1, 2}), b(std::vector<double>{3, 4});
