@@ -71,11 +71,13 @@ class Tensor {
     check_host("at");
     return data()[position];
   }
-  /// The only element.
+  /// The only element, fetched from where it is.
   [[nodiscard]] T item() const {
     if (!defined() || numel() != 1) fail("item", "needs exactly one element but the shape is ", shape_);
-    check_host("item");
-    return *data();
+    if (device() == cpu_device) return *data();
+    T element;
+    kernels::copy_bytes(&element, cpu_device, data(), device(), sizeof(T));
+    return element;
   }
 
   /// A view of the same storage: no copy, no gradient. The caller answers for the bounds; ops/view.hpp is the safe way.

@@ -163,7 +163,7 @@ struct MultiheadAttention {
     };
     if (call.attn_mask.defined()) also_out(shaped(call.attn_mask, "attn_mask"));
     if (call.key_padding_mask.defined()) also_out(padding(call.key_padding_mask, "key_padding_mask"));
-    if (call.causal) also_out(widened(limn::detail::causal_mask(queries, keys), more));
+    if (call.causal) also_out(widened(limn::detail::causal_mask(queries, keys, out_proj.weight.device()), more));
     if (call.attn_added.defined()) also_added(shaped(call.attn_added, "attn_added"));
     if (call.key_padding_added.defined()) also_added(padding(call.key_padding_added, "key_padding_added"));
     return mask;
@@ -175,10 +175,10 @@ struct MultiheadAttention {
     Shape shape = mask.shape();
     if constexpr (is_floating<U>) {
       shape[-1] = more;
-      return concat<U>({mask, zeros<U>(shape)}, -1);
+      return concat<U>({mask, zeros<U>(shape, mask.device())}, -1);
     }
     shape[-1] += more;
-    const Tensor<U> y = zeros<U>(shape);
+    const Tensor<U> y = zeros<U>(shape, mask.device());
     copy_into(mask, y.as_view(mask.shape(), y.strides()));
     return y;
   }

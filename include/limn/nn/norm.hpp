@@ -45,7 +45,9 @@ struct BatchNorm2d {
   }
   /// In training the statistics are the batch's and the running ones follow them; else the running ones serve.
   [[nodiscard]] Tensor<T> operator()(const Tensor<T>& x) const {
-    if (training && num_batches_tracked.defined()) ++*num_batches_tracked.data();
+    if (training && num_batches_tracked.defined())
+      copy_into(full<std::int64_t>({}, num_batches_tracked.item() + 1, num_batches_tracked.device()),
+                num_batches_tracked);
     const bool from_batch = training || !running_mean.defined();
     return batch_norm(x, weight, bias, running_mean, running_var,
                       {.training = from_batch, .momentum = options.momentum, .eps = options.eps});

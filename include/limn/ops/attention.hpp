@@ -35,11 +35,11 @@ template <class T>
 inline constexpr double lowest_score = std::is_same_v<T, f16> ? -6e4 : -3e38;
 
 /// [Tq, Tk], true above the diagonal.
-[[nodiscard]] inline Tensor<bool> causal_mask(index_t queries, index_t keys) {
+[[nodiscard]] inline Tensor<bool> causal_mask(index_t queries, index_t keys, Device device) {
   Tensor<bool> mask({queries, keys});
   for (index_t i = 0; i < queries; ++i)
     for (index_t j = 0; j < keys; ++j) mask.data()[i * keys + j] = j > i;
-  return mask;
+  return to(mask, device);
 }
 
 }  // namespace detail
@@ -60,7 +60,7 @@ template <class T>
   if (mask.added.defined()) scores = scores + mask.added;
   if (mask.out.defined()) scores = masked_fill(scores, mask.out, detail::lowest_score<T>);
   if (options.causal)
-    scores = masked_fill(scores, detail::causal_mask(q.size(-2), k.size(-2)), detail::lowest_score<T>);
+    scores = masked_fill(scores, detail::causal_mask(q.size(-2), k.size(-2), q.device()), detail::lowest_score<T>);
   const Tensor<T> weights = softmax(scores, -1);
   return options.dropout > 0 ? dropout(weights, options.dropout, *options.generator) : weights;
 }

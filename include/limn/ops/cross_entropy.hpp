@@ -60,7 +60,7 @@ void check_classes(const char* op, const ClassShape& c, const Tensor<std::int64_
   }
 }
 
-/// The weights of the targets, 0 where ignored, in the shape of the targets.
+/// The weights of the targets, 0 where ignored, in the shape of the targets; all on the CPU.
 template <class T>
 [[nodiscard]] Tensor<T> target_weights(const Tensor<std::int64_t>& target, const Tensor<T>& weight,
                                        std::int64_t ignore_index) {
@@ -89,71 +89,73 @@ template <class T>
                                                 const CrossEntropyOptions<T>& options) {
   const Tensor<T> source = packed(x), weight = options.weight.defined() ? packed(options.weight) : options.weight;
   const kernels::CrossEntropyParameters<T> parameters{weight.data(), options.ignore_index, options.label_smoothing};
-  Tensor<T> y(c.target), normaliser({y.numel(), 2});
+  Tensor<T> y(c.target, x.device()), normaliser({y.numel(), 2}, x.device());
   kernels::cross_entropy_forward(x.device(), c.kernel, parameters, source.data(), target.data(), y.data(),
                                  normaliser.data());
 
-  return record("cross_entropy", y, {x},
-                [x, source, c, target, weight, parameters, options, normaliser](const Tensor<T>& dy) -> Grads<T> {
-                  if (!grad_enabled()) {
-                    Tensor<T> dx(x.shape());
-                    kernels::cross_entropy_backward(x.device(), c.kernel, parameters, source.data(), target.data(),
-                                                    normaliser.data(), packed(dy).data(), dx.data());
-                    return {dx};
-                  }
-                  return composite_backward(
-                      [&](const std::vector<Tensor<T>>& in) {
-                        const auto [outer, classes, inner] = c.kernel;
-                        const Tensor<T> log_p = log_softmax(reshape(in[0], {outer, classes, inner}), 1);
-                        const Tensor<std::int64_t> t = reshape(target, {outer, inner});
-                        const Tensor<T> hard =
-                            picked(log_p, t, target_weights(t, weight, options.ignore_index), options.ignore_index);
-                        const Tensor<T> w = weight.defined() ? reshape(weight, {classes, 1}) : ones<T>({classes, 1});
-                        const Tensor<T> even = where(equal(t, options.ignore_index), 0, neg(sum(mul(log_p, w), 1)));
-                        const double e = options.label_smoothing;
-                        return reshape(add(mul(hard, 1 - e), mul(even, e / static_cast<double>(classes))), c.target);
-                      },
-                      {x}, dy);
-                });
+  return record(
+      "cross_entropy", y, {x},
+      [x, source, c, target, weight, parameters, options, normaliser](const Tensor<T>& dy) -> Grads<T> {
+        if (!grad_enabled()) {
+          Tensor<T> dx(x.shape(), x.device());
+          kernels::cross_entropy_backward(x.device(), c.kernel, parameters, source.data(), target.data(),
+                                          normaliser.data(), packed(dy).data(), dx.data());
+          return {dx};
+        }
+        return composite_backward(
+            [&](const std::vector<Tensor<T>>& in) {
+              const auto [outer, classes, inner] = c.kernel;
+              const Tensor<T> log_p = log_softmax(reshape(in[0], {outer, classes, inner}), 1);
+              const Tensor<std::int64_t> t = reshape(target, {outer, inner});
+              const Tensor<T> hard =
+                  picked(log_p, t, target_weights(t, weight, options.ignore_index), options.ignore_index);
+              const Tensor<T> w = weight.defined() ? reshape(weight, {classes, 1}) : ones<T>({classes, 1}, x.device());
+              const Tensor<T> even = where(equal(t, options.ignore_index), 0, neg(sum(mul(log_p, w), 1)));
+              const double e = options.label_smoothing;
+              return reshape(add(mul(hard, 1 - e), mul(even, e / static_cast<double>(classes))), c.target);
+            },
+            {x}, dy);
+      });
 }
 
-/// sum(cross_entropy_positions(...)) / total, recorded as one operation. The gradient for dy = 1 is made with the loss,
-/// while a row of logits is in the cache; backward scales it where dy is another number. It is handed out once; a
-/// second walk over the graph computes it anew.
+/// sum(cross_entropy_positions(...)) / total (on the CPU), recorded as one operation. The gradient for dy = 1 is made
+/// with the loss, while a row of logits is in the cache; backward scales it where dy is another number. It is handed
+/// out once; a second walk over the graph computes it anew.
 template <class T>
 [[nodiscard]] Tensor<T> cross_entropy_total(const Tensor<T>& x, const ClassShape& c, const Tensor<std::int64_t>& target,
                                             const CrossEntropyOptions<T>& options, const Tensor<T>& total) {
   const Tensor<T> source = packed(x), weight = options.weight.defined() ? packed(options.weight) : options.weight;
   const kernels::CrossEntropyParameters<T> parameters{weight.data(), options.ignore_index, options.label_smoothing};
-  Tensor<T> loss(c.target), normaliser({loss.numel(), 2}), dx(x.shape());
+  Tensor<T> loss(c.target, x.device()), normaliser({loss.numel(), 2}, x.device()), dx(x.shape(), x.device());
   kernels::cross_entropy_with_gradient(x.device(), c.kernel, parameters, source.data(), target.data(),
                                        T(1) / total.item(), loss.data(), normaliser.data(), dx.data());
   const auto made = std::make_shared<Tensor<T>>(dx);
 
   return record(
-      "cross_entropy", div(sum(loss), total), {x},
+      "cross_entropy", div(sum(loss), to(total, x.device())), {x},
       [x, source, c, target, weight, parameters, options, total, normaliser, made](const Tensor<T>& dy) -> Grads<T> {
         if (grad_enabled())
           return composite_backward(
               [&](const std::vector<Tensor<T>>& in) {
-                return div(sum(cross_entropy_positions(in[0], c, target, options)), total);
+                return div(sum(cross_entropy_positions(in[0], c, target, options)), to(total, x.device()));
               },
               {x}, dy);
         Tensor<T> gradient = std::exchange(*made, Tensor<T>());
         if (!gradient.defined()) {
-          gradient = Tensor<T>(x.shape());
-          const Tensor<T> dloss = full<T>(c.target, T(1) / total.item());
+          gradient = Tensor<T>(x.shape(), x.device());
+          const Tensor<T> dloss = full<T>(c.target, T(1) / total.item(), x.device());
           kernels::cross_entropy_backward(x.device(), c.kernel, parameters, source.data(), target.data(),
                                           normaliser.data(), dloss.data(), gradient.data());
         }
-        return {dy.item() == T(1) ? gradient : mul(gradient, dy)};
+        const bool as_made = dy.device() == cpu_device && dy.item() == T(1);  // to ask a GPU would be to wait for it
+        return {as_made ? gradient : mul(gradient, dy)};
       });
 }
 
 }  // namespace detail
 
 /// The cross-entropy of softmax(x) against class indices. x [N, C, d...] or [C]: logits; target [N, d...] or []:
-/// indices. With Reduction::none the result has the shape of target.
+/// indices, on x's device or on the CPU. With Reduction::none the result has the shape of target.
 template <class T>
 [[nodiscard]] Tensor<T> cross_entropy(const Tensor<T>& x, const Tensor<std::int64_t>& target,
                                       const CrossEntropyOptions<T>& options = {}) {
@@ -163,17 +165,19 @@ template <class T>
                                   options.ignore_index, options.label_smoothing, options.reduction}));
   } else {
     const detail::ClassShape c = detail::class_shape("cross_entropy", x.shape());
-    const Tensor<std::int64_t> t = detail::packed(target);
-    detail::check_classes("cross_entropy", c, t, options.weight, options.ignore_index);
+    const Tensor<std::int64_t> given = to(detail::packed(target), cpu_device), t = to(given, x.device());
+    detail::check_classes("cross_entropy", c, given, options.weight, options.ignore_index);
     if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
       fail("cross_entropy", "label_smoothing = ", options.label_smoothing, " is not in [0, 1]");
 
     if (options.reduction == Reduction::none) return detail::cross_entropy_positions(x, c, t, options);
     const Tensor<T> total = options.reduction == Reduction::sum
                                 ? ones<T>({})
-                                : sum(detail::target_weights(t, options.weight, options.ignore_index));
+                                : sum(detail::target_weights(
+                                      given, options.weight.defined() ? to(options.weight, cpu_device) : options.weight,
+                                      options.ignore_index));
     if (grad_enabled() && x.requires_grad()) return detail::cross_entropy_total(x, c, t, options, total);
-    return div(sum(detail::cross_entropy_positions(x, c, t, options)), total);
+    return div(sum(detail::cross_entropy_positions(x, c, t, options)), to(total, x.device()));
   }
 }
 

@@ -83,8 +83,8 @@ template <class T>
     const RecurrentResult<float> wide = gru(detail::widened(x), detail::widened(h0), detail::widened(weights), options);
     return {cast<T>(wide.output), cast<T>(wide.h)};
   } else {
-    const Tensor<std::uint8_t> runs =
-        detail::running_steps("gru", x.size(options.batch_first ? 1 : 0), x.size(options.batch_first ? 0 : 1), options);
+    const Tensor<std::uint8_t> runs = detail::running_steps("gru", x.size(options.batch_first ? 1 : 0),
+                                                            x.size(options.batch_first ? 0 : 1), options, x.device());
     detail::check_packed("gru", packed_weights, weights.size());
     return detail::stack_layers(
         "gru", x, weights.size(), options,

@@ -110,8 +110,9 @@ template <class T>
               in, dy);
         const std::vector<Tensor<T>> again = packed_all(in);
         Grads<T> grads = wanted_gradients(in);
-        const Tensor<T> given = packed(dy),
-                        second = directions == 2 && in[0].requires_grad() ? Tensor<T>(in[0].shape()) : Tensor<T>();
+        const Tensor<T> given = packed(dy), second = directions == 2 && in[0].requires_grad()
+                                                         ? Tensor<T>(in[0].shape(), dy.device())
+                                                         : Tensor<T>();
         kernels::lstm_directions(dy.device(), s, directions, [&](index_t d) {
           const Tensor<T>* own = grads.data() + 1 + static_cast<std::size_t>(d) * lstm_inputs_each;
           const T* of_states = given.data() + d * length;
@@ -147,7 +148,7 @@ template <class T>
     return {cast<T>(wide.output), cast<T>(wide.h), cast<T>(wide.c)};
   } else {
     const Tensor<std::uint8_t> runs = detail::running_steps("lstm", x.size(options.batch_first ? 1 : 0),
-                                                            x.size(options.batch_first ? 0 : 1), options);
+                                                            x.size(options.batch_first ? 0 : 1), options, x.device());
     detail::check_packed("lstm", packed_weights, weights.size());
     std::vector<Tensor<T>> cells;
     const auto result = detail::stack_layers(

@@ -148,12 +148,9 @@ template <class T>
     Tensor<T> y(shape, x.device());
     if (reduced) {
       product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, y, bias);
-    } else if (x.device() == cpu_device) {
+    } else {
       kernels::linear<T>(x.device(), {rows, out, in}, detail::packed(x).data(), detail::packed(w).data(),
                          {bias, kernels::Activation::none}, y.data());
-    } else {  // GPUs have no kernel that repeats the bias's row
-      product({.m = rows, .n = out, .k = in, .transpose_b = true}, x, w, y);
-      if (b.defined()) y = y + b.detach();
     }
 
     return record("linear", y, {x, w, b}, [x, w, b, rows, in, out, reduced, product](const Tensor<T>& dy) -> Grads<T> {

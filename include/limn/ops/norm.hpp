@@ -44,9 +44,10 @@ void check_parameter(const char* op, const char* name, const Tensor<T>& v, const
   if (v.defined()) check_shape(op, name, v.shape(), wanted);
 }
 
-/// 1 / sqrt(variance + eps), in place.
-inline void to_reciprocal_deviation(const Tensor<double>& variance, double eps) {
-  for (index_t i = 0; i < variance.numel(); ++i) variance.data()[i] = 1 / std::sqrt(variance.data()[i] + eps);
+/// Moves a running statistic towards that of the batch, in place.
+template <class T>
+void follow(const Tensor<T>& running, const Tensor<double>& batch, double momentum) {
+  copy_into(add(mul(copy_as<double>(running), 1 - momentum), mul(batch, momentum)), running);
 }
 
 }  // namespace detail
@@ -74,7 +75,7 @@ template <class T>
 
     const Tensor<T> source = detail::packed(x), w = detail::packed_or_null(weight), b = detail::packed_or_null(bias);
     Tensor<T> y(x.shape(), x.device());
-    Tensor<double> mean({s.rows}), rstd({s.rows});
+    Tensor<double> mean({s.rows}, x.device()), rstd({s.rows}, x.device());
     kernels::layer_norm_forward(x.device(), s, options.eps, source.data(), w.data(), b.data(), y.data(), mean.data(),
                                 rstd.data());
 
@@ -151,23 +152,21 @@ template <class T>
   const kernels::ChannelNormShape s{x.size(0), channels, x.size(0) > 0 && channels > 0 ? count / x.size(0) : 0};
 
   const Tensor<T> source = detail::packed(x), w = detail::packed_or_null(weight), b = detail::packed_or_null(bias);
-  Tensor<double> mean, rstd;
+  Tensor<double> mean, variance;
   if (of_batch) {
-    mean = Tensor<double>(per_channel);
-    rstd = Tensor<double>(per_channel);
-    kernels::channel_moments(x.device(), s, source.data(), mean.data(), rstd.data());
-    if (options.training && running_mean.defined())
-      for (index_t c = 0; c < channels; ++c) {
-        T &m = running_mean.at({c}), &v = running_var.at({c});
-        const double unbiased = rstd.data()[c] * static_cast<double>(count) / static_cast<double>(count - 1);
-        m = static_cast<T>((1 - options.momentum) * static_cast<double>(m) + options.momentum * mean.data()[c]);
-        v = static_cast<T>((1 - options.momentum) * static_cast<double>(v) + options.momentum * unbiased);
-      }
+    mean = Tensor<double>(per_channel, x.device());
+    variance = Tensor<double>(per_channel, x.device());
+    kernels::channel_moments(x.device(), s, source.data(), mean.data(), variance.data());
+    if (options.training && running_mean.defined()) {
+      const double unbiased = static_cast<double>(count) / static_cast<double>(count - 1);
+      detail::follow(running_mean, mean, options.momentum);
+      detail::follow(running_var, mul(variance, unbiased), options.momentum);
+    }
   } else {
     mean = detail::copy_as<double>(running_mean);
-    rstd = detail::copy_as<double>(running_var);
+    variance = detail::copy_as<double>(running_var);
   }
-  detail::to_reciprocal_deviation(rstd, options.eps);
+  const Tensor<double> rstd = reciprocal(sqrt(add(variance, options.eps)));
   Tensor<T> y(x.shape(), x.device());
   kernels::batch_norm_forward(x.device(), s, source.data(), mean.data(), rstd.data(), w.data(), b.data(), y.data());
 

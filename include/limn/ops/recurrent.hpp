@@ -62,9 +62,9 @@ struct RecurrentResult {
 
 namespace detail {
 
-/// The steps that run, as bytes [time, batch], from lengths and mask; undefined when all do.
+/// The steps that run, as bytes [time, batch] on `device`, from lengths and mask; undefined when all do.
 [[nodiscard]] inline Tensor<std::uint8_t> running_steps(const char* op, index_t time, index_t batch,
-                                                        const RecurrentOptions& options) {
+                                                        const RecurrentOptions& options, Device device) {
   if (!options.mask.defined() && options.lengths.empty()) return {};
   Tensor<std::uint8_t> runs = full<std::uint8_t>({time, batch}, 1);
   if (options.mask.defined()) {
@@ -73,8 +73,9 @@ namespace detail {
     runs = copy_as<std::uint8_t>(options.batch_first ? options.mask.as_view({time, batch}, {options.mask.strides()[1],
                                                                                             options.mask.strides()[0]})
                                                      : options.mask);
+    runs = to(runs, cpu_device);
   }
-  if (options.lengths.empty()) return runs;
+  if (options.lengths.empty()) return to(runs, device);
   if (static_cast<index_t>(options.lengths.size()) != batch)
     fail(op, "got ", options.lengths.size(), " lengths for a batch of ", batch);
   for (index_t b = 0; b < batch; ++b) {
@@ -82,7 +83,7 @@ namespace detail {
     if (length < 1 || length > time) fail(op, "length ", length, " of sequence ", b, " is not in 1..", time);
     for (index_t t = length; t < time; ++t) runs.data()[t * batch + b] = 0;
   }
-  return runs;
+  return to(runs, device);
 }
 
 /// [time, batch, 1]: true past the end of each sequence.
@@ -176,7 +177,7 @@ template <class T, class Layer>
 
   Tensor<T> input = options.batch_first ? permute(x, {1, 0, 2}) : x;
   const index_t time = input.size(0);
-  const Tensor<bool> ended = options.lengths.empty() ? Tensor<bool>() : past_end(time, options.lengths);
+  const Tensor<bool> ended = options.lengths.empty() ? Tensor<bool>() : to(past_end(time, options.lengths), x.device());
   std::vector<Tensor<T>> last;
   for (std::size_t k = 0; k < weights; k += directions) {
     if (k > 0 && options.dropout > 0) input = dropout(input, options.dropout, *options.generator);

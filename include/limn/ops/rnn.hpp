@@ -76,8 +76,8 @@ template <class T>
         rnn(detail::widened(x), detail::widened(h0), detail::widened(weights), activation, options);
     return {cast<T>(wide.output), cast<T>(wide.h)};
   } else {
-    const Tensor<std::uint8_t> runs =
-        detail::running_steps("rnn", x.size(options.batch_first ? 1 : 0), x.size(options.batch_first ? 0 : 1), options);
+    const Tensor<std::uint8_t> runs = detail::running_steps("rnn", x.size(options.batch_first ? 1 : 0),
+                                                            x.size(options.batch_first ? 0 : 1), options, x.device());
     return detail::stack_layers(
         "rnn", x, weights.size(), options,
         detail::one_by_one<T>([&](std::size_t k, const Tensor<T>& input, bool reverse) {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include <limn/autograd/backward.hpp>
-#include <limn/ops/arithmetic.hpp>
+#include <limn/ops/pointwise.hpp>
 #include <limn_kernels/optim.hpp>
 
 namespace limn::inline LIMN_ABI::optim {
@@ -30,15 +30,10 @@ double clip_grad_norm(const std::vector<Tensor<T>>& parameters, double max_norm)
 /// Limits every gradient element to [-limit, limit].
 template <class T>
 void clip_grad_value(const std::vector<Tensor<T>>& parameters, double limit) {
-  for (const Tensor<T>& parameter : parameters) {
-    if (!parameter.grad().defined()) continue;
-    Tensor<T> clipped = detail::copy_as<T>(parameter.grad());
-    for (index_t i = 0; i < clipped.numel(); ++i) {
-      T& value = clipped.data()[i];
-      value = value > T(limit) ? T(limit) : value < T(-limit) ? T(-limit) : value;
-    }
-    parameter.set_grad(clipped);
-  }
+  const NoGradGuard no_grad;
+  for (const Tensor<T>& parameter : parameters)
+    if (parameter.grad().defined())
+      parameter.set_grad(clamp(parameter.grad(), static_cast<T>(-limit), static_cast<T>(limit)));
 }
 
 }  // namespace limn::inline LIMN_ABI::optim

@@ -3,6 +3,7 @@
 // averaging).
 
 #include <limn/autograd/backward.hpp>
+#include <limn/ops/arithmetic.hpp>
 
 namespace limn::inline LIMN_ABI::optim {
 
@@ -17,12 +18,9 @@ class ExponentialMovingAverage {
   }
 
   void update() {
-    for (std::size_t k = 0; k < parameters_.size(); ++k) {
-      const Tensor<T> now = detail::packed(parameters_[k]);
-      T* average = averages_[k].data();
-      for (index_t i = 0; i < now.numel(); ++i)
-        average[i] = static_cast<T>(decay_) * average[i] + static_cast<T>(1 - decay_) * now.data()[i];
-    }
+    const NoGradGuard no_grad;
+    for (std::size_t k = 0; k < parameters_.size(); ++k)
+      averages_[k] = add(mul(averages_[k], decay_), mul(parameters_[k].detach(), 1 - decay_));
   }
   /// Exchanges parameters and averages: before an evaluation, and again after it.
   void swap() {

@@ -1,0 +1,124 @@
+// Networks that learn on the GPU as they do on the CPU.
+
+#include <cmath>
+#include <functional>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <limn/nn.hpp>
+#include <limn/ops.hpp>
+#include <limn/optim.hpp>
+
+using namespace limn;
+
+namespace {
+
+bool have_device() {
+  if (kernels::cuda_device_count() > 0) return true;
+  MESSAGE("skipped: no GPU");
+  return false;
+}
+
+/// Losses, then every parameter and running statistic after the last step.
+template <class M>
+std::vector<double> train(M& module, int steps, const std::function<Tensor<float>()>& loss) {
+  std::vector<double> record;
+  optim::SGD<float> optimizer(nn::parameters(module), {.lr = 0.1, .momentum = 0.9});  // Adam would make noise of zeros
+  for (int i = 0; i < steps; ++i) {
+    optimizer.zero_grad();
+    const Tensor<float> y = loss();
+    backward(y);
+    record.push_back(optim::clip_grad_norm(nn::parameters(module), 1.0));
+    optimizer.step();
+    record.push_back(static_cast<double>(y.item()));
+  }
+  nn::for_each_tensor(module, [&](const std::string&, auto& tensor) {
+    for (const auto v : to_vector(tensor)) record.push_back(static_cast<double>(v));
+  });
+  return record;
+}
+
+void check_same(const std::function<std::vector<double>(Device)>& run) {
+  const std::vector<double> on_cpu = run(cpu_device), on_gpu = run(cuda_device(0));
+  REQUIRE(on_cpu.size() == on_gpu.size());
+  for (std::size_t i = 0; i < on_cpu.size(); ++i) {
+    INFO("number " << i << " of " << on_cpu.size());
+    CHECK(on_gpu[i] == doctest::Approx(on_cpu[i]).epsilon(2e-3).scale(0.05));
+  }
+  CHECK(run(cuda_device(0)) == on_gpu);  // to the last bit
+}
+
+struct ConvNet {
+  nn::Conv2d<float> first, second;
+  nn::BatchNorm2d<float> norm;
+  nn::Linear<float> last;
+
+  explicit ConvNet(Generator& generator)
+      : first(3, 8, 3, generator, {.padding = 1}),
+        second(8, 6, 3, generator, {.stride = 2, .padding = 1, .groups = 2}),
+        norm(8),
+        last(6 * 3 * 3, 5, generator) {}
+  template <class V>
+  void members(V&& visit) {
+    visit("first", first);
+    visit("second", second);
+    visit("norm", norm);
+    visit("last", last);
+  }
+  [[nodiscard]] Tensor<float> operator()(const Tensor<float>& x) const {
+    const Tensor<float> pooled = max_pool2d(relu(norm(first(x))), 2);
+    return last(reshape(gelu(second(pooled)), {x.size(0), -1}));
+  }
+};
+
+struct Reader {
+  nn::Embedding<float> words;
+  nn::LSTM<float> lstm;
+  nn::LayerNorm<float> norm;
+  nn::Linear<float> last;
+
+  explicit Reader(Generator& generator)
+      : words(20, 12, generator, {.padding_index = 0}),
+        lstm(12, 9, generator, {.layers = 2, .bidirectional = true}),
+        norm({18}),
+        last(18, 20, generator) {}
+  template <class V>
+  void members(V&& visit) {
+    visit("words", words);
+    visit("lstm", lstm);
+    visit("norm", norm);
+    visit("last", last);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a convolutional network learns the same on a GPU, and twice the same bits") {
+  if (!have_device()) return;
+  check_same([](Device device) {
+    Generator generator(1);
+    ConvNet net(generator);
+    const Tensor<float> x = to(uniform<float>({4, 3, 12, 12}, generator, -1, 1), device);
+    const Tensor<std::int64_t> target = from<std::int64_t>({0, 4, 2, 2}, {4});
+    nn::to(net, device);
+    return train(net, 3, [&] { return cross_entropy(net(x), target); });
+  });
+}
+
+TEST_CASE("embedding, LSTM and layer norm learn the same on a GPU, with lengths, dropout, ignored words") {
+  if (!have_device()) return;
+  check_same([](Device device) {
+    Generator generator(2);
+    Reader reader(generator);
+    const Tensor<std::int64_t> ids = from<std::int64_t>({1, 5, 7, 3, 19, 3, 4, 0, 1, 0, 2, 0}, {4, 3});
+    const Tensor<std::int64_t> next = from<std::int64_t>({5, 7, 3, 3, 3, 3, 0, 1, 0, 2, 0, 0}, {12});
+    nn::to(reader, device);
+    Generator dropped(3);
+    return train(reader, 3, [&] {
+      const Tensor<float> h = reader.lstm(reader.words(ids), {}, {}, {.lengths = {4, 2, 3}}).output;
+      const Tensor<float> y = reader.last(dropout(reader.norm(h), 0.3, dropped));
+      return cross_entropy(reshape(y, {12, 20}), next, {.ignore_index = 0, .label_smoothing = 0.1});
+    });
+  });
+}
