@@ -77,7 +77,8 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
   const ConvGeometry geometry(s);
   product<T>(
       "conv2d", s.groups, s.outputs(), columns, s.field(),
-      MatrixReader<T, true>{weight, s.outputs(), s.field(), lies_in_fours(weight, s.field()), s.outputs() * s.field()},
+      MatrixReader<T, true>{weight, s.outputs(), static_cast<int>(s.field()), lies_in_fours(weight, s.field()),
+                            s.outputs() * s.field()},
       PatchReader<T>{geometry, x, columns, s.c * image, s.channels() * image},
       ImageWriter<T>{geometry.out_image, sums, s.outputs(), s.oc, lies_in_fours(sums, pixels), bias, fusion.relu});
   const index_t pooled = s.n * s.oc * (s.oh / 2) * (s.ow / 2);

@@ -71,9 +71,9 @@ struct PatchReader {
     const T* planes;  // null behind the last column
     int y, x;
 
-    __device__ void load(index_t k, index_t end, T (&to)[4]) const {
+    __device__ void load(int k, int end, T (&to)[4]) const {
       const ConvGeometry& s = from.s;
-      TapWalk tap(s, static_cast<int>(k));
+      TapWalk tap(s, k);
 #pragma unroll
       for (int q = 0; q < 4; ++q, tap.step(s)) {
         const int at_y = y + tap.i * s.dilation_h, at_x = x + tap.j * s.dilation_w;
@@ -105,9 +105,9 @@ struct GradientPatchReader {
     const T* planes;
     int y, x;
 
-    __device__ void load(index_t k, index_t end, T (&to)[4]) const {
+    __device__ void load(int k, int end, T (&to)[4]) const {
       const ConvGeometry& s = from.s;
-      TapWalk tap(s, static_cast<int>(k));
+      TapWalk tap(s, k);
 #pragma unroll
       for (int q = 0; q < 4; ++q, tap.step(s)) {
         const int down = y - tap.i * s.dilation_h, right = x - tap.j * s.dilation_w;
@@ -145,9 +145,9 @@ struct TurnedWeightReader {
     const TurnedWeightReader& from;
     const T* line;
 
-    __device__ void load(index_t k, index_t end, T (&to)[4]) const {
+    __device__ void load(int k, int end, T (&to)[4]) const {
       const int each = from.taps.value();
-      int output = from.taps.divide(static_cast<int>(k)), tap = static_cast<int>(k) - output * each;
+      int output = from.taps.divide(k), tap = k - output * each;
 #pragma unroll
       for (int q = 0; q < 4; ++q) {
         to[q] = line && k + q < end ? line[output * from.channels * each + tap] : T(0);
@@ -177,9 +177,9 @@ struct PlaneReader {
     const PlaneReader& from;
     const T* plane;
 
-    __device__ void load(index_t k, index_t end, T (&to)[4]) const {
+    __device__ void load(int k, int end, T (&to)[4]) const {
       const int each = from.out_image.value();
-      int image = from.out_image.divide(static_cast<int>(k)), pixel = static_cast<int>(k) - image * each;
+      int image = from.out_image.divide(k), pixel = k - image * each;
       if (from.whole_fours && plane && k + 4 <= end) {
         const Four<T> four = *reinterpret_cast<const Four<T>*>(plane + image * from.image_stride + pixel);
 #pragma unroll
@@ -215,10 +215,10 @@ struct TapReader {
     const T* plane;
     int y, x;  // of the first pixel
 
-    __device__ void load(index_t k, index_t end, T (&to)[4]) const {
+    __device__ void load(int k, int end, T (&to)[4]) const {
       const ConvGeometry& s = from.s;
-      int image = s.out_image.divide(static_cast<int>(k));
-      const int pixel = static_cast<int>(k) - image * s.out_image.value();
+      int image = s.out_image.divide(k);
+      const int pixel = k - image * s.out_image.value();
       int oy = s.out_row.divide(pixel), ox = pixel - oy * s.out_row.value();
 #pragma unroll
       for (int q = 0; q < 4; ++q) {

@@ -13,16 +13,17 @@ template <class T, bool along>
 struct MatrixReader {
   static constexpr bool along_k = along;
   const T* data;
-  index_t lines, stride;
+  index_t lines;
+  int stride;
   bool whole_fours;  // along k: every four numbers lie where one instruction can load them
   index_t group_stride = 0;
 
   struct Cursor {
     const T* line;  // null behind the last line
-    index_t stride;
+    int stride;
     bool whole_fours;
 
-    __device__ void load(index_t k, index_t end, T (&to)[4]) const {
+    __device__ void load(int k, int end, T (&to)[4]) const {
       if (along && whole_fours && line && k + 4 <= end) {
         const Four<T> four = *reinterpret_cast<const Four<T>*>(line + k);
 #pragma unroll
@@ -30,7 +31,7 @@ struct MatrixReader {
         return;
       }
 #pragma unroll
-      for (int q = 0; q < 4; ++q) to[q] = line && k + q < end ? line[(k + q) * (along ? 1 : stride)] : T(0);
+      for (int q = 0; q < 4; ++q) to[q] = line && k + q < end ? line[index_t{k + q} * (along ? 1 : stride)] : T(0);
     }
   };
 
@@ -93,15 +94,18 @@ void gemm_with(const char* name, const GemmShape& s, T alpha, const T* a, const 
   const index_t ldc = s.ldc > 0 ? s.ldc : s.n;
   const MatrixWriter<T> writer{c, ldc, lies_in_fours(c, ldc), alpha, beta, epilogue};
   const bool fours_a = lies_in_fours(a, lda), fours_b = lies_in_fours(b, ldb);
+  constexpr index_t most = INT32_MAX - 4096;
+  if (s.k > most || lda > most || ldb > most) fail(name, "rows of more than 2^31 numbers do not run on a GPU");
+  const int step_a = static_cast<int>(lda), step_b = static_cast<int>(ldb);
   const auto run = [&](const auto& of_a, const auto& of_b) { product<T>(name, 1, s.m, s.n, s.k, of_a, of_b, writer); };
   if (s.transpose_a && s.transpose_b)
-    run(MatrixReader<T, false>{a, s.m, lda, fours_a}, MatrixReader<T, true>{b, s.n, ldb, fours_b});
+    run(MatrixReader<T, false>{a, s.m, step_a, fours_a}, MatrixReader<T, true>{b, s.n, step_b, fours_b});
   else if (s.transpose_a)
-    run(MatrixReader<T, false>{a, s.m, lda, fours_a}, MatrixReader<T, false>{b, s.n, ldb, fours_b});
+    run(MatrixReader<T, false>{a, s.m, step_a, fours_a}, MatrixReader<T, false>{b, s.n, step_b, fours_b});
   else if (s.transpose_b)
-    run(MatrixReader<T, true>{a, s.m, lda, fours_a}, MatrixReader<T, true>{b, s.n, ldb, fours_b});
+    run(MatrixReader<T, true>{a, s.m, step_a, fours_a}, MatrixReader<T, true>{b, s.n, step_b, fours_b});
   else
-    run(MatrixReader<T, true>{a, s.m, lda, fours_a}, MatrixReader<T, false>{b, s.n, ldb, fours_b});
+    run(MatrixReader<T, true>{a, s.m, step_a, fours_a}, MatrixReader<T, false>{b, s.n, step_b, fours_b});
 }
 
 template <class T>

@@ -7,11 +7,10 @@
 // Where tiles are too few for a GPU, k is divided between blocks, and their sums are added in the order of k: bits
 // depend on the shape alone.
 //
-// A reader has:  static constexpr bool along_k;   // whether neighbours in memory are neighbours in k
-//                cursor = reader.at(group, line); // a row of A or column of B
-//                cursor.load(k, end, to);         // to[q] = its element k + q, or 0 from `end` on; k is a multiple of
-//                4
-// A writer has:  writer.put(group, row, column, values, count);  // `count` <= 4 sums from `column` on
+// A reader has  static constexpr bool along_k: whether neighbours in memory are neighbours in k;
+//               at(group, line): a cursor on a row of A or column of B, which has
+//               load(int k, int end, to): to[q] = element k + q, or 0 from `end` on, k a multiple of 4.
+// A writer has  put(group, row, column, values, count): `count` <= 4 sums from `column` on.
 
 #include <utility>
 
@@ -50,7 +49,7 @@ struct SliceLoader {
   __device__ SliceLoader(const Reader& reader, index_t group, index_t first_line, int thread)
       : SliceLoader(reader, group, first_line, thread, std::make_integer_sequence<int, cursors>{}) {}
 
-  __device__ void load(index_t k, index_t end) {
+  __device__ void load(int k, int end) {
 #pragma unroll
     for (int f = 0; f < fours; ++f) from[f % cursors].load(k + first_k + f * k_step, end, loaded[f]);
   }
@@ -81,14 +80,15 @@ __global__ void __launch_bounds__(Tile::threads, 2) product_kernel(ProductShape 
   for (index_t tile = blockIdx.x; tile < s.groups * s.parts * down * across; tile += gridDim.x) {
     const index_t first_row = tile % down * Tile::rows, first_column = tile / down % across * Tile::columns;
     const index_t part = tile / (down * across) % s.parts, group = tile / (down * across * s.parts);
-    const index_t begin = part * s.part, end = begin + s.part < s.k ? begin + s.part : s.k;
+    const int begin = static_cast<int>(part * s.part);
+    const int end = static_cast<int>(begin + s.part < s.k ? begin + s.part : s.k);
     SliceLoader<Tile::rows, slice, Tile::threads, A, T> next_a(a, group, first_row, thread);
     SliceLoader<Tile::columns, slice, Tile::threads, B, T> next_b(b, group, first_column, thread);
     T sums[row_groups][4][column_groups][4] = {};
     next_a.load(begin, end);
     next_b.load(begin, end);
     int now = 0;
-    for (index_t k = begin; k < end; k += slice, now ^= 1) {
+    for (int k = begin; k < end; k += slice, now ^= 1) {
       next_a.keep(tile_a[now]);
       next_b.keep(tile_b[now]);
       __syncthreads();  // and every thread is done with the slice before the last one

@@ -26,19 +26,20 @@ __global__ void product_of_few_rows_kernel(ProductShape s, A a, B b, Writer c) {
     const index_t group = tile / across, column = tile % across * few_threads + threadIdx.x;
     const auto from_b = b.at(group, column);
     T sums[rows] = {};
-    for (index_t k = 0; k < s.k; k += few_slice) {
+    const int depth = static_cast<int>(s.k);
+    for (int k = 0; k < depth; k += few_slice) {
       __syncthreads();  // the slice before is used up
       for (unsigned i = threadIdx.x; i < rows * few_slice / 4; i += few_threads) {
         const unsigned row = i / (few_slice / 4), at = i % (few_slice / 4) * 4;
         T four[4];
-        a.at(group, row).load(k + at, s.k, four);
+        a.at(group, row).load(k + static_cast<int>(at), depth, four);
         for (unsigned q = 0; q < 4; ++q) tile_a[row][at + q] = four[q];
       }
       __syncthreads();
-      const int length = static_cast<int>(s.k - k < few_slice ? s.k - k : few_slice);
+      const int length = depth - k < few_slice ? depth - k : few_slice;
       for (int i = 0; i < length; i += 4) {
         T of_b[4];
-        from_b.load(k + i, s.k, of_b);
+        from_b.load(k + i, depth, of_b);
 #pragma unroll
         for (int q = 0; q < 4; ++q)
 #pragma unroll
@@ -62,12 +63,13 @@ __global__ void product_by_dots_kernel(ProductShape s, A a, B b, Writer c) {
     const index_t group = job / s.n, column = job % s.n;
     const auto from_b = b.at(group, column);
     T sums[rows] = {};
-    for (index_t k = index_t{threadIdx.x} * 4; k < s.k; k += few_threads * 4) {
+    const int depth = static_cast<int>(s.k);
+    for (int k = static_cast<int>(threadIdx.x) * 4; k < depth; k += static_cast<int>(few_threads) * 4) {
       T of_a[4], of_b[4];
-      from_b.load(k, s.k, of_b);
+      from_b.load(k, depth, of_b);
 #pragma unroll
       for (int row = 0; row < rows; ++row) {
-        a.at(group, row).load(k, s.k, of_a);
+        a.at(group, row).load(k, depth, of_a);
 #pragma unroll
         for (int q = 0; q < 4; ++q) sums[row] += of_a[q] * of_b[q];
       }
