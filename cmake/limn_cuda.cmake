@@ -14,6 +14,9 @@ set_target_properties(limn_cuda PROPERTIES POSITION_INDEPENDENT_CODE ON CUDA_RUN
 target_compile_definitions(limn_cuda PUBLIC LIMN_WITH_CUDA PRIVATE LIMN_COMPILED_KERNELS)  # no CPU bodies for nvcc
 # CMake 3.25 does not know how to ask nvcc 13 for C++20. 68, 1675: masks and loop pragmas that are for the host compiler.
 target_compile_options(limn_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr -diag-suppress=68,1675>)
+if(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 13)  # one file on all cores
+  target_compile_options(limn_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--split-compile=0>)
+endif()
 if(LIMN_OPENMP)
   target_compile_options(limn_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-fopenmp>)
 endif()
