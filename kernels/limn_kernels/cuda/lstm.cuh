@@ -4,6 +4,7 @@
 
 #include <limn_kernels/cuda/gemm.cuh>
 #include <limn_kernels/cuda/recurrent.cuh>
+#include <limn_kernels/cuda/scratch.cuh>
 #include <limn_kernels/lstm.hpp>
 #include <limn_kernels/math.hpp>
 

@@ -3,8 +3,11 @@
 // multiplies the next step's gradients on the gates by w_hh, and makes this step's of the sums; then the products over
 // all steps, one gemm each.
 
+#include <limn_kernels/cuda/copy.cuh>
 #include <limn_kernels/cuda/gemm.cuh>
 #include <limn_kernels/cuda/recurrent.cuh>
+#include <limn_kernels/cuda/reduce.cuh>
+#include <limn_kernels/cuda/scratch.cuh>
 #include <limn_kernels/lstm.hpp>
 #include <limn_kernels/math.hpp>
 
@@ -160,7 +163,7 @@ void lstm_weight_gradients(const RecurrentShape& s, const LstmInputs<T>& in, con
     shape.k = batch;
     if (in.h0 && steps > 0) gemm<T>(shape, T(1), dgates + s.at(0) * batch * width, in.h0, T(1), grads.dw_hh);
   }
-  if (grads.db) column_sums(steps, width, dgates, grads.db);
+  if (grads.db) reduce<Add>({1, steps, width}, dgates, grads.db);
 }
 
 template <class T>
@@ -177,7 +180,8 @@ void lstm_backward(const RecurrentShape& s, const LstmInputs<T>& in, const LstmS
   T* const dc = grads.dc0 ? grads.dc0 : own_dc.data();
   T* const dstate = grads.dh0 ? grads.dh0 : own_dstate.data();
   T* const kept = in.mask && !projected ? dstate : nullptr;
-  if (!projected && s.time > 1) turn_over(width, state, in.w_hh, turned.data());
+  if (!projected && s.time > 1)
+    gather_strided({.rank = 2, .extents = {state, width}, .strides = {1, state}}, in.w_hh, turned.data());
 
   const GemmShape to_state{.m = batch, .n = state, .k = width};
   for (index_t i = s.time - 1; i >= 0; --i) {

@@ -1,9 +1,8 @@
 #pragma once
 // What the GPU bodies of recurrent layers share: the product of a step's states with the recurrent weights, in tiles or
-// by warps, which the kernel of a step calls before its pointwise part; a transposition; column sums.
+// by warps, which the kernel of a step calls before its pointwise part.
 
 #include <limn_kernels/cuda/launch.cuh>
-#include <limn_kernels/cuda/scratch.cuh>
 
 namespace limn::inline LIMN_ABI::kernels::cuda {
 
@@ -176,53 +175,6 @@ void with_recurrent_tile(index_t rows, index_t columns, const Body& body) {
   using Middle = RecurrentTile<16, 16, sizeof(T) == 4 ? 8 : 4>;
   if (recurrent_blocks<Middle>(rows, columns) >= enough) return body(Middle{});
   body(RecurrentTile<8, 8, 4>{});
-}
-
-/// y [columns, rows] = x [rows, columns] turned over, in squares of 32.
-template <class T>
-__global__ void turn_over_kernel(index_t rows, index_t columns, const T* x, T* y) {
-  __shared__ T square[32][33];
-  const index_t across = (columns + 31) / 32, squares = (rows + 31) / 32 * across;
-  const index_t lane = threadIdx.x % 32, line = threadIdx.x / 32, lines = blockDim.x / 32;
-  for (index_t i = blockIdx.x; i < squares; i += gridDim.x) {
-    const index_t row = i / across * 32, column = i % across * 32;
-    for (index_t j = line; j < 32; j += lines)
-      if (row + j < rows && column + lane < columns) square[j][lane] = x[(row + j) * columns + column + lane];
-    __syncthreads();
-    for (index_t j = line; j < 32; j += lines)
-      if (column + j < columns && row + lane < rows) y[(column + j) * rows + row + lane] = square[lane][j];
-    __syncthreads();  // before the next square overwrites this one
-  }
-}
-
-template <class T>
-void turn_over(index_t rows, index_t columns, const T* x, T* y) {
-  launch("turn_over", turn_over_kernel<T>, blocks_for((rows + 31) / 32 * ((columns + 31) / 32), 1), recurrent_threads,
-         rows, columns, x, y);
-}
-
-/// sums[column] of x [rows, columns]: a block has 32 columns, its warps every so many rows each.
-template <class T>
-__global__ void column_sums_kernel(index_t rows, index_t columns, const T* x, T* sums) {
-  __shared__ T of_warp[32][32];
-  const index_t lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
-  for (index_t first = blockIdx.x * index_t{32}; first < columns; first += gridDim.x * index_t{32}) {
-    T sum = T(0);
-    if (first + lane < columns)
-      for (index_t row = warp; row < rows; row += warps) sum += x[row * columns + first + lane];
-    __syncthreads();  // the readers of the last columns are done
-    of_warp[warp][lane] = sum;
-    __syncthreads();
-    if (warp == 0 && first + lane < columns) {
-      for (index_t i = 1; i < warps; ++i) sum += of_warp[i][lane];
-      sums[first + lane] = sum;
-    }
-  }
-}
-
-template <class T>
-void column_sums(index_t rows, index_t columns, const T* x, T* sums) {
-  launch("column_sums", column_sums_kernel<T>, blocks_for(columns, 32), 1024, rows, columns, x, sums);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cuda
