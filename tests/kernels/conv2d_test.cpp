@@ -8,7 +8,10 @@
 #include <limn/core/random.hpp>
 #include <limn_kernels/conv2d.hpp>
 
+#include <support/naive_conv2d.hpp>
+
 using namespace limn;
+using test::for_each_product;
 
 namespace {
 
@@ -16,26 +19,6 @@ std::vector<double> random_values(index_t count, Generator& generator) {
   std::vector<double> values(static_cast<std::size_t>(count));
   for (double& v : values) v = static_cast<float>(generator.uniform() * 2 - 1);
   return values;
-}
-
-/// Calls body(x index, weight index, y index) for every product of the convolution.
-template <class Body>
-void for_each_product(const kernels::Conv2dShape& s, Body&& body) {
-  for (index_t n = 0; n < s.n; ++n)
-    for (index_t o = 0; o < s.oc; ++o)
-      for (index_t oy = 0; oy < s.oh; ++oy)
-        for (index_t ox = 0; ox < s.ow; ++ox)
-          for (index_t c = 0; c < s.channels(); ++c)
-            for (index_t i = 0; i < s.kh; ++i)
-              for (index_t j = 0; j < s.kw; ++j) {
-                const index_t iy = oy * s.stride_h - s.pad_top + i * s.dilation_h;
-                const index_t ix = ox * s.stride_w - s.pad_left + j * s.dilation_w;
-                if (iy < 0 || iy >= s.h || ix < 0 || ix >= s.w) continue;
-                const index_t channel = o / s.outputs() * s.channels() + c;
-                body(static_cast<std::size_t>(((n * s.c + channel) * s.h + iy) * s.w + ix),
-                     static_cast<std::size_t>(((o * s.channels() + c) * s.kh + i) * s.kw + j),
-                     static_cast<std::size_t>(((n * s.oc + o) * s.oh + oy) * s.ow + ox));
-              }
 }
 
 /// The largest difference, in units of the rounding of one product of numbers below 1; infinite where bits depend on

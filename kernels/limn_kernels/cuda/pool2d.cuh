@@ -78,8 +78,10 @@ __global__ void max_pool2d_kernel(Pool2dShape s, const T* x, T* y, index_t* inde
   }
 }
 
-template <class T>
-__global__ void max_pool2d_backward_kernel(Pool2dShape s, const T* dy, const index_t* index, T* dx) {
+/// dx = for each element of x the sum of share(plane's first output, oy, ox, place in the plane) over the windows that
+/// may contain it.
+template <class T, class Share>
+__device__ void sum_over_windows(const Pool2dShape& s, T* dx, const Share& share) {
   const index_t step = static_cast<index_t>(gridDim.x) * blockDim.x, inputs = s.h * s.w;
   for (index_t i = static_cast<index_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < s.planes * inputs; i += step) {
     const index_t in_plane = i % inputs, plane = i / inputs * s.oh * s.ow;
@@ -87,12 +89,17 @@ __global__ void max_pool2d_backward_kernel(Pool2dShape s, const T* dy, const ind
                       columns = pool_windows(pool_columns(s), in_plane % s.w);
     T sum = T(0);
     for (index_t oy = rows.first; oy < rows.last; ++oy)
-      for (index_t ox = columns.first; ox < columns.last; ++ox) {
-        const index_t o = plane + oy * s.ow + ox;
-        if (index[o] == in_plane) sum += dy[o];
-      }
+      for (index_t ox = columns.first; ox < columns.last; ++ox) sum += share(plane, oy, ox, in_plane);
     dx[i] = sum;
   }
+}
+
+template <class T>
+__global__ void max_pool2d_backward_kernel(Pool2dShape s, const T* dy, const index_t* index, T* dx) {
+  sum_over_windows(s, dx, [&](index_t plane, index_t oy, index_t ox, index_t in_plane) {
+    const index_t o = plane + oy * s.ow + ox;
+    return index[o] == in_plane ? dy[o] : T(0);
+  });
 }
 
 template <class T>
@@ -137,18 +144,10 @@ __global__ void avg_pool2d_block_kernel(Pool2dShape s, AverageCount count, const
 
 template <class T>
 __global__ void avg_pool2d_backward_kernel(Pool2dShape s, AverageCount count, const T* dy, T* dx) {
-  const index_t step = static_cast<index_t>(gridDim.x) * blockDim.x, inputs = s.h * s.w;
-  for (index_t i = static_cast<index_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < s.planes * inputs; i += step) {
-    const index_t in_plane = i % inputs, plane = i / inputs * s.oh * s.ow;
-    const PoolWindows rows = pool_windows(pool_rows(s), in_plane / s.w),
-                      columns = pool_windows(pool_columns(s), in_plane % s.w);
-    T sum = T(0);
-    for (index_t oy = rows.first; oy < rows.last; ++oy)
-      for (index_t ox = columns.first; ox < columns.last; ++ox)
-        sum += dy[plane + oy * s.ow + ox] /
-               pool_divisor<T>(count, pool_taps(pool_rows(s), oy), pool_taps(pool_columns(s), ox));
-    dx[i] = sum;
-  }
+  sum_over_windows(s, dx, [&](index_t plane, index_t oy, index_t ox, index_t /*in_plane*/) {
+    return dy[plane + oy * s.ow + ox] /
+           pool_divisor<T>(count, pool_taps(pool_rows(s), oy), pool_taps(pool_columns(s), ox));
+  });
 }
 
 template <class T>

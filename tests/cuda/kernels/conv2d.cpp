@@ -5,31 +5,12 @@
 #include <limn_kernels/conv2d.hpp>
 
 #include <cuda/expect.hpp>
+#include <support/naive_conv2d.hpp>
 
 namespace limn::test {
 namespace {
 
 using kernels::Conv2dShape;
-
-/// Calls visit(position in y, position in x, position in the weight) for every product of the convolution.
-template <class Visit>
-void for_each_product(const Conv2dShape& s, Visit&& visit) {
-  for (index_t n = 0; n < s.n; ++n)
-    for (index_t o = 0; o < s.oc; ++o)
-      for (index_t oy = 0; oy < s.oh; ++oy)
-        for (index_t ox = 0; ox < s.ow; ++ox)
-          for (index_t c = 0; c < s.channels(); ++c)
-            for (index_t i = 0; i < s.kh; ++i)
-              for (index_t j = 0; j < s.kw; ++j) {
-                const index_t y = oy * s.stride_h - s.pad_top + i * s.dilation_h;
-                const index_t x = ox * s.stride_w - s.pad_left + j * s.dilation_w;
-                if (y < 0 || y >= s.h || x < 0 || x >= s.w) continue;
-                const index_t channel = o / s.outputs() * s.channels() + c;
-                visit(static_cast<std::size_t>(((n * s.oc + o) * s.oh + oy) * s.ow + ox),
-                      static_cast<std::size_t>(((n * s.c + channel) * s.h + y) * s.w + x),
-                      static_cast<std::size_t>(((o * s.channels() + c) * s.kh + i) * s.kw + j));
-              }
-}
 
 /// The shape with y as large as the rest allows.
 Conv2dShape complete(Conv2dShape s, index_t pad_bottom, index_t pad_right) {
@@ -110,7 +91,7 @@ TEST_CASE_TEMPLATE("conv2d: padding, strides, dilation, groups; and its data and
     const auto x = values(s.n * s.c * s.h * s.w, 3), weight = values(s.oc * s.field(), 5), bias = values(s.oc, 7),
                dy = values(s.n * s.oc * s.oh * s.ow, 11);
     std::vector<double> y(dy.size()), dx(x.size()), dw(weight.size());
-    for_each_product(s, [&](std::size_t out, std::size_t in, std::size_t tap) {
+    for_each_product(s, [&](std::size_t in, std::size_t tap, std::size_t out) {
       y[out] += x[in] * weight[tap];
       dx[in] += dy[out] * weight[tap];
       dw[tap] += dy[out] * x[in];

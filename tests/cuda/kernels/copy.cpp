@@ -50,38 +50,12 @@ const std::vector<kernels::StridedShape>& views() {
   return all;
 }
 
-TEST_CASE_TEMPLATE(
-    "gather_strided and scatter_strided: any walk, transposed, backwards, with gaps, empty, for words of every size", T,
-    std::int8_t, bool, std::int16_t, float, std::int32_t, double, std::int64_t) {
-  if (!have_device()) return;
+/// Both ways over every view, from T to U.
+template <class T, class U, class Values>
+void check_copies(Values&& of) {
   for (const kernels::StridedShape& s : views()) {
     const Places walk = places(s);
-    const auto rounded = [](std::vector<double> v) {
-      for (double& value : v) value = static_cast<double>(static_cast<T>(static_cast<float>(value * 30)));
-      return v;
-    };
-    const auto strided = rounded(values(walk.extent, 41)), packed = rounded(values(s.numel(), 43));
-    std::vector<double> gathered;
-    std::vector<double> scattered = strided;
-    for (std::size_t i = 0; i < packed.size(); ++i) {
-      const auto at = static_cast<std::size_t>(walk.start + walk.at[i]);
-      gathered.push_back(strided[at]);
-      scattered[at] = packed[i];
-    }
-    const Buffer<T> at_strided(strided), at_packed(packed);
-    expect<T>(gathered, 0, [&](T* y) { kernels::gather_strided(under_test, s, at_strided.data() + walk.start, y); });
-    expect<T>(
-        scattered, 0, [&](T* y) { kernels::scatter_strided(under_test, s, at_packed.data(), y + walk.start); },
-        strided);
-  }
-}
-
-TEST_CASE_TEMPLATE("gather_strided and scatter_strided convert between float and double", T, float, double) {
-  if (!have_device()) return;
-  using U = std::conditional_t<std::is_same_v<T, float>, double, float>;
-  for (const kernels::StridedShape& s : views()) {
-    const Places walk = places(s);
-    const auto strided = values(walk.extent, 47), packed = values(s.numel(), 53);
+    const std::vector<double> strided = of(walk.extent, 41), packed = of(s.numel(), 43);
     std::vector<double> gathered;
     std::vector<double> scattered = strided;
     for (std::size_t i = 0; i < packed.size(); ++i) {
@@ -95,6 +69,22 @@ TEST_CASE_TEMPLATE("gather_strided and scatter_strided convert between float and
         scattered, 0, [&](U* y) { kernels::scatter_strided(under_test, s, at_packed.data(), y + walk.start); },
         strided);
   }
+}
+
+TEST_CASE_TEMPLATE(
+    "gather_strided and scatter_strided: any walk, transposed, backwards, with gaps, empty, for words of every size", T,
+    std::int8_t, bool, std::int16_t, float, std::int32_t, double, std::int64_t) {
+  if (!have_device()) return;
+  check_copies<T, T>([](index_t count, std::uint64_t seed) {
+    std::vector<double> v = values(count, seed);
+    for (double& value : v) value = static_cast<double>(static_cast<T>(static_cast<float>(value * 30)));
+    return v;
+  });
+}
+
+TEST_CASE_TEMPLATE("gather_strided and scatter_strided convert between float and double", T, float, double) {
+  if (!have_device()) return;
+  check_copies<T, std::conditional_t<std::is_same_v<T, float>, double, float>>(values);
 }
 
 TEST_CASE("gather_strided: a stride of 0 repeats") {
