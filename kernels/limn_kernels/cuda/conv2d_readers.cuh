@@ -72,13 +72,13 @@ struct PatchReader {
     int y, x;
 
     __device__ void load(int k, int end, T (&to)[4]) const {
-      const ConvGeometry& s = from.s;
-      TapWalk tap(s, k);
+      const ConvGeometry& conv = from.s;
+      TapWalk tap(conv, k);
 #pragma unroll
-      for (int q = 0; q < 4; ++q, tap.step(s)) {
-        const int at_y = y + tap.i * s.dilation_h, at_x = x + tap.j * s.dilation_w;
-        const bool inside = planes && k + q < end && at_y >= 0 && at_y < s.h && at_x >= 0 && at_x < s.w;
-        to[q] = inside ? planes[(tap.plane * s.h + at_y) * s.w + at_x] : T(0);
+      for (int q = 0; q < 4; ++q, tap.step(conv)) {
+        const int at_y = y + tap.i * conv.dilation_h, at_x = x + tap.j * conv.dilation_w;
+        const bool inside = planes && k + q < end && at_y >= 0 && at_y < conv.h && at_x >= 0 && at_x < conv.w;
+        to[q] = inside ? planes[(tap.plane * conv.h + at_y) * conv.w + at_x] : T(0);
       }
     }
   };
@@ -106,20 +106,20 @@ struct GradientPatchReader {
     int y, x;
 
     __device__ void load(int k, int end, T (&to)[4]) const {
-      const ConvGeometry& s = from.s;
-      TapWalk tap(s, k);
+      const ConvGeometry& conv = from.s;
+      TapWalk tap(conv, k);
 #pragma unroll
-      for (int q = 0; q < 4; ++q, tap.step(s)) {
-        const int down = y - tap.i * s.dilation_h, right = x - tap.j * s.dilation_w;
+      for (int q = 0; q < 4; ++q, tap.step(conv)) {
+        const int down = y - tap.i * conv.dilation_h, right = x - tap.j * conv.dilation_w;
         int oy = down, ox = right;
         bool inside = planes && k + q < end && down >= 0 && right >= 0;
         if constexpr (strided) {
-          oy = inside ? s.over_stride_h.divide(down) : 0;
-          ox = inside ? s.over_stride_w.divide(right) : 0;
-          inside = inside && oy * s.stride_h == down && ox * s.stride_w == right;
+          oy = inside ? conv.over_stride_h.divide(down) : 0;
+          ox = inside ? conv.over_stride_w.divide(right) : 0;
+          inside = inside && oy * conv.stride_h == down && ox * conv.stride_w == right;
         }
-        inside = inside && oy < s.oh && ox < s.ow;
-        to[q] = inside ? planes[(tap.plane * s.oh + oy) * s.ow + ox] : T(0);
+        inside = inside && oy < conv.oh && ox < conv.ow;
+        to[q] = inside ? planes[(tap.plane * conv.oh + oy) * conv.ow + ox] : T(0);
       }
     }
   };
@@ -216,18 +216,18 @@ struct TapReader {
     int y, x;  // of the first pixel
 
     __device__ void load(int k, int end, T (&to)[4]) const {
-      const ConvGeometry& s = from.s;
-      int image = s.out_image.divide(k);
-      const int pixel = k - image * s.out_image.value();
-      int oy = s.out_row.divide(pixel), ox = pixel - oy * s.out_row.value();
+      const ConvGeometry& conv = from.s;
+      int image = conv.out_image.divide(k);
+      const int pixel = k - image * conv.out_image.value();
+      int oy = conv.out_row.divide(pixel), ox = pixel - oy * conv.out_row.value();
 #pragma unroll
       for (int q = 0; q < 4; ++q) {
-        const int at_y = y + oy * s.stride_h, at_x = x + ox * s.stride_w;
-        const bool inside = plane && k + q < end && at_y >= 0 && at_y < s.h && at_x >= 0 && at_x < s.w;
-        to[q] = inside ? plane[image * from.image_stride + at_y * s.w + at_x] : T(0);
-        if (++ox < s.ow) continue;
+        const int at_y = y + oy * conv.stride_h, at_x = x + ox * conv.stride_w;
+        const bool inside = plane && k + q < end && at_y >= 0 && at_y < conv.h && at_x >= 0 && at_x < conv.w;
+        to[q] = inside ? plane[image * from.image_stride + at_y * conv.w + at_x] : T(0);
+        if (++ox < conv.ow) continue;
         ox = 0;
-        if (++oy < s.oh) continue;
+        if (++oy < conv.oh) continue;
         oy = 0;
         ++image;
       }

@@ -15,7 +15,9 @@ struct GemmCase {
 
 template <class T>
 void check_gemm(const GemmCase& size) {
-  const auto [m, n, k, transpose_a, transpose_b, beta] = size;
+  const index_t m = size.m, n = size.n, k = size.k;
+  const bool transpose_a = size.transpose_a, transpose_b = size.transpose_b;
+  const double beta = size.beta;
   INFO("m " << m << " n " << n << " k " << k << " transposed " << transpose_a << transpose_b << " beta " << beta);
   kernels::GemmShape s{.m = m, .n = n, .k = k, .transpose_a = transpose_a, .transpose_b = transpose_b};
   s.lda = (transpose_a ? m : k) + 3;
