@@ -64,13 +64,15 @@ __device__ const T* multiply_tile(const RecurrentProduct<T>& p, index_t first_ro
   const int group = thread / Tile::group, row = thread % Tile::group / Tile::across, column = thread % Tile::across;
 
   static_assert(Tile::rows % load_rows == 0 && Tile::parts * Tile::points % recurrent_threads == 0);
-  const T* from[loads];  // rows and columns outside have the last one's sums, which nobody reads
-  for (int n = 0; n < loads; ++n) {
-    const int at = load_row + n * load_rows;
-    const index_t row_of_a = first_row + at < p.rows ? first_row + at : p.rows - 1;
-    from[n] = n * load_rows < Tile::rows ? p.a + row_of_a * p.depth : p.weights + weight_row(at - Tile::rows) * p.depth;
-    from[n] += load_at * Pack<T>::size;
-  }
+  const T* from[loads] = {};  // rows and columns outside have the last one's sums, which nobody reads
+  if (p.depth > 0)
+    for (int n = 0; n < loads; ++n) {
+      const int at = load_row + n * load_rows;
+      const index_t row_of_a = first_row + at < p.rows ? first_row + at : p.rows - 1;
+      const bool of_a = n * load_rows < Tile::rows;
+      from[n] = of_a ? p.a + row_of_a * p.depth : p.weights + weight_row(at - Tile::rows) * p.depth;
+      from[n] += load_at * Pack<T>::size;
+    }
   Pack<T> next[loads] = {};
   const auto load = [&](index_t k) {
     const index_t left = p.depth - k - load_at * Pack<T>::size;
