@@ -53,24 +53,26 @@ void check_classes(const char* op, const ClassShape& c, const Tensor<std::int64_
                    std::int64_t ignore_index) {
   check_shape(op, "target", target.shape(), c.target);
   if (weight.defined()) check_shape(op, "weight", weight.shape(), {c.kernel.classes});
-  for (index_t i = 0; i < target.numel(); ++i) {
-    const std::int64_t t = target.data()[i];
+  index_t position = 0;
+  for (const std::int64_t t : to_vector(target)) {
     if (t != ignore_index && (t < 0 || t >= c.kernel.classes))
-      fail(op, "target ", t, " at position ", i, " is out of range for ", c.kernel.classes, " classes");
+      fail(op, "target ", t, " at position ", position, " is out of range for ", c.kernel.classes, " classes");
+    ++position;
   }
 }
 
-/// The weights of the targets, 0 where ignored, in the shape of the targets; all on the CPU.
+/// The weights of the targets, 0 where ignored, in the shape of the targets and where they are.
 template <class T>
 [[nodiscard]] Tensor<T> target_weights(const Tensor<std::int64_t>& target, const Tensor<T>& weight,
                                        std::int64_t ignore_index) {
   Tensor<T> w(target.shape());
-  const Tensor<T> of_class = weight.defined() ? packed(weight) : weight;
+  const Tensor<std::int64_t> classes = to(packed(target), cpu_device);
+  const Tensor<T> of_class = weight.defined() ? to(packed(weight), cpu_device) : weight;
   for (index_t i = 0; i < target.numel(); ++i) {
-    const std::int64_t t = target.data()[i];
+    const std::int64_t t = classes.data()[i];
     w.data()[i] = t == ignore_index ? T(0.f) : of_class.defined() ? of_class.data()[t] : T(1.f);
   }
-  return w;
+  return to(w, target.device());
 }
 
 /// -w_t log_p[t] for each position, 0 where ignored. log_p [N, C, d], w [N, d].
@@ -87,7 +89,8 @@ template <class T>
 [[nodiscard]] Tensor<T> cross_entropy_positions(const Tensor<T>& x, const ClassShape& c,
                                                 const Tensor<std::int64_t>& target,
                                                 const CrossEntropyOptions<T>& options) {
-  const Tensor<T> source = packed(x), weight = options.weight.defined() ? packed(options.weight) : options.weight;
+  const Tensor<T> source = packed(x),
+                  weight = options.weight.defined() ? to(packed(options.weight), x.device()) : options.weight;
   const kernels::CrossEntropyParameters<T> parameters{weight.data(), options.ignore_index, options.label_smoothing};
   Tensor<T> y(c.target, x.device()), normaliser({y.numel(), 2}, x.device());
   kernels::cross_entropy_forward(x.device(), c.kernel, parameters, source.data(), target.data(), y.data(),
@@ -124,7 +127,8 @@ template <class T>
 template <class T>
 [[nodiscard]] Tensor<T> cross_entropy_total(const Tensor<T>& x, const ClassShape& c, const Tensor<std::int64_t>& target,
                                             const CrossEntropyOptions<T>& options, const Tensor<T>& total) {
-  const Tensor<T> source = packed(x), weight = options.weight.defined() ? packed(options.weight) : options.weight;
+  const Tensor<T> source = packed(x),
+                  weight = options.weight.defined() ? to(packed(options.weight), x.device()) : options.weight;
   const kernels::CrossEntropyParameters<T> parameters{weight.data(), options.ignore_index, options.label_smoothing};
   Tensor<T> loss(c.target, x.device()), normaliser({loss.numel(), 2}, x.device()), dx(x.shape(), x.device());
   kernels::cross_entropy_with_gradient(x.device(), c.kernel, parameters, source.data(), target.data(),
@@ -173,9 +177,7 @@ template <class T>
     if (options.reduction == Reduction::none) return detail::cross_entropy_positions(x, c, t, options);
     const Tensor<T> total = options.reduction == Reduction::sum
                                 ? ones<T>({})
-                                : sum(detail::target_weights(
-                                      given, options.weight.defined() ? to(options.weight, cpu_device) : options.weight,
-                                      options.ignore_index));
+                                : sum(detail::target_weights(given, options.weight, options.ignore_index));
     if (grad_enabled() && x.requires_grad()) return detail::cross_entropy_total(x, c, t, options, total);
     return div(sum(detail::cross_entropy_positions(x, c, t, options)), to(total, x.device()));
   }

@@ -122,3 +122,26 @@ TEST_CASE("embedding, LSTM and layer norm learn the same on a GPU, with lengths,
     });
   });
 }
+
+TEST_CASE("cross_entropy: targets and class weights may lie on the CPU beside logits on a GPU; every reduction") {
+  if (!have_device()) return;
+  Generator generator(4);
+  const Tensor<float> logits = uniform<float>({6, 5}, generator, -2, 2),
+                      weight = uniform<float>({5}, generator, 0.5, 2);
+  const Tensor<std::int64_t> target = from<std::int64_t>({0, 4, 2, -100, 1, 1}, {6});
+  for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+    const CrossEntropyOptions<float> options{.weight = weight, .label_smoothing = 0.1, .reduction = reduction};
+    const auto loss_and_gradient = [&](Device device) {
+      Tensor<float> x = to(logits, device);
+      x.requires_grad_();
+      const Tensor<float> loss = cross_entropy(x, target, options);
+      backward(sum(mul(loss, 3)));
+      std::vector<float> all = to_vector(loss);
+      for (const float v : to_vector(x.grad())) all.push_back(v);
+      return all;
+    };
+    const std::vector<float> on_cpu = loss_and_gradient(cpu_device), on_gpu = loss_and_gradient(cuda_device(0));
+    REQUIRE(on_cpu.size() == on_gpu.size());
+    for (std::size_t i = 0; i < on_cpu.size(); ++i) CHECK(on_gpu[i] == doctest::Approx(on_cpu[i]).epsilon(1e-5));
+  }
+}
