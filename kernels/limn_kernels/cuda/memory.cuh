@@ -22,13 +22,15 @@ int selected() {
   return device;
 }
 
-/// The device's pool keeps what is given back, for the next request.
-inline void keep_freed_memory(int device) {
-  static const bool done = [device] {
-    cudaMemPool_t pool = nullptr;
-    std::uint64_t everything = ~std::uint64_t{0};
-    check("allocate", cudaDeviceGetDefaultMemPool(&pool, device));
-    check("allocate", cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &everything));
+/// Each device's pool keeps what is given back, for the next request.
+inline void keep_freed_memory() {
+  static const bool done = [] {
+    for (int device = 0; device < device_count(); ++device) {
+      cudaMemPool_t pool = nullptr;
+      std::uint64_t everything = ~std::uint64_t{0};
+      check("allocate", cudaDeviceGetDefaultMemPool(&pool, device));
+      check("allocate", cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &everything));
+    }
     return true;
   }();
   static_cast<void>(done);
@@ -36,7 +38,7 @@ inline void keep_freed_memory(int device) {
 
 void* allocate(std::size_t bytes, int device) {
   select(device);
-  keep_freed_memory(device);
+  keep_freed_memory();
   void* data = nullptr;
   const cudaError_t status = cudaMallocAsync(&data, bytes == 0 ? 1 : bytes, nullptr);
   if (status == cudaErrorMemoryAllocation) {
