@@ -46,6 +46,21 @@ Tensor<float> prepare(const std::vector<image::Image>& images, Preparation how) 
   return image::to_tensor(prepared);
 }
 
+/// The same values of pixels [N, 3, height, width] that are as large as they are to be.
+Tensor<float> prepare(const Tensor<float>& pixels, Preparation how) {
+  const auto colours = [&](double a, double b, double c) {
+    return to(from({static_cast<float>(a), static_cast<float>(b), static_cast<float>(c)}, {1, 3, 1, 1}),
+              pixels.device());
+  };
+  if (how == Preparation::tf) return pixels / 127.5f - 1.0f;
+  if (how == Preparation::keras) {
+    const auto colour = [&](index_t c) { return narrow(pixels, 1, c, 1); };
+    return concat<float>({colour(2), colour(1), colour(0)}, 1) - colours(103.939, 116.779, 123.68);
+  }
+  const auto &mean = image::imagenet_mean, &deviation = image::imagenet_deviation;
+  return (pixels / 255.0f - colours(mean[0], mean[1], mean[2])) / colours(deviation[0], deviation[1], deviation[2]);
+}
+
 bool counter(const std::string& name) { return name.ends_with("num_batches_tracked"); }
 
 /// Loads a safetensors file into a network. Some exporters prefix every name: "model.", "module.", "backbone.".
@@ -64,6 +79,10 @@ void load(Network& network, const std::string& file,
   io::load_state<float>(weights, tensors, {.rename = in_file, .ignore = counter, .reject_nan = true});
 }
 
+Encoder::Features on_cpu(const Encoder::Features& features) {
+  return {to(features.pooled, cpu_device), to(features.grid, cpu_device)};
+}
+
 /// A network whose features are its last planes, pooled by their mean.
 template <class Network>
 class PlanesEncoder final : public Encoder {
@@ -78,7 +97,14 @@ class PlanesEncoder final : public Encoder {
   index_t channels() const override { return channels_; }
   index_t pooled_size() const override { return channels_; }
   Features operator()(const std::vector<image::Image>& images) const override {
-    return features_of_planes(network_.features(prepare(images, preparation_)));
+    return on_cpu(features_of_planes(network_.features(limn::to(prepare(images, preparation_), device_))));
+  }
+  Features of_pixels(const Tensor<float>& pixels) const override {
+    return features_of_planes(network_.features(prepare(pixels, preparation_)));
+  }
+  void to(Device device) override {
+    nn::to(network_, device);
+    device_ = device;
   }
   std::optional<Classifier> classifier() const override {
     if constexpr (requires { nn::Linear<float>(network_.classifier); })
@@ -91,6 +117,7 @@ class PlanesEncoder final : public Encoder {
  private:
   std::string name_;
   index_t channels_;
+  Device device_;
   Preparation preparation_;
   Generator generator_{0};
   Network network_;
@@ -112,12 +139,20 @@ class VGGEncoder final : public Encoder {
   index_t channels() const override { return 512; }
   index_t pooled_size() const override { return network_.config.hidden; }
   Features operator()(const std::vector<image::Image>& images) const override {
-    const Tensor<float> planes = network_.features(prepare(images, preparation_));
-    return {network_.hidden(network_.pool(planes)), to_grid(planes)};
+    return on_cpu(of_prepared(limn::to(prepare(images, preparation_), device_)));
+  }
+  Features of_pixels(const Tensor<float>& pixels) const override { return of_prepared(prepare(pixels, preparation_)); }
+  void to(Device device) override {
+    nn::to(network_, device);
+    device_ = device;
   }
   void prepack() override { nn::prepack(network_); }
 
  private:
+  [[nodiscard]] Features of_prepared(const Tensor<float>& pixels) const {
+    const Tensor<float> planes = network_.features(pixels);
+    return {network_.hidden(network_.pool(planes)), to_grid(planes)};
+  }
   /// torchvision's names; timm's differ in the classifier ("pre_logits.fc1" is a 7x7 convolution there).
   void load_torch(const std::string& file) {
     const io::Weights weights(file);
@@ -146,6 +181,7 @@ class VGGEncoder final : public Encoder {
   void load_keras_vgg(const std::string& file);
 
   std::string name_;
+  Device device_;
   Preparation preparation_ = Preparation::torchvision;
   Generator generator_{0};
   models::VGG<float> network_;
@@ -190,14 +226,10 @@ class Combined final : public Encoder {
   }
   index_t channels() const override { return sum(&Encoder::channels); }
   index_t pooled_size() const override { return sum(&Encoder::pooled_size); }
-  Features operator()(const std::vector<image::Image>& images) const override {
-    std::vector<Tensor<float>> pooled, grids;
-    for (const auto& part : parts_) {
-      const Features features = (*part)(images);
-      pooled.push_back(features.pooled);
-      grids.push_back(features.grid);
-    }
-    return {concat(pooled, 1), concat(grids, 2)};
+  Features operator()(const std::vector<image::Image>& images) const override { return stacked(images); }
+  Features of_pixels(const Tensor<float>& pixels) const override { return stacked(pixels); }
+  void to(Device device) override {
+    for (const auto& part : parts_) part->to(device);
   }
   std::optional<Classifier> classifier() const override {
     index_t first = 0;
@@ -215,6 +247,17 @@ class Combined final : public Encoder {
   }
 
  private:
+  static Features of(const Encoder& part, const std::vector<image::Image>& images) { return part(images); }
+  static Features of(const Encoder& part, const Tensor<float>& pixels) { return part.of_pixels(pixels); }
+  [[nodiscard]] Features stacked(const auto& seen) const {
+    std::vector<Tensor<float>> pooled, grids;
+    for (const auto& part : parts_) {
+      const Features features = of(*part, seen);
+      pooled.push_back(features.pooled);
+      grids.push_back(features.grid);
+    }
+    return {concat(pooled, 1), concat(grids, 2)};
+  }
   index_t sum(index_t (Encoder::*size)() const) const {
     index_t total = 0;
     for (const auto& part : parts_) total += ((*part).*size)();

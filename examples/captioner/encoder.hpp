@@ -25,8 +25,11 @@ class Encoder {
     Tensor<float> pooled;  ///< [N, pooled_size]
     Tensor<float> grid;    ///< [N, 49, channels]: 7 x 7 places in reading order
   };
-  /// Of pictures of any size.
+  /// Of pictures of any size; the features are on the CPU.
   [[nodiscard]] virtual Features operator()(const std::vector<image::Image>& images) const = 0;
+  /// Of pixels [N, 3, height, width] as they are, red, green and blue of 0 to 255, where the network is.
+  [[nodiscard]] virtual Features of_pixels(const Tensor<float>& pixels) const = 0;
+  virtual void to(Device device) = 0;
   /// The layer that answers with a class's logits, where there is one that reads the pooled features.
   struct Classifier {
     nn::Linear<float> layer;

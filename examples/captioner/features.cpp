@@ -57,7 +57,10 @@ int compute_features(const FeatureOptions& options) {
 int write_features(const FeatureOptions& options, const std::vector<View>& views, const char* program) {
   NoGradGuard no_grad;
   const auto encoder = make_encoder(options.encoder, options.weights);
-  encoder->prepack();
+  if (options.device == cpu_device)
+    encoder->prepack();
+  else
+    encoder->to(options.device);
   const index_t count = static_cast<index_t>(views.size()), places = 49;
   std::map<std::string, io::SafetensorsRows::Column> columns = {
       {"pooled", {io::DType::f32, {count, encoder->pooled_size()}}}};

@@ -44,17 +44,19 @@ int main(int argc, char** argv) {
     features->add_option("--limit", f.limit, "at most so many photographs of each split or folder")
         ->check(CLI::NonNegativeNumber);
     features->add_flag("--quiet", f.quiet, "no progress");
+    app::add_device_option(features, f.device);
     features->callback([&] { status = captioner::compute_features(f); });
 
     captioner::DistillOptions d;
     d.run.program = "captioner";
     d.run.epochs = 20;
     CLI::App* distill = program.add_subcommand(
-        "distill", "Train a small VGG-shaped encoder from nothing to see what the encoder of a features file sees");
+        "distill", "Train a small VGG-shaped encoder from nothing to see what a larger encoder sees");
     distill->add_option("--data", d.data, "dataset folder")->required();
-    distill->add_option("--features", d.features, "features file of the dataset, with grids")->required();
-    distill->add_option("--also", d.also,
-                        "folders of photographs besides, as 'captioner features --also' was given them");
+    distill->add_option("--features", d.features, "features file of the dataset, with grids: what the encoder saw");
+    distill->add_option("--encoder", d.encoder,
+                        "without --features: the encoder that looks at every cut itself, as for 'captioner features'");
+    distill->add_option("--also", d.also, "folders of photographs besides, which a features file has to have, too");
     distill->add_option("--init", d.init, "checkpoint of an earlier distilling to start from");
     distill->add_option("--picture", d.picture, "side of the pictures that the network is to read, a multiple of 16")
         ->capture_default_str()
@@ -65,11 +67,18 @@ int main(int argc, char** argv) {
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
     distill->add_option("--weights", d.weights,
-                        "the teacher's weights, as 'captioner features' was given them: its classes are learned too");
-    distill->add_option("--class-weight", d.class_weight, "how much these count beside the places")
+                        "the encoder's weights, as for 'captioner features': its classes are learned too");
+    distill->add_option("--class-weight", d.class_weight, "how much its classes count beside the places")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
+    distill->add_option("--cuts", d.cuts, "cuts of every picture an epoch")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    distill->add_option("--mixup", d.mixup, "share of the batches in which each picture is mixed with another")
+        ->capture_default_str()
+        ->check(CLI::Range(0.0, 1.0));
     add_grey_option(distill, d.grey);
+    app::add_device_option(distill, d.device);
     app::add_run_options(distill, d.run, "of weights, order and cuts", "a better explained teacher");
     distill->callback([&] { status = captioner::distill(d); });
 

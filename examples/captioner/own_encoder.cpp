@@ -105,13 +105,23 @@ class OwnEncoder final : public Encoder {
   index_t pooled_size() const override { return channels(); }
   Features operator()(const std::vector<image::Image>& images) const override {
     NoGradGuard no_grad;
-    return features_of_planes(cnn_(pixels_of(images, config_.picture)));
+    const Features features = features_of_planes(cnn_(limn::to(pixels_of(images, config_.picture), device_)));
+    return {limn::to(features.pooled, cpu_device), limn::to(features.grid, cpu_device)};
+  }
+  Features of_pixels(const Tensor<float>& pixels) const override {
+    NoGradGuard no_grad;
+    return features_of_planes(cnn_(pixels / 63.75f - 2.0f));
+  }
+  void to(Device device) override {
+    nn::to(cnn_, device);
+    device_ = device;
   }
   void prepack() override { nn::prepack(cnn_); }
 
  private:
   OwnEncoderConfig config_;
   models::SmallCNN<float> cnn_;
+  Device device_;
 };
 
 }  // namespace

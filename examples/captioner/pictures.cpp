@@ -70,10 +70,11 @@ std::vector<Step> steps(double start, double length, index_t count, index_t side
 
 }  // namespace
 
-Tensor<float> PictureSet::pixels(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,
-                                 index_t side) const {
+template <class T, class Stored>
+Tensor<T> PictureSet::stretched(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts, index_t side,
+                                Stored stored) const {
   const index_t count = static_cast<index_t>(pictures.size());
-  Tensor<float> x({count, 3, side, side});
+  Tensor<T> x({count, 3, side, side});
   kernels::parallel_for(count, 4, [&](index_t begin, index_t end) {
     for (index_t n = begin; n < end; ++n) {
       const image::Image& picture = pictures_[static_cast<std::size_t>(pictures[static_cast<std::size_t>(n)])];
@@ -81,7 +82,7 @@ Tensor<float> PictureSet::pixels(const std::vector<index_t>& pictures, const std
       const std::vector<Step> rows = steps(cut.top, cut.height, side, side_);
       std::vector<Step> columns = steps(cut.left, cut.width, side, side_);
       if (cut.mirrored) std::reverse(columns.begin(), columns.end());
-      float* const to = x.data() + n * 3 * side * side;
+      T* const to = x.data() + n * 3 * side * side;
       for (index_t r = 0; r < side; ++r) {
         const Step& row = rows[static_cast<std::size_t>(r)];
         const std::uint8_t *above = picture.pixels.data() + 3 * row.low * side_,
@@ -100,12 +101,24 @@ Tensor<float> PictureSet::pixels(const std::vector<index_t>& pictures, const std
           }
           if (cut.grey) values.fill(0.299f * values[0] + 0.587f * values[1] + 0.114f * values[2]);  // ITU-R BT.601
           for (std::size_t c = 0; c < 3; ++c)
-            to[(static_cast<index_t>(c) * side + r) * side + k] = values[c] * cut.gain[c] + cut.offset;
+            to[(static_cast<index_t>(c) * side + r) * side + k] = stored(values[c] * cut.gain[c] + cut.offset);
         }
       }
     }
   });
   return x;
+}
+
+Tensor<float> PictureSet::pixels(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,
+                                 index_t side) const {
+  return stretched<float>(pictures, cuts, side, [](float value) { return value; });
+}
+
+Tensor<std::uint8_t> PictureSet::bytes(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,
+                                       index_t side) const {
+  return stretched<std::uint8_t>(pictures, cuts, side, [](float value) {
+    return static_cast<std::uint8_t>(std::clamp((value + 2) * 63.75f + 0.5f, 0.0f, 255.0f));
+  });
 }
 
 }  // namespace limn::captioner

@@ -39,8 +39,15 @@ class PictureSet {
   /// The cuts stretched to squares, between pixels linearly: [N, 3, side, side], values as pixels_of() gives them.
   [[nodiscard]] Tensor<float> pixels(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,
                                      index_t side) const;
+  /// The same as 8-bit samples, 0 to 255.
+  [[nodiscard]] Tensor<std::uint8_t> bytes(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,
+                                           index_t side) const;
 
  private:
+  template <class T, class Stored>
+  [[nodiscard]] Tensor<T> stretched(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts, index_t side,
+                                    Stored stored) const;
+
   index_t side_;
   std::vector<image::Image> pictures_;
 };

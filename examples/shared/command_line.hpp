@@ -37,6 +37,25 @@ inline void add_run_options(CLI::App* command, TrainingOptions& run, const std::
   command->add_flag("--quiet", run.quiet, "no progress");
 }
 
+/// --device: cpu, cuda or cuda:N.
+inline void add_device_option(CLI::App* command, Device& device) {
+  command->add_option_function<std::string>(
+      "--device",
+      [&device](const std::string& name) {
+        int gpu = 0;
+        char rest = 0;
+        if (name == "cpu") return void(device = cpu_device);
+        if (name != "cuda" && std::sscanf(name.c_str(), "cuda:%d%c", &gpu, &rest) != 1)
+          fail("--device", "there is no device '", name, "'; name cpu, cuda or cuda:N");
+        const int count = kernels::cuda_device_count();
+        if (gpu < 0 || gpu >= count)
+          fail("--device", "there is no ", name, ": this build finds ", count,
+               " GPUs here; build with -DLIMN_CUDA=ON, or leave the option out");
+        device = cuda_device(gpu);
+      },
+      "where to compute: cpu (the default), cuda or cuda:N");
+}
+
 /// The command `export`: Model::load(checkpoint), averaged with another where one is named, finish(model, checkpoint),
 /// then save(path, encoder_weights(), half).
 template <class Model, class Finish = decltype([](Model&, const std::string&) {})>

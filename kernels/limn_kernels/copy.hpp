@@ -56,7 +56,7 @@ inline index_t turned_dimension(const StridedShape& s) {
 }
 
 namespace cuda {
-// T = U: std::uint8_t, 16, 32 or 64. Otherwise float and double.
+// T = U: std::uint8_t, 16, 32 or 64. Otherwise float and double, or std::uint8_t to float.
 template <class T, class U>
 void gather_strided(const StridedShape& s, const T* x, U* y);
 template <class T, class U>
@@ -64,13 +64,19 @@ void scatter_strided(const StridedShape& s, const T* x, U* y);
 }  // namespace cuda
 
 namespace detail {
-/// A GPU moves elements as words of their size, whatever their type; beyond that it converts between float and double.
+/// A GPU moves elements as words of their size, whatever their type; beyond that it converts between float and double,
+/// and bytes, as pictures have them, to float.
 template <class T, class U>
-inline constexpr bool copies_on_gpu = std::is_same_v<T, U>
-                                          ? std::is_trivially_copyable_v<T> &&
-                                                (sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8)
-                                          : (std::is_same_v<T, float>&& std::is_same_v<U, double>) ||
-                                                (std::is_same_v<T, double> && std::is_same_v<U, float>);
+inline constexpr bool copies_on_gpu = false;
+template <class T>
+inline constexpr bool copies_on_gpu<T, T> = std::is_trivially_copyable_v<T> &&
+                                            (sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8);
+template <>
+inline constexpr bool copies_on_gpu<float, double> = true;
+template <>
+inline constexpr bool copies_on_gpu<double, float> = true;
+template <>
+inline constexpr bool copies_on_gpu<std::uint8_t, float> = true;
 template <class T>
 using wide_word_t = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
 template <class T>

@@ -104,6 +104,7 @@ LIMN_COPY_ON_GPU(std::uint32_t, std::uint32_t)
 LIMN_COPY_ON_GPU(std::uint64_t, std::uint64_t)
 LIMN_COPY_ON_GPU(float, double)
 LIMN_COPY_ON_GPU(double, float)
+LIMN_COPY_ON_GPU(std::uint8_t, float)
 #undef LIMN_COPY_ON_GPU
 
 }  // namespace limn::inline LIMN_ABI::kernels::cuda

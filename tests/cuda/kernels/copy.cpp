@@ -87,6 +87,15 @@ TEST_CASE_TEMPLATE("gather_strided and scatter_strided convert between float and
   check_copies<T, std::conditional_t<std::is_same_v<T, float>, double, float>>(values);
 }
 
+TEST_CASE("gather_strided and scatter_strided convert bytes to float") {
+  if (!have_device()) return;
+  check_copies<std::uint8_t, float>([](index_t count, std::uint64_t seed) {
+    std::vector<double> v = values(count, seed);
+    for (double& value : v) value = static_cast<double>(static_cast<std::uint8_t>(static_cast<int>(value * 100)));
+    return v;
+  });
+}
+
 TEST_CASE("gather_strided: a stride of 0 repeats") {
   if (!have_device()) return;
   const auto x = values(33, 59);

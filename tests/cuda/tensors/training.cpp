@@ -106,6 +106,41 @@ TEST_CASE("a convolutional network learns the same on a GPU, and twice the same 
   });
 }
 
+TEST_CASE("a network learns on a GPU what another sees in bytes of pictures") {
+  if (!have_device()) return;
+  check_same([](Device device) {
+    Generator generator(4);
+    nn::Conv2d<float> student(3, 6, 3, generator, {.stride = 4, .padding = 1});
+    nn::Conv2d<float> stem(3, 6, 3, generator, {.stride = 2}),
+        depthwise(6, 6, 3, generator, {.padding = 1, .groups = 6});
+    nn::BatchNorm2d<float> norm(6);
+    nn::Linear<float> classifier(6, 5, generator);
+    Tensor<std::uint8_t> bytes({3, 3, 16, 16});
+    for (index_t i = 0; i < bytes.numel(); ++i) bytes.data()[i] = static_cast<std::uint8_t>(i * i % 251);
+    const Tensor<float> between = to(uniform<float>({16, 9}, generator, 0, 0.2), device);
+    nn::requires_grad_(depthwise, false);
+    nn::requires_grad_(stem, false);
+    nn::eval(norm);
+    const auto move = [&](auto&... modules) { (nn::to(modules, device), ...); };
+    move(student, stem, depthwise, norm, classifier);
+    return train(student, 3, [&] {
+      const Tensor<float> pixels = cast<float>(to(bytes, device)) / 127.5f - 1.0f;
+      const Tensor<float> before = concat<float>({narrow(pixels, 0, 2, 1), narrow(pixels, 0, 0, 2)}, 0);
+      const Tensor<float> x = pixels * 0.7f + before * 0.3f;
+      Tensor<float> wanted;
+      {
+        NoGradGuard no_grad;
+        const Tensor<float> seen = clamp(norm(depthwise(pad(stem(x), {1, 1, 1, 1}))), 0.0f, 6.0f);
+        wanted = matmul(between, transpose(flatten(adaptive_avg_pool2d(seen, 3), 2), 1, 2));
+      }
+      const Tensor<float> difference = transpose(flatten(student(x), 2), 1, 2) - wanted;
+      const auto classes = [&](const Tensor<float>& places) { return classifier(mean(places, 1)); };
+      return mean(square(difference)) + mean(square(mean(difference, 1))) * 4.0f +
+             cross_entropy(classes(difference + wanted), softmax(classes(wanted), 1)) * 0.15f;
+    });
+  });
+}
+
 TEST_CASE("embedding, LSTM and layer norm learn the same on a GPU, with lengths, dropout, ignored words") {
   if (!have_device()) return;
   check_same([](Device device) {
