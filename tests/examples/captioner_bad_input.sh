@@ -156,6 +156,11 @@ refuses "pictures that the network cannot halve four times" --picture "$captione
 works "distilling on, from all of them" "$captioner" distill --data data --also besides --features parts.features --init student --out student2 --epochs 1 --picture 160 --batch 3 --quiet
 refuses "a folder besides that is not there" absent "$captioner" features --encoder distilled --weights student --data data --also absent --grid --out new.features --quiet
 refuses "a folder besides without features" grid.features "$captioner" distill --data data --also besides --features grid.features --out new --quiet
+refuses "distilling without a teacher" --encoder "$captioner" distill --data data --out new --quiet
+refuses "mixed pictures of which a features file says nothing" --mixup "$captioner" distill --data data --features grid.features --mixup 0.5 --out new --quiet
+refuses "a GPU that is not there" --device "$captioner" distill --data data --features grid.features --device cuda:99 --out new --quiet
+refuses "a device that there is nowhere" tpu "$captioner" distill --data data --features grid.features --device tpu --out new --quiet
+works "distilling from a teacher that looks itself" "$captioner" distill --data data --also besides --encoder distilled --weights student --class-weight 0 --cuts 2 --mixup 1 --out student3 --epochs 1 --picture 64 --batch 3 --quiet
 refuses "a teacher without a classifier" --weights "$captioner" distill --data data --features parts.features --weights student --out new --quiet
 works "a model between two" "$captioner" export --checkpoint reader --average whole --share 0.25 --out between.safetensors
 works "captioning with a model between two" "$captioner" caption good.png --checkpoint between.safetensors
