@@ -107,7 +107,8 @@ models::ImageFeatures<float> Captioner::look(const Tensor<float>& pixels) const 
     places.at({0, p, 0}) = static_cast<float>(2 * (p / w) + 1) / static_cast<float>(h) - 1;
     places.at({0, p, 1}) = static_cast<float>(2 * (p % w) + 1) / static_cast<float>(w) - 1;
   }
-  const Tensor<float> grid = concat<float>({transpose(flatten(planes, 2), 1, 2), expand(places, {count, h * w, 2})}, 2);
+  const Tensor<float> place = expand(to(places, planes.device()), {count, h * w, 2});
+  const Tensor<float> grid = concat<float>({transpose(flatten(planes, 2), 1, 2), place}, 2);
   return {mean(grid, 1), grid};
 }
 

@@ -123,6 +123,7 @@ int main(int argc, char** argv) {
     train->add_option("--bleu-reward", t.bleu_reward, "self-critical: how much BLEU counts beside CIDEr-D")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
+    app::add_device_option(train, t.device);
     app::add_run_options(train, t.run, "of weights, order, dropout and scenes",
                          "a lower validation loss or, self-critical, a higher CIDEr-D");
     train->callback([&] {

@@ -74,7 +74,7 @@ SelfCritical::Step SelfCritical::operator()(const Captioner& captioner, const mo
   }
   const Tensor<float> loss =
       cross_entropy<float>(captioner.logits(features, batch, nullptr), batch.targets, {.reduction = Reduction::none});
-  step.loss = mean(loss * advantage);
+  step.loss = mean(loss * to(advantage, loss.device()));
   return step;
 }
 

@@ -45,7 +45,7 @@ class CaptionTrainee final : public app::Trainee<Batch> {
   void train(bool training) override { captioner_.train(training); }
 
   app::Tally step(const Batch& batch, Generator& random) override {
-    const models::ImageFeatures<float> features = seen(batch.input);
+    const models::ImageFeatures<float> features = seen(captioner_, batch.input);
     if (self_critical_) {
       const SelfCritical::Step step = (*self_critical_)(captioner_, features, batch.images, random);
       backward(step.loss);
@@ -77,6 +77,8 @@ class CaptionTrainee final : public app::Trainee<Batch> {
   /// Loss and accuracy by teacher forcing, BLEU and CIDEr-D of greedy captions.
   std::vector<double> validate() override {
     NoGradGuard no_grad;
+    Captioner here = captioner_;  // on the CPU: captions are short and many
+    nn::to(here, cpu_device);
     app::Tally tally;
     std::vector<text::Tokens> said;
     std::vector<std::vector<text::Tokens>> references;
@@ -89,15 +91,15 @@ class CaptionTrainee final : public app::Trainee<Batch> {
         captions.push_back(source_.validation_captions(i));
       }
       references.insert(references.end(), captions.begin(), captions.end());
-      const auto features = seen(source_.validation_input(images));
+      const auto features = seen(here, source_.validation_input(images));
       const auto batch = encoded(captions);
-      const Tensor<float> logits = captioner_.logits(features, batch, nullptr);
+      const Tensor<float> logits = here.logits(features, batch, nullptr);
       tally.add(app::tally_of(logits, cross_entropy<float>(logits, batch.targets), batch.targets));
       const std::size_t before = said.size();
       said.resize(before + images.size());
       kernels::parallel_for(static_cast<index_t>(images.size()), 1, [&](index_t begin, index_t end) {
         for (index_t k = begin; k < end; ++k) {
-          const auto best = captioner_.describe(features, k, {.beam = 1, .max_length = options_.longest});
+          const auto best = here.describe(features, k, {.beam = 1, .max_length = options_.longest});
           said[before + static_cast<std::size_t>(k)] =
               captioner_.vocabulary().decode({best[0].words.begin(), best[0].words.end()});
         }
@@ -130,8 +132,12 @@ class CaptionTrainee final : public app::Trainee<Batch> {
   void save(const std::string& path) override { captioner_.save(path, source_.weights()); }
 
  private:
-  [[nodiscard]] models::ImageFeatures<float> seen(const Input& input) const {
-    return input.pixels.defined() ? captioner_.look(input.pixels) : input.features;
+  /// What the captioner reads of them, where it is.
+  [[nodiscard]] static models::ImageFeatures<float> seen(Captioner& captioner, const Input& input) {
+    const Device device = captioner.parameters().front().device();
+    if (input.pixels.defined()) return captioner.look(to(input.pixels, device));
+    const auto there = [&](const Tensor<float>& x) { return x.defined() ? to(x, device) : x; };
+    return {there(input.features.pooled), there(input.features.grid)};
   }
   /// All captions of some images as one batch.
   [[nodiscard]] models::CaptionBatch encoded(const std::vector<std::vector<text::Tokens>>& of_images) const {
@@ -224,6 +230,7 @@ int train(const TrainOptions& options) {
   const auto source = source_of(options, start ? &*start : nullptr);
   Captioner captioner = start ? initialised(options.init, *source, options.dropout) : new_captioner(options, *source);
   if (options.freeze_encoder) captioner.freeze_encoder();
+  nn::to(captioner, options.device);
   if (!options.run.quiet)
     std::printf("%lld training images, %lld validation images, %lld words, %lld parameters\n",
                 static_cast<long long>(source->training_size()), static_cast<long long>(source->validation_size()),

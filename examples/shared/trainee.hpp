@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <limn/io/checkpoint.hpp>
+#include <limn/ops/cast.hpp>
 #include <limn/ops/reduce.hpp>
 
 namespace limn::app {
@@ -39,7 +40,7 @@ struct Tally {
 [[nodiscard]] inline Tally tally_of(const Tensor<float>& logits, const Tensor<float>& mean_loss,
                                     const Tensor<std::int64_t>& targets) {
   Tally tally{static_cast<double>(mean_loss.item()) * static_cast<double>(targets.numel()), 0, targets.numel()};
-  const Tensor<std::int64_t> best = argmax(logits.detach(), 1);
+  const Tensor<std::int64_t> best = to(argmax(logits.detach(), 1), cpu_device);
   for (index_t i = 0; i < tally.count; ++i) tally.right += best.data()[i] == targets.data()[i];
   return tally;
 }

@@ -8,6 +8,7 @@
 #include <limn/autograd/no_grad.hpp>
 #include <limn/core/create.hpp>
 #include <limn/generate/hypothesis.hpp>
+#include <limn/ops/cast.hpp>
 #include <limn/ops/softmax.hpp>
 
 namespace limn::inline LIMN_ABI::generate {
@@ -55,7 +56,10 @@ template <class State, class Next>
   std::vector<Hypothesis> live(1), finished;
   std::vector<std::int64_t> last(1, options.start);
   for (index_t length = 0; length <= options.max_length && !live.empty(); ++length) {
-    const auto log_p = log_softmax(next(state, from<std::int64_t>(last, Shape{static_cast<index_t>(last.size())})));
+    const auto log_p = log_softmax(
+        to(next(state, from<std::int64_t>(last, Shape{static_cast<index_t>(last.size())})), cpu_device));
+    if constexpr (requires { state.attention.defined(); })
+      if (state.attention.defined()) state.attention = to(state.attention, cpu_device);
     const index_t vocabulary = log_p.size(1);
 
     struct Candidate {

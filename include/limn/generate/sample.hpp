@@ -8,6 +8,7 @@
 #include <limn/core/random.hpp>
 #include <limn/generate/hypothesis.hpp>
 #include <limn/ops/arithmetic.hpp>
+#include <limn/ops/cast.hpp>
 #include <limn/ops/softmax.hpp>
 
 namespace limn::inline LIMN_ABI::generate {
@@ -35,7 +36,8 @@ template <class State, class Next>
   std::vector<std::int64_t> last(static_cast<std::size_t>(rows), options.start);
 
   for (index_t length = 0; length <= options.max_length && going > 0; ++length) {
-    const Tensor<float> logits = next(state, from<std::int64_t>(last, Shape{static_cast<index_t>(last.size())}));
+    const Tensor<float> logits =
+        to(next(state, from<std::int64_t>(last, Shape{static_cast<index_t>(last.size())})), cpu_device);
     const Tensor<float> probability = softmax(options.temperature == 1 ? logits : logits * (1 / options.temperature));
     const index_t vocabulary = probability.size(1);
     for (std::size_t row = 0; row < live.size(); ++row) {

@@ -88,9 +88,8 @@ struct AttentionCaptioner {
   }
 
   [[nodiscard]] CaptionState<T> begin(const ImageFeatures<T>& features) const {
-    const index_t rows = features.grid.size(0);
-    const Tensor<T> grid = keys(features.grid);
-    return {zeros<T>({1, rows, config.units}), zeros<T>({1, rows, config.units}), image(grid), grid, {}};
+    const Tensor<T> grid = keys(features.grid), none = zeros<T>({1, grid.size(0), config.units}, grid.device());
+    return {none, none, image(grid), grid, {}};
   }
   /// Reads one more word a row; returns logits [rows, vocabulary].
   [[nodiscard]] Tensor<T> next(CaptionState<T>& state, const Tensor<std::int64_t>& ids) const {

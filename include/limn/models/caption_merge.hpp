@@ -85,8 +85,8 @@ struct MergeCaptioner {
   }
 
   [[nodiscard]] CaptionState<T> begin(const ImageFeatures<T>& features) const {
-    const index_t rows = features.pooled.size(0);
-    return {zeros<T>({1, rows, config.units}), zeros<T>({1, rows, config.units}), image(features.pooled), {}, {}};
+    const Tensor<T> none = zeros<T>({1, features.pooled.size(0), config.units}, features.pooled.device());
+    return {none, none, image(features.pooled), {}, {}};
   }
   /// Reads one more word a row; returns logits [rows, vocabulary].
   [[nodiscard]] Tensor<T> next(CaptionState<T>& state, const Tensor<std::int64_t>& ids) const {
