@@ -34,14 +34,14 @@ inline void mma_m16n8k8(float (&d)[4], const unsigned (&a)[4], const unsigned (&
   const auto from = [&](unsigned lane, unsigned at) {
     return std::bit_cast<float>(executor.shared_by<Fragments>(lane)[at]);
   };
-  for (unsigned i = 0; i < 4; ++i) {
-    const unsigned lower = i / 2, column = member * 2 + i % 2;  // of d(group + 8 lower, column)
+  float of_a[2][8], of_b[2][8];  // rows group and group + 8, columns 2 member and 2 member + 1
+  for (unsigned i = 0; i < 2; ++i)
     for (unsigned k = 0; k < 8; ++k) {
-      const float of_a = from(group * 4 + k % 4, lower + k / 4 * 2);
-      const float of_b = from(column * 4 + k % 4, 4 + k / 4);
-      d[i] += of_a * of_b;
+      of_a[i][k] = from(group * 4 + k % 4, i + k / 4 * 2);
+      of_b[i][k] = from((member * 2 + i) * 4 + k % 4, 4 + k / 4);
     }
-  }
+  for (unsigned i = 0; i < 4; ++i)
+    for (unsigned k = 0; k < 8; ++k) d[i] += of_a[i / 2][k] * of_b[i % 2][k];
   executor.warp_barrier();
 }
 
