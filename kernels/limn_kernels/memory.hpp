@@ -1,6 +1,7 @@
 #pragma once
 // Memory of a device: allocate, release, copy between devices.
 
+#include <atomic>
 #include <cstring>
 #include <new>
 
@@ -24,6 +25,18 @@ void copy(void* to, Device to_device, const void* from, Device from_device, std:
   return 0;
 #endif
 }
+
+namespace detail {
+inline std::atomic<bool> tf32_is_allowed{false};
+}  // namespace detail
+
+/// Whether products of floats on a GPU (gemm, linear, matmul, convolutions and their gradients) may use its tensor
+/// cores: operands are rounded to TF32, which keeps 10 of float's 23 bits of mantissa, and sums stay float. Results are
+/// off by about 1e-3 of the product of the operands' norms, and the same in every run. Off at first; for the whole
+/// program; without effect before sm_80, on double, and on products of few rows, which are exact as ever. PyTorch's
+/// torch.backends.cuda.matmul.allow_tf32 and torch.backends.cudnn.allow_tf32.
+inline void cuda_allow_tf32(bool allow) { detail::tf32_is_allowed = allow; }
+[[nodiscard]] inline bool cuda_allows_tf32() { return detail::tf32_is_allowed; }
 
 /// Uninitialised memory on `device`, 64-byte aligned. Throws Error when there is not enough.
 [[nodiscard]] inline void* allocate(std::size_t bytes, Device device) {

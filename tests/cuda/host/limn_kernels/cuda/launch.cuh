@@ -66,16 +66,23 @@ class Executor {
   void block_barrier() { wait(State::at_block); }
   void warp_barrier() { wait(State::at_warp); }
 
+  /// Gives `value` to the other threads of the warp, who may read it until the next barrier of the warp.
+  template <class T>
+  void share(const T& value) {
+    static_assert(sizeof(T) <= sizeof(Fibre::slot) && std::is_trivially_copyable_v<T>);
+    std::memcpy(fibres_[running_]->slot, &value, sizeof(T));
+    warp_barrier();
+  }
+  template <class T>
+  [[nodiscard]] T shared_by(unsigned lane) const {
+    T value;
+    std::memcpy(&value, fibres_[running_ / 32 * 32 + lane % 32]->slot, sizeof(T));
+    return value;
+  }
   template <class T>
   T exchange(T value, unsigned from_lane) {
-    static_assert(sizeof(T) <= sizeof(double));
-    Fibre& mine = *fibres_[running_];
-    mine.slot = 0;
-    std::memcpy(&mine.slot, &value, sizeof(T));
-    warp_barrier();
-    T result;
-    const unsigned from = running_ / 32 * 32 + from_lane % 32;
-    std::memcpy(&result, &fibres_[from]->slot, sizeof(T));
+    share(value);
+    const T result = shared_by<T>(from_lane);
     warp_barrier();
     return result;
   }
@@ -89,7 +96,7 @@ class Executor {
     std::jmp_buf place;
     bool begun = false;
     State state = State::done;
-    double slot = 0;
+    char slot[32] = {};  // what it shares with its warp
   };
 
   /// What a fibre does: one kernel after the other.
