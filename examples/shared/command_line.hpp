@@ -37,7 +37,7 @@ inline void add_run_options(CLI::App* command, TrainingOptions& run, const std::
   command->add_flag("--quiet", run.quiet, "no progress");
 }
 
-/// --device: cpu, cuda or cuda:N.
+/// --device: cpu, cuda or cuda:N; --tf32.
 inline void add_device_option(CLI::App* command, Device& device) {
   command->add_option_function<std::string>(
       "--device",
@@ -54,6 +54,9 @@ inline void add_device_option(CLI::App* command, Device& device) {
         device = cuda_device(gpu);
       },
       "where to compute: cpu (the default), cuda or cuda:N");
+  command->add_flag_function(
+      "--tf32", [](std::int64_t) { kernels::cuda_allow_tf32(true); },
+      "let a GPU round what it multiplies to TF32's 10 bits: faster");
 }
 
 /// The command `export`: Model::load(checkpoint), averaged with another where one is named, finish(model, checkpoint),
