@@ -1,5 +1,6 @@
 // Times limn's GPU kernels and what is built on them: `bench.gpu` prints a line a case, "name, microseconds, relative
-// error"; `benchmarks/gpu/report` puts PyTorch beside it. A time is the median of single runs between two CUDA events.
+// error", with `--tf32` of products in TF32; `benchmarks/gpu/report` puts PyTorch beside it. A time is the median of
+// single runs between two CUDA events.
 
 #include <algorithm>
 #include <cmath>
@@ -187,7 +188,13 @@ void decoder() {
 
 }  // namespace
 
-int main() {
+int main(int count, char** arguments) {
+  const std::vector<std::string> options(arguments + 1, arguments + count);
+  if (options.size() > 1 || (options.size() == 1 && options[0] != "--tf32")) {
+    std::fprintf(stderr, "bench.gpu: usage: bench.gpu [--tf32]\n");
+    return 2;
+  }
+  kernels::cuda_allow_tf32(!options.empty());
   if (kernels::cuda_device_count() == 0) {
     std::fprintf(stderr, "bench.gpu: there is no GPU here; run it on a machine with one\n");
     return 2;

@@ -39,6 +39,9 @@ struct ConvGeometry {
   Divisor kernel_w, taps, image, row, out_image, out_row, over_stride_h, over_stride_w;
 };
 
+/// 0 <= at < size, by one comparison.
+__device__ inline bool within(int at, int size) { return static_cast<unsigned>(at) < static_cast<unsigned>(size); }
+
 /// A tap of some plane, walked in the order of k: (plane, i, j).
 struct TapWalk {
   int plane, i, j;
@@ -77,7 +80,7 @@ struct PatchReader {
 #pragma unroll
       for (int q = 0; q < 4; ++q, tap.step(conv)) {
         const int at_y = y + tap.i * conv.dilation_h, at_x = x + tap.j * conv.dilation_w;
-        const bool inside = planes && k + q < end && at_y >= 0 && at_y < conv.h && at_x >= 0 && at_x < conv.w;
+        const bool inside = planes && k + q < end && within(at_y, conv.h) && within(at_x, conv.w);
         to[q] = inside ? planes[(tap.plane * conv.h + at_y) * conv.w + at_x] : T(0);
       }
     }
@@ -112,13 +115,14 @@ struct GradientPatchReader {
       for (int q = 0; q < 4; ++q, tap.step(conv)) {
         const int down = y - tap.i * conv.dilation_h, right = x - tap.j * conv.dilation_w;
         int oy = down, ox = right;
-        bool inside = planes && k + q < end && down >= 0 && right >= 0;
+        bool inside = planes && k + q < end;
         if constexpr (strided) {
+          inside = inside && down >= 0 && right >= 0;
           oy = inside ? conv.over_stride_h.divide(down) : 0;
           ox = inside ? conv.over_stride_w.divide(right) : 0;
           inside = inside && oy * conv.stride_h == down && ox * conv.stride_w == right;
         }
-        inside = inside && oy < conv.oh && ox < conv.ow;
+        inside = inside && within(oy, conv.oh) && within(ox, conv.ow);
         to[q] = inside ? planes[(tap.plane * conv.oh + oy) * conv.ow + ox] : T(0);
       }
     }
@@ -223,7 +227,7 @@ struct TapReader {
 #pragma unroll
       for (int q = 0; q < 4; ++q) {
         const int at_y = y + oy * conv.stride_h, at_x = x + ox * conv.stride_w;
-        const bool inside = plane && k + q < end && at_y >= 0 && at_y < conv.h && at_x >= 0 && at_x < conv.w;
+        const bool inside = plane && k + q < end && within(at_y, conv.h) && within(at_x, conv.w);
         to[q] = inside ? plane[image * from.image_stride + at_y * conv.w + at_x] : T(0);
         if (++ox < conv.ow) continue;
         ox = 0;

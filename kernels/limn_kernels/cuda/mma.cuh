@@ -40,7 +40,8 @@ __device__ inline void mma_m16n8k8(float (&d)[4], const unsigned (&a)[4], const 
 #endif
 }
 
-__global__ inline void which_code_kernel() {}
+template <class = void>
+__global__ void which_code_kernel() {}
 
 /// Whether the code that runs on the current device was compiled with the instructions above, which came with sm_80.
 /// (Code for an older GPU runs on a newer one, too: the device alone cannot tell.)
@@ -49,7 +50,7 @@ inline bool has_tensor_cores() {
   static thread_local bool answer = false;
   if (const int device = selected(); device != asked) {
     cudaFuncAttributes code{};
-    check("tensor cores", cudaFuncGetAttributes(&code, which_code_kernel));
+    check("tensor cores", cudaFuncGetAttributes(&code, which_code_kernel<>));
     answer = code.ptxVersion >= 80;
     asked = device;
   }
