@@ -26,7 +26,8 @@ owned("utf8proc" "#[ \t]*include[ \t]*[<\"]utf8proc" include/limn/text/unicode.h
 owned("HDF5" "#[ \t]*include[ \t]*[<\"]hdf5" include/limn/io/hdf5.hpp)
 owned("_OPENMP" "^[ \t]*#[ \t]*(if|ifdef|ifndef|elif).*_OPENMP($|[^A-Z_])" kernels/limn_kernels/config.hpp
       kernels/limn_kernels/parallel.hpp)
-owned("__CUDACC__" "^[ \t]*#[ \t]*(if|ifdef|ifndef|elif).*__CUDA" kernels/limn_kernels/config.hpp)
+owned("__CUDACC__" "^[ \t]*#[ \t]*(if|ifdef|ifndef|elif).*__CUDA" kernels/limn_kernels/config.hpp
+      kernels/limn_kernels/cuda/mma.cuh)  # which instructions a GPU has
 foreach(file ${files})
   if(file MATCHES "^kernels/limn_kernels/cuda/")
     continue()
