@@ -56,8 +56,8 @@ template <class State, class Next>
   std::vector<Hypothesis> live(1), finished;
   std::vector<std::int64_t> last(1, options.start);
   for (index_t length = 0; length <= options.max_length && !live.empty(); ++length) {
-    const auto log_p = log_softmax(
-        to(next(state, from<std::int64_t>(last, Shape{static_cast<index_t>(last.size())})), cpu_device));
+    const auto log_p =
+        log_softmax(to(next(state, from<std::int64_t>(last, Shape{static_cast<index_t>(last.size())})), cpu_device));
     if constexpr (requires { state.attention.defined(); })
       if (state.attention.defined()) state.attention = to(state.attention, cpu_device);
     const index_t vocabulary = log_p.size(1);

@@ -202,6 +202,9 @@ __global__ void join_parts_kernel(ProductShape s, index_t stored_n, const T* sum
 /// The multiprocessors of an H100. A constant, so that the bits are those of every GPU.
 inline constexpr index_t product_processors = 132, product_least_part = 128, product_most_parts = 512;
 
+/// Below it loading slices takes longer than multiplying them, and tensor cores, whose slices are twice as deep, lose.
+inline constexpr index_t tensor_core_least_k = 128;
+
 /// In how many parts k is cut: so many that the last blocks to finish leave few multiprocessors idle. Two blocks at a
 /// time use a multiprocessor fully, one alone seven tenths of it. A part costs `part_cost` steps of k more.
 [[nodiscard]] inline index_t product_parts(index_t tiles, index_t k, index_t part_cost) {
@@ -252,7 +255,7 @@ void product(const char* name, index_t groups, index_t m, index_t n, index_t k, 
     const index_t columns = groups * ((n + 127) / 128), worth = product_processors * product_least_part;
     const bool large = m > 64 && columns * ((m + 127) / 128) * k >= worth,
                flat = columns * ((m + 63) / 64) * k >= worth;
-    if (cuda_allows_tf32() && has_tensor_cores()) {
+    if (cuda_allows_tf32() && k >= tensor_core_least_k && has_tensor_cores()) {
       if (large) return product_in_tiles<TensorCoreSums<ProductTile<128, 128, 16>>, T>(name, s, a, b, c);
       if (flat) return product_in_tiles<TensorCoreSums<FlatTile>, T>(name, s, a, b, c);
       return product_in_tiles<TensorCoreSums<SmallTile>, T>(name, s, a, b, c);

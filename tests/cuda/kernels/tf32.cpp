@@ -85,10 +85,10 @@ TEST_CASE("tf32: gemm in every layout, sizes off the tile, k whole and in parts"
   if (!have_device()) return;
   for (const bool transpose_a : {false, true})
     for (const bool transpose_b : {false, true}) {
-      check_rounded({9, 1, 1, transpose_a, transpose_b});
-      check_rounded({16, 8, 8, transpose_a, transpose_b});
-      check_rounded({5, 130, 33, transpose_a, transpose_b});
-      check_rounded({64, 64, 16, transpose_a, transpose_b});
+      check_rounded({9, 1, 129, transpose_a, transpose_b});
+      check_rounded({16, 8, 128, transpose_a, transpose_b});
+      check_rounded({5, 130, 161, transpose_a, transpose_b});
+      check_rounded({64, 64, 144, transpose_a, transpose_b});
       check_rounded({67, 71, 300, transpose_a, transpose_b});
       check_rounded({12, 20, 0, transpose_a, transpose_b});
     }
@@ -106,23 +106,29 @@ TEST_CASE("tf32: operands are rounded to nearest, ties away from zero; a NaN sta
   std::vector<double> expected;
   for (const double x : a) expected.push_back(rounded(x));
   CHECK(expected[1] == 1 + 0x1p-10);
-  const Buffer<float> at_a(a), one(std::vector<double>{1});
+  constexpr index_t k = 128;  // of which all but the first are zeros
+  std::vector<double> rows(a.size() * k), column(k);
+  for (std::size_t i = 0; i < a.size(); ++i) rows[i * k] = a[i];
+  column[0] = 1;
+  const Buffer<float> at_a(rows), at_b(column);
   const Tf32 allowed(true);
   expect<float>(expected, 0, [&](float* c) {
-    kernels::gemm<float>(under_test, {10, 1, 1}, 1, at_a.data(), one.data(), 0, c);
+    kernels::gemm<float>(under_test, {10, 1, k}, 1, at_a.data(), at_b.data(), 0, c);
   });
 }
 
-TEST_CASE("tf32: off at first, and off again; double, and few rows, are as ever") {
+TEST_CASE("tf32: off at first, and off again; double, few rows and short sums are as ever") {
   if (!have_device()) return;
   CHECK_FALSE(kernels::cuda_allows_tf32());
-  const Product many{70, 90, 500}, few{3, 4300, 70};
-  const auto exact = many.on_gpu<float>(), of_few = few.on_gpu<float>(), doubles = many.on_gpu<double>();
+  const Product many{70, 90, 500}, few{3, 4300, 170}, brief{70, 90, 127};
+  const auto exact = many.on_gpu<float>(), of_few = few.on_gpu<float>(), of_brief = brief.on_gpu<float>(),
+             doubles = many.on_gpu<double>();
   {
     const Tf32 allowed(true);
     CHECK(kernels::cuda_allows_tf32());
     CHECK_FALSE(same_bits(many.on_gpu<float>(), exact));
     CHECK(same_bits(few.on_gpu<float>(), of_few));
+    CHECK(same_bits(brief.on_gpu<float>(), of_brief));
     CHECK(same_bits(many.on_gpu<double>(), doubles));
   }
   CHECK_FALSE(kernels::cuda_allows_tf32());
@@ -150,9 +156,9 @@ kernels::Conv2dShape convolution(index_t n, index_t c, index_t h, index_t w, ind
 
 TEST_CASE("tf32: conv2d with its data and weight gradients") {
   if (!have_device()) return;
-  for (const kernels::Conv2dShape& s :
-       {convolution(2, 9, 9, 11, 13, 3, 1), convolution(1, 70, 8, 8, 66, 1, 1), convolution(2, 12, 17, 14, 70, 5, 2),
-        convolution(2, 12, 7, 7, 10, 3, 1, 2), convolution(3, 96, 32, 32, 80, 3, 1)}) {
+  for (const kernels::Conv2dShape& s : {convolution(2, 15, 9, 11, 17, 3, 1), convolution(1, 130, 12, 12, 129, 1, 1),
+                                        convolution(2, 12, 19, 14, 70, 5, 2), convolution(2, 30, 9, 9, 30, 3, 1, 2),
+                                        convolution(3, 96, 32, 32, 80, 3, 1)}) {
     INFO("c " << s.c << " h " << s.h << " w " << s.w << " oc " << s.oc << " kh " << s.kh << " groups " << s.groups);
     const auto x = values(s.n * s.c * s.h * s.w, 3), weight = values(s.oc * s.field(), 5), bias = values(s.oc, 7),
                dy = values(s.n * s.oc * s.oh * s.ow, 11);
