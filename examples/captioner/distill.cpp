@@ -40,7 +40,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
             models::SmallCNN<float>(models::SmallCNNConfig::vgg16_quarter(), generator_),
             nn::Linear<float>(models::SmallCNNConfig::vgg16_quarter().widths.back(), teacher.channels(), generator_)} {
     if (!options.init.empty()) load_own_encoder(options.init, student_.cnn);
-    nn::to(student_, options.device);
+    nn::to(student_, options.run.device);
   }
 
   index_t items() const override { return pictures_.size() * options_.cuts; }
@@ -154,7 +154,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
     return teacher_.answer(batch, batch.pixels.size(2) / 16, share);
   }
   [[nodiscard]] Tensor<float> say(const Batch& batch, double share) const {
-    return student_(mixed(to(batch.pixels, options_.device), share));
+    return student_(mixed(to(batch.pixels, options_.run.device), share));
   }
 
   const DistillOptions& options_;
@@ -184,8 +184,8 @@ int distill(const DistillOptions& options) {
   const std::vector<std::string> weights = options.class_weight > 0 ? options.weights : std::vector<std::string>{};
   const std::unique_ptr<Teacher> teacher =
       options.features.empty()
-          ? teacher_that_looks(options.encoder, options.weights, training, options.device, options.run.quiet)
-          : teacher_from_file(options.features, weights, training, options.device);
+          ? teacher_that_looks(options.encoder, options.weights, training, options.run.device, options.run.quiet)
+          : teacher_from_file(options.features, weights, training, options.run.device);
   if (!weights.empty() && !teacher->has_classes())
     fail("--weights", "the teacher ", teacher->name(),
          " has no classifier that reads its pooled features; add --class-weight 0");

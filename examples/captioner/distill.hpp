@@ -25,7 +25,6 @@ struct DistillOptions {
       weights;                ///< the teacher's weights files, in order; with a features file for its classifier alone
   double class_weight = 0.5;  ///< how much its classifier's answers count beside the places
   double pooled_weight = 4;   ///< how much the mean over places counts beside the places
-  Device device;              ///< where teacher and network are
 };
 
 /// Writes what app::TrainingRun says; best.safetensors is what `captioner train --encoder` takes. Returns the exit

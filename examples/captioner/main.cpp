@@ -78,7 +78,6 @@ int main(int argc, char** argv) {
         ->capture_default_str()
         ->check(CLI::Range(0.0, 1.0));
     add_grey_option(distill, d.grey);
-    app::add_device_option(distill, d.device);
     app::add_run_options(distill, d.run, "of weights, order and cuts", "a better explained teacher");
     distill->callback([&] { status = captioner::distill(d); });
 
@@ -123,7 +122,6 @@ int main(int argc, char** argv) {
     train->add_option("--bleu-reward", t.bleu_reward, "self-critical: how much BLEU counts beside CIDEr-D")
         ->capture_default_str()
         ->check(CLI::NonNegativeNumber);
-    app::add_device_option(train, t.device);
     app::add_run_options(train, t.run, "of weights, order, dropout and scenes",
                          "a lower validation loss or, self-critical, a higher CIDEr-D");
     train->callback([&] {

@@ -45,7 +45,7 @@ class CaptionTrainee final : public app::Trainee<Batch> {
   void train(bool training) override { captioner_.train(training); }
 
   app::Tally step(const Batch& batch, Generator& random) override {
-    const models::ImageFeatures<float> features = seen(captioner_, batch.input);
+    const models::ImageFeatures<float> features = seen(captioner_, batch.input, options_.run.device);
     if (self_critical_) {
       const SelfCritical::Step step = (*self_critical_)(captioner_, features, batch.images, random);
       backward(step.loss);
@@ -91,7 +91,7 @@ class CaptionTrainee final : public app::Trainee<Batch> {
         captions.push_back(source_.validation_captions(i));
       }
       references.insert(references.end(), captions.begin(), captions.end());
-      const auto features = seen(here, source_.validation_input(images));
+      const auto features = seen(here, source_.validation_input(images), cpu_device);
       const auto batch = encoded(captions);
       const Tensor<float> logits = here.logits(features, batch, nullptr);
       tally.add(app::tally_of(logits, cross_entropy<float>(logits, batch.targets), batch.targets));
@@ -133,8 +133,8 @@ class CaptionTrainee final : public app::Trainee<Batch> {
 
  private:
   /// What the captioner reads of them, where it is.
-  [[nodiscard]] static models::ImageFeatures<float> seen(Captioner& captioner, const Input& input) {
-    const Device device = captioner.parameters().front().device();
+  [[nodiscard]] static models::ImageFeatures<float> seen(const Captioner& captioner, const Input& input,
+                                                         Device device) {
     if (input.pixels.defined()) return captioner.look(to(input.pixels, device));
     const auto there = [&](const Tensor<float>& x) { return x.defined() ? to(x, device) : x; };
     return {there(input.features.pooled), there(input.features.grid)};
@@ -230,7 +230,7 @@ int train(const TrainOptions& options) {
   const auto source = source_of(options, start ? &*start : nullptr);
   Captioner captioner = start ? initialised(options.init, *source, options.dropout) : new_captioner(options, *source);
   if (options.freeze_encoder) captioner.freeze_encoder();
-  nn::to(captioner, options.device);
+  nn::to(captioner, options.run.device);
   if (!options.run.quiet)
     std::printf("%lld training images, %lld validation images, %lld words, %lld parameters\n",
                 static_cast<long long>(source->training_size()), static_cast<long long>(source->validation_size()),

@@ -26,7 +26,6 @@ struct TrainOptions {
   bool self_critical = false;  ///< train on the reward of sampled captions instead of on the references' words
   index_t samples = 5;         ///< sampled captions an image
   double bleu_reward = 0;      ///< how much a caption's BLEU counts beside its CIDEr-D
-  Device device;               ///< where the captioner is trained
 };
 
 /// Writes what app::TrainingRun says. Returns the exit status.

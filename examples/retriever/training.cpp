@@ -69,7 +69,7 @@ class MatchTrainee final : public app::Trainee<Batch> {
     const auto count = static_cast<index_t>(batch.captions.size()), images = batch.features.size(0);
     app::Tally tally{0, 0, count};
     const auto loss = [&](const Tensor<float>& a, const Tensor<float>& b) {
-      const Tensor<std::int64_t> best = argmax(matmul(b.detach(), transpose(a.detach())), 1);
+      const Tensor<std::int64_t> best = to(argmax(matmul(b.detach(), transpose(a.detach())), 1), cpu_device);
       for (index_t c = 0; c < count; ++c)
         tally.right += best.data()[c] == batch.pairs.owner[static_cast<std::size_t>(c)] ? 1 : 0;
       return options_.loss == "margin" ? models::hard_negative_margin(a, b, options_.margin, batch.pairs)
@@ -80,9 +80,10 @@ class MatchTrainee final : public app::Trainee<Batch> {
                                                    batch.captions.begin() + static_cast<std::ptrdiff_t>(last));
       return model.texts(models::TextBatch::of(part, text::Vocabulary::pad, Matcher::longest), &from);
     };
+    const Tensor<float> features = to(batch.features, options_.run.device);
     float value = 0;
     if (options_.chunk == 0 || options_.chunk >= images) {
-      const Tensor<float> whole = loss(model.images(batch.features, &random), texts(0, batch.captions.size(), random));
+      const Tensor<float> whole = loss(model.images(features, &random), texts(0, batch.captions.size(), random));
       value = whole.item();
       backward(whole);
     } else {
@@ -90,7 +91,7 @@ class MatchTrainee final : public app::Trainee<Batch> {
       value = models::cached_backward<float>(
           (images + chunk - 1) / chunk,
           [&](index_t k, Generator& from) {
-            return model.images(narrow(batch.features, 0, k * chunk, std::min(chunk, images - k * chunk)), &from);
+            return model.images(narrow(features, 0, k * chunk, std::min(chunk, images - k * chunk)), &from);
           },
           (count + captions - 1) / captions,
           [&](index_t k, Generator& from) {
@@ -137,6 +138,8 @@ class MatchTrainee final : public app::Trainee<Batch> {
 
  private:
   [[nodiscard]] Embedded embed_validation() const {
+    Matcher here = matcher_;  // on the CPU
+    nn::to(here.model(), cpu_device);
     std::vector<Tensor<float>> images, texts;
     Embedded embedded;
     for (std::size_t first = 0; first < validation_.size(); first += 100) {
@@ -149,8 +152,8 @@ class MatchTrainee final : public app::Trainee<Batch> {
           embedded.owner.push_back(static_cast<index_t>(i));
         }
       }
-      images.push_back(matcher_.image_vectors(matcher_.input(file_.read(rows, matcher_.reads_grid()))));
-      texts.push_back(matcher_.text_vectors(captions));
+      images.push_back(here.image_vectors(here.input(file_.read(rows, matcher_.reads_grid()))));
+      texts.push_back(here.text_vectors(captions));
     }
     embedded.images = concat<float>(images, 0);
     embedded.texts = concat<float>(texts, 0);
@@ -268,6 +271,7 @@ int train(const TrainOptions& options) {
     std::printf("%zu training images, %zu validation images, %lld words, %lld parameters\n", training.size(),
                 validation.size(), static_cast<long long>(matcher.vocabulary().size()),
                 static_cast<long long>(nn::parameter_count(matcher.model())));
+  nn::to(matcher.model(), options.run.device);
   MatchTrainee trainee(options, file, std::move(training), std::move(validation), std::move(weights), matcher);
   return app::TrainingRun<Batch>(options.run, trainee).run();
 }

@@ -11,7 +11,30 @@
 
 namespace limn::app {
 
-/// --out --seed --epochs --batch --lr --weight-decay --clip --constant-lr --patience --save-every --resume --quiet.
+/// --device: cpu, cuda or cuda:N; --tf32.
+inline void add_device_option(CLI::App* command, Device& device) {
+  command->add_option_function<std::string>(
+      "--device",
+      [&device](const std::string& name) {
+        int gpu = 0;
+        char rest = 0;
+        if (name == "cpu") return void(device = cpu_device);
+        if (name != "cuda" && std::sscanf(name.c_str(), "cuda:%d%c", &gpu, &rest) != 1)
+          fail("--device", "there is no device '", name, "'; name cpu, cuda or cuda:N");
+        const int count = kernels::cuda_device_count();
+        if (gpu < 0 || gpu >= count)
+          fail("--device", "there is no ", name, ": this build finds ", count,
+               " GPUs here; build with -DLIMN_CUDA=ON, or leave the option out");
+        device = cuda_device(gpu);
+      },
+      "where to compute: cpu (the default), cuda or cuda:N");
+  command->add_flag_function(
+      "--tf32", [](std::int64_t) { kernels::cuda_allow_tf32(true); },
+      "let a GPU round what it multiplies to TF32's 10 bits: faster");
+}
+
+/// --out --seed --epochs --batch --lr --weight-decay --clip --constant-lr --patience --save-every --resume --quiet
+/// --device --tf32.
 /// `seed_of` says what the seed decides, `better` what an epoch must be not to count against the patience.
 inline void add_run_options(CLI::App* command, TrainingOptions& run, const std::string& seed_of,
                             const std::string& better) {
@@ -35,28 +58,7 @@ inline void add_run_options(CLI::App* command, TrainingOptions& run, const std::
       ->check(CLI::PositiveNumber);
   command->add_flag("--resume", run.resume, "go on with the run in --out");
   command->add_flag("--quiet", run.quiet, "no progress");
-}
-
-/// --device: cpu, cuda or cuda:N; --tf32.
-inline void add_device_option(CLI::App* command, Device& device) {
-  command->add_option_function<std::string>(
-      "--device",
-      [&device](const std::string& name) {
-        int gpu = 0;
-        char rest = 0;
-        if (name == "cpu") return void(device = cpu_device);
-        if (name != "cuda" && std::sscanf(name.c_str(), "cuda:%d%c", &gpu, &rest) != 1)
-          fail("--device", "there is no device '", name, "'; name cpu, cuda or cuda:N");
-        const int count = kernels::cuda_device_count();
-        if (gpu < 0 || gpu >= count)
-          fail("--device", "there is no ", name, ": this build finds ", count,
-               " GPUs here; build with -DLIMN_CUDA=ON, or leave the option out");
-        device = cuda_device(gpu);
-      },
-      "where to compute: cpu (the default), cuda or cuda:N");
-  command->add_flag_function(
-      "--tf32", [](std::int64_t) { kernels::cuda_allow_tf32(true); },
-      "let a GPU round what it multiplies to TF32's 10 bits: faster");
+  add_device_option(command, run.device);
 }
 
 /// The command `export`: Model::load(checkpoint), averaged with another where one is named, finish(model, checkpoint),

@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
     features->add_option("--split", f.splits, "splits to compute")->capture_default_str();
     features->add_option("--batch", f.batch, "images at once")->capture_default_str()->check(CLI::PositiveNumber);
     features->add_flag("--quiet", f.quiet, "no progress");
+    app::add_device_option(features, f.device);
     features->callback([&] {
       std::vector<captioner::View> views;
       for (const std::string& split : f.splits)

@@ -67,7 +67,8 @@ class VqaTrainee final : public app::Trainee<Batch> {
 
   app::Tally step(const Batch& batch, Generator& random) override {
     if (!batch.targets.defined()) return {};
-    const Tensor<float> logits = answerer_(batch.input, batch.questions, &random).logits;
+    const Tensor<float> input = batch.input.defined() ? to(batch.input, options_.run.device) : batch.input;
+    const Tensor<float> logits = answerer_(input, batch.questions, &random).logits;
     const Tensor<float> each = cross_entropy<float>(logits, batch.targets, {.reduction = Reduction::none});
     if (options_.focal > 0) {
       // The loss of Lin, Goyal, Girshick, He, Dollar 2017 ("Focal loss"), with the factor as a weight: what is answered
@@ -90,6 +91,8 @@ class VqaTrainee final : public app::Trainee<Batch> {
 
   std::vector<double> validate() override {
     NoGradGuard no_grad;
+    Answerer here = answerer_;  // on the CPU
+    nn::to(here, cpu_device);
     double right = 0;
     index_t count = 0;
     app::Tally tally;
@@ -108,8 +111,7 @@ class VqaTrainee final : public app::Trainee<Batch> {
       }
       if (asked.empty()) continue;
       const Tensor<float> logits =
-          answerer_(validation_.input(0, images), models::QuestionBatch::of(encoded, owners, text::Vocabulary::pad))
-              .logits;
+          here(validation_.input(0, images), models::QuestionBatch::of(encoded, owners, text::Vocabulary::pad)).logits;
       const Tensor<std::int64_t> best = argmax(logits, 1);
       std::vector<std::int64_t> targets;
       std::vector<index_t> rows;
@@ -260,6 +262,7 @@ int train(const TrainOptions& options) {
                 static_cast<long long>(training->images()), static_cast<long long>(validation->images()),
                 static_cast<long long>(answerer.vocabulary().size()), static_cast<long long>(answerer.answers().size()),
                 static_cast<long long>(nn::parameter_count(answerer)));
+  nn::to(answerer, options.run.device);
   VqaTrainee trainee(options, *training, *validation, weights, answerer);
   return app::TrainingRun<Batch>(options.run, trainee).run();
 }

@@ -11,6 +11,7 @@
 #include <limn/nn/linear.hpp>
 #include <limn/nn/recurrent.hpp>
 #include <limn/ops/activation.hpp>
+#include <limn/ops/cast.hpp>
 #include <limn/ops/compare.hpp>
 #include <limn/ops/cross_entropy.hpp>
 #include <limn/ops/dropout.hpp>
@@ -106,7 +107,7 @@ struct DualEncoder {
     const Tensor<T> behind = zeros<T>({rows, steps, 1});
     for (index_t c = 0; c < rows; ++c)
       for (index_t t = batch.lengths[static_cast<std::size_t>(c)]; t < steps; ++t) behind.data()[c * steps + t] = T(-2);
-    const Tensor<T> largest = max(said.output + behind, {1});
+    const Tensor<T> largest = max(said.output + to(behind, said.output.device()), {1});
     return normalised(text_dense(drop(concat<T>({select(said.h, 0, 0), largest}, 1), generator)));
   }
   /// What similarities are multiplied by.
@@ -164,8 +165,9 @@ template <class T>
 [[nodiscard]] Tensor<T> info_nce(const Tensor<T>& images, const Tensor<T>& texts, const Tensor<T>& scale,
                                  const Pairs& pairs) {
   const Tensor<T> s = matmul(images, transpose(texts)) * scale;  // [N, C]
-  const Tensor<T> to_image = masked_fill(transpose(s), detail::other_images(pairs, images.size(0)), -1e9);
-  const Tensor<T> to_text = masked_fill(index_select(s, 0, pairs.owner), detail::other_texts(pairs), -1e9);
+  const Device device = s.device();
+  const Tensor<T> to_image = masked_fill(transpose(s), to(detail::other_images(pairs, images.size(0)), device), -1e9);
+  const Tensor<T> to_text = masked_fill(index_select(s, 0, pairs.owner), to(detail::other_texts(pairs), device), -1e9);
   return (cross_entropy<T>(to_image, detail::as_targets(pairs.owner)) +
           cross_entropy<T>(to_text, detail::as_targets([&] {
                              std::vector<index_t> own(pairs.owner.size());
@@ -191,8 +193,8 @@ template <class T>
   std::vector<index_t> diagonal;
   for (index_t c = 0; c < count; ++c) diagonal.push_back(c * count + c);
   const Tensor<T> own = index_select(flatten(of_owner), 0, diagonal);
-  const Tensor<T> wrong_image = max(masked_fill(transpose(s), own_image, -1e9), {1}),
-                  wrong_text = max(masked_fill(of_owner, own_text, -1e9), {1});
+  const Tensor<T> wrong_image = max(masked_fill(transpose(s), to(own_image, s.device()), -1e9), {1}),
+                  wrong_text = max(masked_fill(of_owner, to(own_text, s.device()), -1e9), {1});
   return mean(relu(wrong_image - own + margin)) + mean(relu(wrong_text - own + margin));
 }
 

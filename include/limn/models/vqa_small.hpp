@@ -14,6 +14,7 @@
 #include <limn/nn/linear.hpp>
 #include <limn/nn/recurrent.hpp>
 #include <limn/ops/activation.hpp>
+#include <limn/ops/cast.hpp>
 #include <limn/ops/dropout.hpp>
 #include <limn/ops/reduce.hpp>
 #include <limn/ops/softmax.hpp>
@@ -197,11 +198,12 @@ struct VqaSmall {
     const index_t count = grid.size(0), p = grid.size(1);
     const auto side = static_cast<index_t>(std::lround(std::sqrt(static_cast<double>(p))));
     if (side * side != p) fail("VqaSmall", "a grid of ", p, " places is no square");
-    const Tensor<T> places({p, 2});
+    Tensor<T> places({p, 2});
     for (index_t i = 0; i < p; ++i) {
       places.data()[2 * i] = static_cast<T>(2 * (i / side) + 1) / static_cast<T>(side) - 1;
       places.data()[2 * i + 1] = static_cast<T>(2 * (i % side) + 1) / static_cast<T>(side) - 1;
     }
+    places = to(places, grid.device());
     const Tensor<T> read = concat<T>({drop(standardised(grid), generator), expand(places, {count, p, 2})}, 2);
     const Tensor<T> dense = relu(grid_dense(read));
     return {index_select(by_heads(key(dense)), 0, image), index_select(by_heads(value(dense)), 0, image), places};
@@ -247,7 +249,7 @@ struct VqaSmall {
     for (index_t q = 0; q < rows; ++q)
       for (index_t t = 0; t < batch.lengths[static_cast<std::size_t>(q)]; ++t)
         share.data()[q * steps + t] = T(1) / static_cast<T>(batch.lengths[static_cast<std::size_t>(q)]);
-    return relu(bag(squeeze(matmul(share, words), 1)));
+    return relu(bag(squeeze(matmul(to(share, words.device()), words), 1)));
   }
 };
 
