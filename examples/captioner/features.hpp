@@ -25,7 +25,7 @@ struct FeatureOptions {
   index_t batch = 8;
   index_t limit = 0;  ///< at most so many photographs of a split or folder; 0: all
   bool quiet = false;
-  Device device;  ///< where the encoder is
+  Device device = cpu_device;  ///< where the encoder is
 };
 
 /// Photographs, whole: those of a dataset with these numbers, then those of the folders; at most `limit` of each (0:

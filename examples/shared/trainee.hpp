@@ -21,7 +21,7 @@ struct TrainingOptions {
   index_t patience = 10;     ///< epochs without a better validation before stopping
   index_t save_every = 200;  ///< steps between saves of the run's state
   bool resume = false, quiet = false;
-  Device device;  ///< where the model is trained
+  Device device = cpu_device;  ///< where the model is trained
 };
 
 /// Sums over steps, exact in the checkpoint.
