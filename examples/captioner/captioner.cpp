@@ -93,6 +93,13 @@ void Captioner::set_dropout(double dropout) {
   (merge_ ? merge_->config.dropout : attention_->config.dropout) = dropout;
 }
 
+void Captioner::set_picture(index_t side, index_t squeezed) {
+  if (!reads_pictures()) fail("--picture", "this captioner reads an encoder's features, not pictures; leave it out");
+  check_picture(side, architecture_.own.cnn);
+  architecture_.own.picture = side;
+  architecture_.own.squeezed = squeezed;
+}
+
 void Captioner::set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale) {
   (merge_ ? merge_->feature_mean : attention_->feature_mean) = mean;
   (merge_ ? merge_->feature_scale : attention_->feature_scale) = scale;
@@ -177,7 +184,7 @@ std::unique_ptr<Encoder> encoder_of(const Captioner& captioner, const std::strin
 models::ImageFeatures<float> features_of(const Captioner& captioner, const Encoder* encoder,
                                          const std::vector<image::Image>& pictures) {
   NoGradGuard no_grad;
-  if (captioner.reads_pictures()) return captioner.look(pixels_of(pictures, captioner.architecture().own.picture));
+  if (captioner.reads_pictures()) return captioner.look(pixels_of(pictures, captioner.architecture().own));
   const Encoder::Features features = (*encoder)(pictures);
   return {features.pooled, features.grid};
 }

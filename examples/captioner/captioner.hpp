@@ -50,6 +50,8 @@ class Captioner {
   [[nodiscard]] bool reads_pictures() const { return architecture_.encoder == "cnn"; }
   /// The share of each layer's inputs that training drops.
   void set_dropout(double dropout);
+  /// How its own network's pictures are prepared; only when reads_pictures().
+  void set_picture(index_t side, index_t squeezed);
   void set_no_repeat(index_t words) { architecture_.no_repeat = words; }
   /// How its feature vectors are scaled: (x - mean) * scale.
   void set_feature_scaling(const Tensor<float>& mean, const Tensor<float>& scale);

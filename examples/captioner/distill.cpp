@@ -33,8 +33,8 @@ class DistillTrainee final : public app::Trainee<Batch> {
         teacher_(teacher),
         train_(train),
         dev_(dev),
-        pictures_(train.views, options.picture * 5 / 4, options.run.quiet),
-        dev_pictures_(dev.views, options.picture, options.run.quiet),
+        pictures_(train.views, squeezed_side(options.picture), options.run.quiet),
+        dev_pictures_(dev.views, squeezed_side(options.picture), options.run.quiet),
         generator_(options.run.seed),
         student_{
             models::SmallCNN<float>(models::SmallCNNConfig::vgg16_quarter(), generator_),
@@ -128,7 +128,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
   }
 
   io::Json architecture() const override {
-    return {{"model", to_json(OwnEncoderConfig{student_.cnn.config, options_.picture})},
+    return {{"model", to_json(config())},
             {"teacher", teacher_.name()},
             {"init", options_.init},
             {"pooled_weight", options_.pooled_weight},
@@ -139,11 +139,12 @@ class DistillTrainee final : public app::Trainee<Batch> {
             {"validation", dev_pictures_.size()}};
   }
   io::Json extra() const override { return io::Json::object(); }
-  void save(const std::string& path) override {
-    save_own_encoder(path, {student_.cnn.config, options_.picture}, student_.cnn);
-  }
+  void save(const std::string& path) override { save_own_encoder(path, config(), student_.cnn); }
 
  private:
+  [[nodiscard]] OwnEncoderConfig config() const {
+    return {student_.cnn.config, options_.picture, squeezed_side(options_.picture)};
+  }
   [[nodiscard]] Batch batch_of(const Lesson& lesson, const PictureSet& pictures, const std::vector<index_t>& images,
                                const std::vector<Cut>& cuts, index_t side) const {
     Batch batch{pictures.pixels(images, cuts, side), {}, {}};
@@ -169,9 +170,7 @@ class DistillTrainee final : public app::Trainee<Batch> {
 
 int distill(const DistillOptions& options) {
   (void)app::found_run(options.run);
-  if (options.picture % 16 != 0)
-    fail("--picture", options.picture,
-         " is no multiple of 16; the network halves a picture four times, name one that is");
+  check_picture(options.picture, models::SmallCNNConfig::vgg16_quarter());
   if (options.features.empty() && options.encoder.empty())
     fail("distill", "no teacher; name a features file with --features, or with --encoder one that looks itself");
   if (!options.features.empty() && options.mixup > 0)

@@ -226,15 +226,21 @@ int main(int argc, char** argv) {
     caption->callback([&] { status = captioner::caption(c); });
 
     std::string familiar;
-    std::optional<index_t> no_repeat;
+    std::optional<index_t> no_repeat, picture;
     CLI::App* exporting = app::add_export<captioner::Captioner>(
         program, [&](captioner::Captioner& captioner, const std::string& checkpoint) {
           if (no_repeat) captioner.set_no_repeat(*no_repeat);
+          if (picture) captioner.set_picture(*picture, captioner.architecture().own.squeezed);
           if (!familiar.empty()) captioner.set_familiarity(familiar_with(captioner, checkpoint, familiar));
         });
     exporting->add_option(
         "--familiar", familiar,
         "dataset folder it learned from: 'captioner caption' then says which photographs are unlike these");
+    exporting
+        ->add_option("--picture", picture,
+                     "side of the square that its own network is to read: trained from cuts, it may "
+                     "see better in larger ones than it was trained for")
+        ->check(CLI::Range(16, 4096));
     exporting->add_option("--no-repeat", no_repeat, "no run of so many words is to be said twice (0: any may be)")
         ->check(CLI::Range(0, 100));
     return app::parse(program, argc, argv, status);

@@ -2,6 +2,7 @@
 
 #include <limn/image/resize.hpp>
 
+#include "captioner/pictures.hpp"
 #include "shared/model_file.hpp"
 
 namespace limn::captioner {
@@ -18,6 +19,7 @@ const io::Json& shape_of(const app::ModelFile& file) {
 io::Json to_json(const OwnEncoderConfig& config) {
   io::Json json{{"cnn_widths", config.cnn.widths}, {"cnn_strides", config.cnn.strides}, {"picture", config.picture}};
   if (!config.cnn.pools.empty()) json["cnn_pools"] = config.cnn.pools;
+  if (config.squeezed > 0) json["squeezed"] = config.squeezed;
   return json;
 }
 
@@ -27,20 +29,32 @@ OwnEncoderConfig own_encoder_from_json(const io::Json& json, const std::string& 
   config.cnn.strides = io::json_value<std::vector<index_t>>(json, "cnn_strides", where);
   config.cnn.pools = io::json_value_or<std::vector<index_t>>(json, "cnn_pools", {}, where);
   config.picture = io::json_value<index_t>(json, "picture", where);
+  config.squeezed = io::json_value_or<index_t>(json, "squeezed", 0, where);
   if (config.cnn.widths.empty() || config.cnn.widths.size() > 100 ||
       config.cnn.widths.size() != config.cnn.strides.size() || config.cnn.pools.size() > 5)
     fail(where, "its architecture names no network that reads pictures; the file is damaged");
-  index_t shrunk = 1;
   for (const index_t size : config.cnn.widths)
     if (size < 1 || size > 4096) fail(where, "its architecture names a layer ", size, " wide; the file is damaged");
-  for (const index_t stride : config.cnn.strides) {
+  for (const index_t stride : config.cnn.strides)
     if (stride < 1 || stride > 8) fail(where, "its architecture names a stride of ", stride, "; the file is damaged");
-    shrunk = std::min<index_t>(shrunk * stride, 1 << 20);
-  }
-  shrunk <<= config.cnn.pools.size();
-  if (config.picture < 16 || config.picture > 4096 || (!config.cnn.pools.empty() && shrunk > config.picture))
+  if (config.picture < 16 || config.picture > 4096 ||
+      (!config.cnn.pools.empty() && shrinkage(config.cnn) > config.picture))
     fail(where, "its architecture reads pictures of side ", config.picture, "; the file is damaged");
+  if (config.squeezed < 0 || config.squeezed > 4096)
+    fail(where, "its architecture squeezes pictures to a side of ", config.squeezed, "; the file is damaged");
   return config;
+}
+
+index_t shrinkage(const models::SmallCNNConfig& cnn) {
+  index_t times = 1;
+  for (const index_t stride : cnn.strides) times = std::min<index_t>(times * stride, 1 << 20);
+  return times << cnn.pools.size();
+}
+
+void check_picture(index_t side, const models::SmallCNNConfig& cnn) {
+  const index_t times = shrinkage(cnn);
+  if (side % times != 0)
+    fail("--picture", side, " is no multiple of ", times, ", by which the network shrinks a picture; name one that is");
 }
 
 index_t own_encoder_numbers(const models::SmallCNNConfig& cnn) {
@@ -68,6 +82,11 @@ Tensor<float> pixels_of(const std::vector<image::Image>& pictures, index_t side)
     }
   });
   return x;
+}
+
+Tensor<float> pixels_of(const std::vector<image::Image>& pictures, const OwnEncoderConfig& config) {
+  if (config.squeezed == 0) return pixels_of(pictures, config.picture);
+  return PictureSet(pictures, config.squeezed).whole_pixels(config.picture);
 }
 
 io::NamedTensors<float> own_encoder_tensors(models::SmallCNN<float>& cnn) {
@@ -105,7 +124,7 @@ class OwnEncoder final : public Encoder {
   index_t pooled_size() const override { return channels(); }
   Features operator()(const std::vector<image::Image>& images) const override {
     NoGradGuard no_grad;
-    const Features features = features_of_planes(cnn_(limn::to(pixels_of(images, config_.picture), device_)));
+    const Features features = features_of_planes(cnn_(limn::to(pixels_of(images, config_), device_)));
     return {limn::to(features.pooled, cpu_device), limn::to(features.grid, cpu_device)};
   }
   Features of_pixels(const Tensor<float>& pixels) const override {

@@ -1,6 +1,7 @@
 #include "captioner/pictures.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include <limn/image/decode.hpp>
 #include <limn/image/resize.hpp>
@@ -29,6 +30,15 @@ PictureSet::PictureSet(const std::vector<View>& views, index_t side, bool quiet)
     progress.advance(count);
   }
   progress.finish();
+}
+
+PictureSet::PictureSet(const std::vector<image::Image>& pictures, index_t side)
+    : side_(side), pictures_(pictures.size()) {
+  kernels::parallel_for(size(), 8, [&](index_t begin, index_t end) {
+    for (index_t i = begin; i < end; ++i)
+      pictures_[static_cast<std::size_t>(i)] =
+          image::resize(pictures[static_cast<std::size_t>(i)], side, side, image::Filter::bilinear);
+  });
 }
 
 Cut PictureSet::random_cut(std::uint64_t seed, index_t epoch, index_t picture, double least, double grey) const {
@@ -112,6 +122,16 @@ Tensor<T> PictureSet::stretched(const std::vector<index_t>& pictures, const std:
 Tensor<float> PictureSet::pixels(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,
                                  index_t side) const {
   return stretched<float>(pictures, cuts, side, [](float value) { return value; });
+}
+
+Tensor<float> PictureSet::whole_pixels(const std::vector<index_t>& pictures, index_t side) const {
+  return pixels(pictures, std::vector<Cut>(pictures.size(), whole()), side);
+}
+
+Tensor<float> PictureSet::whole_pixels(index_t side) const {
+  std::vector<index_t> all(pictures_.size());
+  std::iota(all.begin(), all.end(), index_t{0});
+  return whole_pixels(all, side);
 }
 
 Tensor<std::uint8_t> PictureSet::bytes(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,

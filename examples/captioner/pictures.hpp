@@ -24,11 +24,16 @@ struct Cut {
 /// (the four pools of the VGG-shaped network halve it four times).
 [[nodiscard]] constexpr index_t cut_side(index_t picture) { return (picture * 7 / 8 + 8) / 16 * 16; }
 
+/// Side of the squares whose cuts train a network meant to read pictures of side `picture`: larger, so that few cuts
+/// repeat a pixel.
+[[nodiscard]] constexpr index_t squeezed_side(index_t picture) { return picture * 5 / 4; }
+
 /// Pictures squeezed to squares of one side, 8 bits a sample: 77 KB each at a side of 160.
 class PictureSet {
  public:
   /// Reads the files, one once where its views follow each other. Throws naming the first that cannot be read.
   PictureSet(const std::vector<View>& views, index_t side, bool quiet);
+  PictureSet(const std::vector<image::Image>& pictures, index_t side);
 
   [[nodiscard]] index_t size() const { return static_cast<index_t>(pictures_.size()); }
   [[nodiscard]] index_t side() const { return side_; }
@@ -39,7 +44,10 @@ class PictureSet {
   /// The cuts stretched to squares, between pixels linearly: [N, 3, side, side], values as pixels_of() gives them.
   [[nodiscard]] Tensor<float> pixels(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,
                                      index_t side) const;
-  /// The same as 8-bit samples, 0 to 255.
+  /// The whole of each.
+  [[nodiscard]] Tensor<float> whole_pixels(const std::vector<index_t>& pictures, index_t side) const;
+  [[nodiscard]] Tensor<float> whole_pixels(index_t side) const;
+  /// The same as pixels() as 8-bit samples, 0 to 255.
   [[nodiscard]] Tensor<std::uint8_t> bytes(const std::vector<index_t>& pictures, const std::vector<Cut>& cuts,
                                            index_t side) const;
 

@@ -24,8 +24,8 @@ class DatasetSource final : public Source {
     reading.need_images = !features_;
     const data::CaptionData data = data::read_flickr8k(o.folder, reading);
     for (const std::string& note : data.notes) std::fprintf(stderr, "captioner: note: %s\n", note.c_str());
-    take(data, "train", o.limit, o.picture * 5 / 4, train_);  // larger, so that few cuts repeat a pixel
-    take(data, "dev", o.validation, o.picture, dev_);
+    take(data, "train", o.limit, train_);
+    take(data, "dev", o.validation, dev_);
     if (features_ && features_->reader().metadata().count("weights"))
       weights_ =
           io::parse_json(features_->reader().metadata().at("weights"), o.features).get<std::vector<std::string>>();
@@ -47,8 +47,7 @@ class DatasetSource final : public Source {
   }
   Input validation_input(const std::vector<index_t>& images) const override {
     if (features_) return read(dev_, images);
-    return {{},
-            dev_.pictures->pixels(images, std::vector<Cut>(images.size(), dev_.pictures->whole()), options_.picture)};
+    return {{}, dev_.pictures->whole_pixels(images, options_.picture)};
   }
   std::vector<text::Tokens> vocabulary_captions() const override {
     std::vector<text::Tokens> all;
@@ -71,7 +70,7 @@ class DatasetSource final : public Source {
     std::vector<Item> items;
     std::optional<PictureSet> pictures;
   };
-  void take(const data::CaptionData& data, const char* split, index_t most, index_t side, Part& to) const {
+  void take(const data::CaptionData& data, const char* split, index_t most, Part& to) const {
     std::vector<View> views;
     for (const index_t i : data.split(split)) {
       if (most > 0 && static_cast<index_t>(to.items.size()) == most) break;
@@ -84,7 +83,7 @@ class DatasetSource final : public Source {
     }
     if (to.items.empty())
       fail(options_.folder, "its ", split, " split holds no captioned image; check the lists or --split");
-    if (!features_) to.pictures.emplace(views, side, options_.quiet);
+    if (!features_) to.pictures.emplace(views, squeezed_side(options_.picture), options_.quiet);
   }
   Input read(const Part& part, const std::vector<index_t>& images) const {
     std::vector<index_t> rows;

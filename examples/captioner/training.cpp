@@ -6,6 +6,7 @@
 #include <limn/ops/cross_entropy.hpp>
 
 #include "captioner/captioner.hpp"
+#include "captioner/pictures.hpp"
 #include "captioner/self_critical.hpp"
 #include "captioner/source.hpp"
 #include "shared/feature_scaling.hpp"
@@ -229,6 +230,8 @@ int train(const TrainOptions& options) {
   if (!options.init.empty()) start = Captioner::load(options.init).architecture();
   const auto source = source_of(options, start ? &*start : nullptr);
   Captioner captioner = start ? initialised(options.init, *source, options.dropout) : new_captioner(options, *source);
+  if (captioner.reads_pictures() && options.data != "scenes")
+    captioner.set_picture(captioner.architecture().own.picture, squeezed_side(captioner.architecture().own.picture));
   if (options.freeze_encoder) captioner.freeze_encoder();
   nn::to(captioner, options.run.device);
   if (!options.run.quiet)

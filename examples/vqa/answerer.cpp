@@ -128,7 +128,7 @@ void Answerer::save(const std::string& path, const std::vector<std::string>& wei
 
 Tensor<float> input_of(const Answerer& answerer, const captioner::Encoder* encoder,
                        const std::vector<image::Image>& pictures) {
-  if (answerer.reads_pictures()) return captioner::pixels_of(pictures, answerer.architecture().own.picture);
+  if (answerer.reads_pictures()) return captioner::pixels_of(pictures, answerer.architecture().own);
   if (!encoder) return {};
   NoGradGuard no_grad;
   return (*encoder)(pictures).grid;

@@ -173,6 +173,13 @@ works "saying what it is familiar with" "$captioner" export --checkpoint whole -
 works "a model between one and one that knows what it is familiar with" "$captioner" export --checkpoint reader --average familiar.safetensors --out new.safetensors
 works "a model between that and another" "$captioner" export --checkpoint familiar.safetensors --average reader --out new.safetensors
 rm -f new.safetensors
+works "reading larger pictures" "$captioner" export --checkpoint whole --picture 144 --out larger.safetensors
+expect "they are squeezed as those of training were" grep -aqF '\"picture\":144,\"squeezed\":160' larger.safetensors
+works "captioning in larger pictures" "$captioner" caption good.png --checkpoint larger.safetensors
+claims larger.safetensors squeezed.safetensors '\"squeezed\":160' '\"squeezed\":-16'
+refuses "pictures squeezed to nothing" squeezed.safetensors "$captioner" caption good.png --checkpoint squeezed.safetensors
+refuses "larger pictures that the network cannot halve four times" --picture "$captioner" export --checkpoint whole --picture 150 --out new.safetensors
+refuses "larger pictures for a captioner of features" --picture "$captioner" export --checkpoint merge.safetensors --picture 160 --out new.safetensors
 works "captions that repeat no word" "$captioner" caption data/images --limit 6 --checkpoint familiar.safetensors
 expect "no word twice" [ -z "$(cut -f2 "$out" | while read -r line; do tr ' ' '\n' <<<"$line" | sort | uniq -d; done)" ]
 printf 'P6 4 4 255\n' >white.ppm
