@@ -11,11 +11,16 @@
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
 /// 1 x 1: whether the register tiles of conv2d_direct.hpp, that read x where it lies, leave few of their pixels idle
-/// and find a tile's weights in the first-level cache; a matrix product may turn the other way round, or pack.
+/// and find a tile's weights in the first-level cache; a matrix product may turn the other way round, or pack. Tiles of
+/// six rows read a channel's pixels more than twice as often as those of fourteen: then copies pay sooner, soonest
+/// where each channel's pixels lie on a page of their own.
 template <class T>
 [[nodiscard]] bool pointwise_pays_direct(const Conv2dShape& s) {
   const index_t pixels = s.oh * s.ow, lanes = LIMN_CALL_ISA(direct_tile_pixels<T>, ) / 2,
                 computed = (pixels - direct_dot_pixels(s, lanes) + lanes - 1) / lanes * lanes;
+  const bool tall = LIMN_CALL_ISA(gemm_geometry<T>, ).rows > 8;
+  if (!tall && (s.outputs() <= 8 || s.channels() > (pixels * static_cast<index_t>(sizeof(T)) > 4096 ? 48 : 96)))
+    return false;
   return s.channels() <= direct_dots_field && (computed - pixels) * 12 <= pixels;
 }
 
