@@ -130,8 +130,9 @@ void conv2d_direct(const Conv2dShape& s, const T* x, const T* weight, const T* b
   const WeightRows<T> w(s.oc, field, weight);
 
   const index_t dots = direct_dot_pixels(s, tile / 2);
-  const bool streamed = s.n * s.oc * s.oh * s.ow * bytes >= direct_streamed && s.ow % (tile / 2) == 0 &&
-                        reinterpret_cast<std::uintptr_t>(y) % 64 == 0;
+  // Past the caches a line at once: in halves it takes half as long again as through them.
+  const bool streamed = tile / 2 * bytes == 64 && s.n * s.oc * s.oh * s.ow * bytes >= direct_streamed &&
+                        s.ow % (tile / 2) == 0 && reinterpret_cast<std::uintptr_t>(y) % 64 == 0;
 
   // A band's planes are laid out by the task that reads them, or, where several do, before, for all.
   const index_t laid_out = channels * d.size + direct_slack;
