@@ -230,8 +230,10 @@ int train(const TrainOptions& options) {
   if (!options.init.empty()) start = Captioner::load(options.init).architecture();
   const auto source = source_of(options, start ? &*start : nullptr);
   Captioner captioner = start ? initialised(options.init, *source, options.dropout) : new_captioner(options, *source);
-  if (captioner.reads_pictures() && options.data != "scenes")
-    captioner.set_picture(captioner.architecture().own.picture, squeezed_side(captioner.architecture().own.picture));
+  if (captioner.reads_pictures()) {  // scenes are drawn at the side that it reads
+    const index_t side = captioner.architecture().own.picture;
+    captioner.set_picture(side, options.data == "scenes" ? 0 : squeezed_side(side));
+  }
   if (options.freeze_encoder) captioner.freeze_encoder();
   nn::to(captioner, options.run.device);
   if (!options.run.quiet)

@@ -176,6 +176,8 @@ rm -f new.safetensors
 works "reading larger pictures" "$captioner" export --checkpoint whole --picture 144 --out larger.safetensors
 expect "they are squeezed as those of training were" grep -aqF '\"picture\":144,\"squeezed\":160' larger.safetensors
 works "captioning in larger pictures" "$captioner" caption good.png --checkpoint larger.safetensors
+works "training it on scenes" "$captioner" train --data scenes --init whole --limit 4 --validation 2 --batch 2 --epochs 1 --lr 1e-4 --out drawn --quiet
+expect "which are drawn at the side that it reads" [ -z "$(grep -aoF '\"squeezed\"' drawn/best.safetensors)" ]
 claims larger.safetensors squeezed.safetensors '\"squeezed\":160' '\"squeezed\":-16'
 refuses "pictures squeezed to nothing" squeezed.safetensors "$captioner" caption good.png --checkpoint squeezed.safetensors
 refuses "larger pictures that the network cannot halve four times" --picture "$captioner" export --checkpoint whole --picture 150 --out new.safetensors
