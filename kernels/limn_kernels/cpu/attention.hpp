@@ -12,6 +12,10 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
+/// Rows of a tile of products. Three instead of six, with vectors twice as many, would read each vector of keys for
+/// half as many products, and keys come from the second-level cache.
+inline constexpr index_t attention_rows = 6;
+
 /// One problem of a batch.
 template <class T>
 struct AttentionProblem {
@@ -74,8 +78,8 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 
 template <class T>
 void attention_forward(const AttentionShape& s, const AttentionInputs<T>& in, T* y, T* statistics) {
-  const index_t lanes = LIMN_CALL_ISA(vector_lanes<T>), tile = LIMN_CALL_ISA(panel_tile_rows<T>);
-  const AttentionPlan plan(s, lanes, 640, tile);
+  const index_t tile = attention_rows;
+  const AttentionPlan plan(s, LIMN_CALL_ISA(vector_lanes<T>), 640, tile);
   // Queries do not depend on each other: few problems are divided by queries, each part packing its keys again.
   const index_t parts =
       s.batch >= 8 ? 1 : std::min<index_t>((s.queries + 127) / 128, 8 / std::max<index_t>(s.batch, 1));

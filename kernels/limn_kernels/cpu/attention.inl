@@ -1,5 +1,5 @@
 // The loops of attention.hpp for one instruction set: products by tiles, masks, and the forward pass, in which scores
-// are made a tile of panel_rows queries at a time and never leave the first-level cache.
+// are made a tile of attention_rows queries at a time and never leave the first-level cache.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"  // every function that takes vectors is inlined: no vector crosses a call
 
@@ -9,10 +9,16 @@ namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 template <class T>
 inline constexpr T masked_score = T(-3e38f);
 
+/// Vectors of columns of a tile: the sums of six rows take 24 of 32 registers with AVX-512, 12 of 16 without.
+inline constexpr index_t attention_vectors = LIMN_VECTOR_BYTES == 64 ? 4 : 2;
+template <class T>
+inline constexpr index_t attention_columns = attention_vectors* lanes<T>;
+
 /// How the sums of a tile reach memory: y = sum, y = y + sum, or y = (y * before + sum) * after, row by row.
 enum class TileStore : std::uint8_t { overwrite, add, rescale };
 
-/// `rows` <= panel_rows rows of A times up to four vectors of columns of B, of which `valid` columns are stored.
+/// `rows` <= attention_rows rows of A times up to attention_vectors vectors of columns of B, of which `valid` columns
+/// are stored.
 template <class T>
 struct ProductTile {
   index_t k = 0;
@@ -26,22 +32,31 @@ struct ProductTile {
 
   template <TileStore how, index_t G>
   LIMN_INLINE void run() const {
-    const T* source[panel_rows];
-    Vec<T> sum[panel_rows][G];
+    const T* source[attention_rows];
+    Vec<T> sum[attention_rows][G];
 #pragma GCC unroll 8
-    for (index_t r = 0; r < panel_rows; ++r) {
+    for (index_t r = 0; r < attention_rows; ++r) {
       source[r] = a + (r < rows ? r : rows - 1) * a_row;  // rows past the end repeat the last one
 #pragma GCC unroll 4
       for (index_t g = 0; g < G; ++g) sum[r][g] = Vec<T>{};
     }
-    multiply_panel<T, panel_rows, G>(k, source, a_step, b, b_step, sum);
+    multiply_panel<T, attention_rows, G>(k, source, a_step, b, b_step, sum);
+    if (rows == attention_rows && valid >= G * lanes<T>)
+      put<how, true>(sum);
+    else
+      put<how, false>(sum);
+  }
+
+ private:
+  template <TileStore how, bool whole, index_t G>
+  LIMN_INLINE void put(const Vec<T> (&sum)[attention_rows][G]) const {
 #pragma GCC unroll 8
-    for (index_t r = 0; r < panel_rows; ++r) {
-      if (r >= rows) break;
+    for (index_t r = 0; r < attention_rows; ++r) {
+      if (!whole && r >= rows) break;
 #pragma GCC unroll 4
       for (index_t g = 0; g < G; ++g) {
         T* to = y + r * y_row + g * lanes<T>;
-        const index_t left = valid - g * lanes<T>, n = left < lanes<T> ? left : lanes<T>;
+        const index_t left = valid - g * lanes<T>, n = whole || left >= lanes<T> ? lanes<T> : left;
         Vec<T> value = sum[r][g];
         if constexpr (how == TileStore::add) value += load_n<T>(to, n);
         if constexpr (how == TileStore::rescale) {
@@ -54,26 +69,27 @@ struct ProductTile {
   }
 };
 
-/// y [rows, columns] = (by `how`) A [rows, k] B [k, columns]; panel j of B, four vectors wide, begins at b + j *
+/// y [rows, columns] = (by `how`) A [rows, k] B [k, columns]; panel j of B, attention_columns wide, begins at b + j *
 /// b_panel. a(i, p) = a[i * a_row + p * a_step] must be readable for whole tiles of rows, and B for whole vectors.
 template <class T, TileStore how>
 void multiply_tiles(index_t rows, index_t columns, ProductTile<T> t, index_t b_panel) {
   const T *a = t.a, *b = t.b;
   T* y = t.y;
-  for (index_t j = 0; j * panel_columns<T> < columns; ++j) {
-    const index_t left = columns - j * panel_columns<T>, vectors = (left + lanes<T> - 1) / lanes<T>;
+  for (index_t j = 0; j * attention_columns<T> < columns; ++j) {
+    const index_t left = columns - j * attention_columns<T>, vectors = (left + lanes<T> - 1) / lanes<T>;
     t.b = b + j * b_panel;
-    t.valid = left < panel_columns<T> ? left : panel_columns<T>;
-    for (index_t i = 0; i < rows; i += panel_rows) {
+    t.valid = left < attention_columns<T> ? left : attention_columns<T>;
+    for (index_t i = 0; i < rows; i += attention_rows) {
       t.a = a + i * t.a_row;
-      t.y = y + i * t.y_row + j * panel_columns<T>;
-      t.rows = rows - i < panel_rows ? rows - i : panel_rows;
-      if (vectors >= 4)
-        t.template run<how, 4>();
+      t.y = y + i * t.y_row + j * attention_columns<T>;
+      t.rows = rows - i < attention_rows ? rows - i : attention_rows;
+      if (vectors >= attention_vectors) t.template run<how, attention_vectors>();
+#if LIMN_VECTOR_BYTES == 64
       else if (vectors == 3)
         t.template run<how, 3>();
       else if (vectors == 2)
         t.template run<how, 2>();
+#endif
       else
         t.template run<how, 1>();
     }
@@ -83,11 +99,11 @@ void multiply_tiles(index_t rows, index_t columns, ProductTile<T> t, index_t b_p
 /// Panels [key / panel_columns][depth][panel_columns] of rows [first, first + n) of x: x transposed.
 template <class T>
 void pack_keys(index_t n, index_t depth, const T* x, index_t row, T* y) {
-  for (index_t j = 0; j < n; j += panel_columns<T>)
-    for (index_t g = 0; g < 4; ++g) {
+  for (index_t j = 0; j < n; j += attention_columns<T>)
+    for (index_t g = 0; g < attention_vectors; ++g) {
       const index_t at = j + g * lanes<T>, left = n - at, count = left < 0 ? 0 : left < lanes<T> ? left : lanes<T>;
       pack_transposed<T>(depth, count, x + (count > 0 ? at : 0) * row, row, y + j * depth + g * lanes<T>,
-                         panel_columns<T>);
+                         attention_columns<T>);
     }
 }
 
@@ -195,23 +211,23 @@ void attention_queries(const AttentionProblem<T>& p, const AttentionPlan& plan, 
     pack_keys<T>(block, s.depth, p.k + key * p.ldk, p.ldk, work.k);
     if (!v_in_place) copy_padded<T>(block, block, s.width, plan.width, p.v + key * p.ldv, p.ldv, work.v);
     const T* v = v_in_place ? p.v + key * p.ldv : work.v;
-    for (index_t i = first; i < last; i += panel_rows) {
-      const index_t rows = last - i < panel_rows ? last - i : panel_rows, until = visible_keys(p, i + rows);
+    for (index_t i = first; i < last; i += attention_rows) {
+      const index_t rows = last - i < attention_rows ? last - i : attention_rows, until = visible_keys(p, i + rows);
       const index_t n = until - key < block ? until - key : block;
       if (n <= 0) continue;
       const bool opens = key == 0, closes = key + n == until;
-      const index_t over = n % panel_columns<T>, tiled = over <= dotted_keys ? n - over : n;
+      const index_t over = n % attention_columns<T>, tiled = over <= dotted_keys ? n - over : n;
       dot_keys(p, i, i + rows, key, tiled, n, work.scores, plan.keys);
       multiply_tiles<T, TileStore::overwrite>(rows, tiled,
                                               {.k = s.depth,
                                                .a = p.q + i * p.ldq,
                                                .a_row = p.ldq,
                                                .b = work.k,
-                                               .b_step = panel_columns<T>,
+                                               .b_step = attention_columns<T>,
                                                .y = work.scores,
                                                .y_row = plan.keys},
-                                              panel_columns<T> * s.depth);
-      T before[panel_rows], after[panel_rows];
+                                              attention_columns<T> * s.depth);
+      T before[attention_rows], after[attention_rows];
       for (index_t r = 0; r < rows; ++r) {
         T& maximum = work.maximum[i - first + r];
         T& sum = work.sum[i - first + r];
@@ -233,7 +249,7 @@ void attention_queries(const AttentionProblem<T>& p, const AttentionPlan& plan, 
                                              .y_row = s.width,
                                              .before = opens ? nullptr : before,
                                              .after = closes ? after : nullptr},
-                                            panel_columns<T>);
+                                            attention_columns<T>);
     }
   }
 }

@@ -23,12 +23,12 @@ void weights_and_gradients(index_t n, T* weights, T* dscores, T factor, T maximu
   const Vec<T> shift = broadcast<T>(delta), last = broadcast<T>(scale);
   index_t j = 0;
   for (; j + lanes<T> <= n; j += lanes<T>) {
-    const Vec<T> w = exp(load<T>(weights + j) * slope - top) * part;
+    const Vec<T> w = exp_below(load<T>(weights + j) * slope - top) * part;
     store<T>(weights + j, w);
     store<T>(dscores + j, w * last * (load<T>(dscores + j) - shift));
   }
   if (j == n) return;
-  const Vec<T> w = exp(load_first<T>(weights + j, n - j) * slope - top) * part;
+  const Vec<T> w = exp_below(load_first<T>(weights + j, n - j) * slope - top) * part;
   store_first<T>(weights + j, w, n - j);
   store_first<T>(dscores + j, w * last * (load_first<T>(dscores + j, n - j) - shift), n - j);
 }
@@ -69,19 +69,19 @@ void attention_gradients(const AttentionProblem<T>& p, const AttentionPlan& plan
                                                .a = work.q,
                                                .a_row = plan.depth,
                                                .b = work.kt,
-                                               .b_step = panel_columns<T>,
+                                               .b_step = attention_columns<T>,
                                                .y = work.weights,
                                                .y_row = plan.keys},
-                                              panel_columns<T> * s.depth);
+                                              attention_columns<T> * s.depth);
       multiply_tiles<T, TileStore::overwrite>(rows, block,
                                               {.k = s.width,
                                                .a = work.dy,
                                                .a_row = plan.width,
                                                .b = work.vt,
-                                               .b_step = panel_columns<T>,
+                                               .b_step = attention_columns<T>,
                                                .y = work.dscores,
                                                .y_row = plan.keys},
-                                              panel_columns<T> * s.width);
+                                              attention_columns<T> * s.width);
       for (index_t r = 0; r < rows; ++r) {
         T *weights = work.weights + r * plan.keys, *dscores = work.dscores + r * plan.keys;
         if (masking) mask_scores(p, i + r, key, block, weights);
@@ -97,7 +97,7 @@ void attention_gradients(const AttentionProblem<T>& p, const AttentionPlan& plan
                                          .b_step = plan.depth,
                                          .y = to.dq + i * s.depth,
                                          .y_row = s.depth},
-                                        panel_columns<T>);
+                                        attention_columns<T>);
       multiply_tiles<T, TileStore::add>(block, s.depth,
                                         {.k = rows,
                                          .a = work.dscores,
@@ -107,7 +107,7 @@ void attention_gradients(const AttentionProblem<T>& p, const AttentionPlan& plan
                                          .b_step = plan.depth,
                                          .y = dk,
                                          .y_row = s.depth},
-                                        panel_columns<T>);
+                                        attention_columns<T>);
       multiply_tiles<T, TileStore::add>(block, s.width,
                                         {.k = rows,
                                          .a = work.weights,
@@ -117,7 +117,7 @@ void attention_gradients(const AttentionProblem<T>& p, const AttentionPlan& plan
                                          .b_step = plan.width,
                                          .y = dv,
                                          .y_row = s.width},
-                                        panel_columns<T>);
+                                        attention_columns<T>);
     }
   }
 }

@@ -101,14 +101,10 @@ void pack_rows(index_t k, index_t count, const T* x, index_t x_step, T* y) {
     }
 }
 
-/// How wide the vectors are, and how many rows a tile has; for the caller that lays out panels.
+/// How wide the vectors are, for the caller that lays out panels.
 template <class T>
 index_t vector_lanes() {
   return lanes<T>;
-}
-template <class T>
-index_t panel_tile_rows() {
-  return panel_rows;
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA

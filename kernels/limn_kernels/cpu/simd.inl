@@ -138,15 +138,19 @@ inline void order_stores() {
 /// The larger (smaller) lane by lane; b where one is NaN.
 template <class V>
 LIMN_INLINE V vmax(V a, V b) {
-#if LIMN_VECTOR_BYTES == 64 && !defined(__clang__)  // GCC makes a comparison and a blend of the plain form
+#if !defined(__clang__) && LIMN_VECTOR_BYTES == 64  // GCC makes a comparison and a blend of the plain form
   if constexpr (std::is_same_v<V, Vec<float>>) return __builtin_ia32_maxps512_mask(a, b, a, std::uint16_t{0xffff}, 4);
+#elif !defined(__clang__) && LIMN_VECTOR_BYTES == 32
+  if constexpr (std::is_same_v<V, Vec<float>>) return __builtin_ia32_maxps256(a, b);
 #endif
   return a > b ? a : b;
 }
 template <class V>
 LIMN_INLINE V vmin(V a, V b) {
-#if LIMN_VECTOR_BYTES == 64 && !defined(__clang__)
+#if !defined(__clang__) && LIMN_VECTOR_BYTES == 64
   if constexpr (std::is_same_v<V, Vec<float>>) return __builtin_ia32_minps512_mask(a, b, a, std::uint16_t{0xffff}, 4);
+#elif !defined(__clang__) && LIMN_VECTOR_BYTES == 32
+  if constexpr (std::is_same_v<V, Vec<float>>) return __builtin_ia32_minps256(a, b);
 #endif
   return a < b ? a : b;
 }
