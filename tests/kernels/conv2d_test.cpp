@@ -173,8 +173,8 @@ TEST_CASE("conv2d: depthwise squares of 3, 5 and 7, whatever is padded on each s
   Generator generator(20);
   const auto pick = [&](index_t most) { return static_cast<index_t>(generator.below(most)); };
   for (int trial = 0; trial < 120; ++trial) {
-    const index_t taps = 3 + 2 * pick(3), stride = 1 + pick(2), groups = 1 + pick(3), h = 1 + pick(70),
-                  w = 1 + pick(70);
+    const index_t taps = 3 + 2 * pick(3), stride = 1 + pick(2), groups = trial % 3 == 0 ? 6 + pick(14) : 1 + pick(3);
+    const index_t h = 1 + pick(70), w = 1 + pick(70);
     const index_t top = pick(taps + 1), left = pick(taps + 1), high = h + top + pick(taps + 1),
                   wide = w + left + pick(taps + 1);
     if (high < taps || wide < taps) continue;
@@ -196,6 +196,14 @@ TEST_CASE("conv2d: depthwise squares of 3, 5 and 7, whatever is padded on each s
                                  groups};
     check<float>(s, generator, 1.2e-7);
     if (trial % 4 == 0) check<double>(s, generator, 2.3e-16);
+  }
+}
+
+TEST_CASE("conv2d: depthwise planes of many channels that a cache does not keep") {
+  Generator generator(22);
+  for (const index_t stride : {1, 2}) {
+    check<float>(with_outputs({1, 9, 90, 150, 9, 5, 5, 0, 0, stride, stride, 2, 2, 1, 1, 9}), generator, 1.2e-7);
+    check<float>(with_outputs({1, 8, 41, 600, 8, 7, 7, 0, 0, stride, stride, 0, 3, 1, 1, 8}), generator, 1.2e-7);
   }
 }
 
@@ -314,7 +322,7 @@ TEST_CASE("conv2d: depthwise planes keep what is not finite to the outputs that 
   };
   for (const index_t stride : {1, 2}) {
     for (const index_t size : {4, 7, 14, 21, 40}) check_reads(2, size, 3, stride);
-    for (const index_t size : {7, 14})
+    for (const index_t size : {7, 14, 19, 40})
       for (const index_t taps : {3, 5, 7}) check_reads(20, size, taps, stride);
   }
 }

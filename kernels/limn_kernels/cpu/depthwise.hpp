@@ -12,11 +12,15 @@
 #include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/depthwise_channels.inl>
 #include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/depthwise_padded.inl>
+#include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/depthwise_flat.inl>
 #include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/depthwise_gradient.inl>
 #include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/depthwise_weights.inl>
+#include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/depthwise_ways.inl>
 #include <limn_kernels/for_each_isa.hpp>
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
@@ -31,15 +35,17 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
   return is_depthwise_square(s) && s.outputs() == 1 && s.pad_top >= 0 && s.pad_left >= 0;
 }
 
-/// Planes of one task: small ones together, and what is prepared for a task is for many.
-[[nodiscard]] inline index_t depthwise_grain(const Conv2dShape& s, index_t planes, index_t images = 1) {
-  return std::max(1 + 65536 / (images * (s.oh * s.ow * s.field() + s.h * s.w)), planes / direct_tasks());
+/// Planes of one task: small ones together, what is prepared for a task is for many, and no lane stays empty.
+[[nodiscard]] inline index_t depthwise_grain(const Conv2dShape& s, index_t planes, index_t images, index_t together) {
+  return round_up(std::max(1 + 65536 / (images * (s.oh * s.ow * s.field() + s.h * s.w)), planes / direct_tasks()),
+                  together);
 }
 
 /// y, at least `floor` (0: ReLU; minus infinity).
 template <class T>
 void depthwise_square(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T floor, T* y) {
-  parallel_for(s.n * s.oc, depthwise_grain(s, s.n * s.oc), [&](index_t begin, index_t end) {
+  const index_t together = LIMN_CALL_ISA(depthwise_together<T>, s, false);
+  parallel_for(s.n * s.oc, depthwise_grain(s, s.n * s.oc, 1, together), [&](index_t begin, index_t end) {
     LIMN_CALL_ISA(depthwise_planes<T>, s, begin, end, x, weight, bias, floor, y);
   });
 }
@@ -47,7 +53,7 @@ void depthwise_square(const Conv2dShape& s, const T* x, const T* weight, const T
 template <class T>
 void depthwise_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
   if (s.stride_h == 2) {
-    parallel_for(s.n * s.c, depthwise_grain(s, s.n * s.c), [&](index_t begin, index_t end) {
+    parallel_for(s.n * s.c, depthwise_grain(s, s.n * s.c, 1, 1), [&](index_t begin, index_t end) {
       LIMN_CALL_ISA(depthwise_gradient<T>, s, begin, end, dy, weight, dx);
     });
     return;
@@ -66,7 +72,8 @@ void depthwise_data_gradient(const Conv2dShape& s, const T* dy, const T* weight,
 
 template <class T>
 void depthwise_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
-  parallel_for(s.oc, depthwise_grain(s, s.oc, s.n),
+  const index_t together = LIMN_CALL_ISA(depthwise_together<T>, s, true);
+  parallel_for(s.oc, depthwise_grain(s, s.oc, s.n, together),
                [&](index_t begin, index_t end) { LIMN_CALL_ISA(depthwise_weights<T>, s, begin, end, x, dy, dw); });
 }
 

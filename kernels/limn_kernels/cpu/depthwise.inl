@@ -62,8 +62,11 @@ void depthwise_strip(const Conv2dShape& s, const DepthwiseStrip<T, Taps, Stride,
     }
     if (oy >= top) LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) {
         const DepthwiseColumns<T>& columns = strip.vector(v).columns;
-        depthwise_write<Edge, T>(depthwise_turned<T, Stride>(vmax(least, done[v])), columns.written,  // a NaN stays
-                                 to + columns.first);
+        const Vec<T> value = depthwise_turned<T, Stride>(vmax(least, done[v]));  // a NaN stays
+        if (LIMN_VECTOR_BYTES < 64 && (s.oh - oy) * ow >= lanes<T>)
+          store<T>(to + columns.first, value);  // what lies behind a row shorter than a vector is written after it
+        else
+          depthwise_write<Edge, T>(value, columns.written, to + columns.first);
       }
     ++iy;
     row += w;

@@ -1,5 +1,5 @@
-// Planes whose rows are of 7 or 14 elements, where images of 224 pixels end: sixteen channels in the lanes. Planes and
-// kernels are turned over in registers before, and back: with many products for each element that costs less than the
+// Planes whose rows are of 7 or 14 elements, where images of 224 pixels end: channels in the lanes. Planes and kernels
+// are turned over in registers before, and back: with many products for each element that costs less than the
 // lanes that short rows leave empty, and what lies beside a row is not multiplied at all.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
@@ -13,10 +13,67 @@ inline constexpr index_t depthwise_row = 7;  // columns of outputs at a time
 [[nodiscard]] inline bool depthwise_lanes_are_channels(const Conv2dShape& s, index_t taps, index_t width,
                                                        index_t stride) {
   return s.kh == taps && s.stride_h == stride && s.w == width && s.ow == width / stride && s.pad_left == taps / 2 &&
-         s.outputs() == 1 && s.c >= 12 && s.h <= 16 && s.oh <= 16;
+         s.outputs() == 1 && s.c >= lanes<float> * 3 / 4 && s.h <= 16 && s.oh <= 16;
 }
 
-#if LIMN_VECTOR_BYTES == 64
+#if LIMN_VECTOR_BYTES >= 32
+
+/// What `size` numbers of each channel in the lanes take: a square block at least is turned over.
+[[nodiscard]] LIMN_INLINE index_t depthwise_turned_size(index_t size) {
+  constexpr index_t channels = lanes<float>;
+  return channels * (size < channels ? channels : size);
+}
+
+/// Numbers of some channels: `rows` rows of `size`, so far apart, those of one channel and the next `channel` apart.
+struct DepthwiseNumbers {
+  const float* at;
+  index_t rows, size, row, channel;
+};
+
+/// to[i][p][q] = row i's number p of channel q < count; zeros for the other lanes, and where a block has more numbers
+/// than a row. The last block of a row overlaps the one before it.
+template <bool Whole, bool Short>
+void depthwise_turn(index_t count, const DepthwiseNumbers& x, float* to, index_t to_row) {
+  constexpr index_t channels = lanes<float>;
+  const LaneRange numbers = lanes_between(0, Short ? x.size : channels);
+  const float* from = x.at;
+  for (index_t i = 0; i < x.rows; ++i, from += x.row, to += to_row)
+    for (index_t at = 0; at < x.size; at += channels) {
+      const index_t first = Short || at + channels <= x.size ? at : x.size - channels;
+      Vec<float> r[channels];
+      LIMN_UNROLLED for (index_t q = 0; q < channels; ++q) {
+        const float* p = from + q * x.channel + first;
+        r[q] = !Whole && q >= count ? Vec<float>{} : Short ? load_between<float>(p, numbers) : load<float>(p);
+      }
+      transpose_block<float>(r);
+      LIMN_UNROLLED for (index_t q = 0; q < channels; ++q) store<float>(to + (first + q) * channels, r[q]);
+    }
+}
+inline void depthwise_to_channels(index_t count, const DepthwiseNumbers& x, float* to, index_t to_row) {
+  const bool whole = count == lanes<float>, brief = x.size < lanes<float>;
+  if (whole && !brief) return depthwise_turn<true, false>(count, x, to, to_row);
+  if (whole) return depthwise_turn<true, true>(count, x, to, to_row);
+  if (!brief) return depthwise_turn<false, false>(count, x, to, to_row);
+  depthwise_turn<false, true>(count, x, to, to_row);
+}
+/// And back, of one row.
+template <bool Whole>
+void depthwise_turn_back(index_t count, index_t size, const float* from, float* y, index_t channel) {
+  constexpr index_t channels = lanes<float>;
+  const index_t wide = size < channels ? size : channels;
+  for (index_t at = 0; at < size; at += channels) {
+    const index_t first = at + wide <= size ? at : size - wide;
+    Vec<float> r[channels];
+    LIMN_UNROLLED for (index_t q = 0; q < channels; ++q) r[q] = load<float>(from + (first + q) * channels);
+    transpose_block<float>(r);
+    LIMN_UNROLLED for (index_t q = 0; q < channels; ++q) if (Whole || q < count)
+        store_n<float>(y + q * channel + first, r[q], wide);
+  }
+}
+inline void depthwise_from_channels(index_t count, index_t size, const float* from, float* y, index_t channel) {
+  if (count == lanes<float>) return depthwise_turn_back<true>(count, size, from, y, channel);
+  depthwise_turn_back<false>(count, size, from, y, channel);
+}
 
 /// What the outputs of the columns [First, First + 7) read of a row of x: `count` columns, of which the row has some.
 template <index_t Taps, index_t Width, index_t Stride>
@@ -28,33 +85,56 @@ struct DepthwiseReach {
   }
 };
 
-/// What `size` numbers of each of sixteen channels take: a block of 16 x 16 at least is turned over.
-[[nodiscard]] LIMN_INLINE index_t depthwise_turned_size(index_t size) { return 16 * (size < 16 ? 16 : size); }
+/// sums [Taps, Taps, channels] += what x [h, Width, channels] and dy [oh, Width / Stride, channels] give. Two sums for
+/// each weight: one would wait for itself.
+template <index_t Taps, index_t Width, index_t Stride>
+LIMN_INLINE void depthwise_channels_plane_weights(const Conv2dShape& s, const float* x, const float* dy, float* sums) {
+  using Reach = DepthwiseReach<Taps, Width, Stride>;
+  constexpr index_t row = depthwise_row, ow = Width / Stride, channels = lanes<float>;
+  for (index_t k = 0; k < Taps; ++k, sums += Taps * channels) {
+    Vec<float> sum[2][Taps] = {}, gradient[row];
+    for (index_t oy = 0; oy < s.oh; ++oy) {
+      const index_t iy = oy * Stride + k - s.pad_top;
+      if (iy < 0 || iy >= s.h) continue;
+      LIMN_UNROLLED for (index_t first = 0; first < ow; first += row) {
+        LIMN_UNROLLED for (index_t i = 0; i < row; ++i) gradient[i] =
+            in_register<float>(load<float>(dy + (oy * ow + first + i) * channels));
+        LIMN_UNROLLED for (index_t i = 0; i < Reach::count; ++i) if (Reach::has(first, i)) {
+          const Vec<float> here =
+              in_register<float>(load<float>(x + (iy * Width + Reach::column(first, i)) * channels));
+          LIMN_UNROLLED for (index_t j = i % Stride; j < Taps; j += Stride) if (i >= j && (i - j) / Stride < row)
+              sum[i / Stride % 2][j] += gradient[(i - j) / Stride] * here;
+        }
+      }
+    }
+    LIMN_UNROLLED for (index_t j = 0; j < Taps; ++j)
+        store<float>(sums + j * channels, load<float>(sums + j * channels) + (sum[0][j] + sum[1][j]));
+  }
+}
 
-/// to[p][q] = x[q * row + p], p < size, of `count` channels q; zeros for the other lanes. The last block of 16 numbers
-/// overlaps the one before it.
-LIMN_INLINE void depthwise_to_channels(index_t count, index_t size, const float* x, index_t row, float* to) {
-  const index_t wide = size < 16 ? size : 16;
-  for (index_t at = 0; at < size; at += 16) {
-    const index_t first = at + wide <= size ? at : size - wide;
-    Vec<float> r[16];
-    LIMN_UNROLLED for (index_t q = 0; q < 16; ++q) r[q] =
-        q < count ? load_first<float>(x + q * row + first, wide) : Vec<float>{};
-    transpose_block<float>(r);
-    LIMN_UNROLLED for (index_t q = 0; q < 16; ++q) store<float>(to + (first + q) * 16, r[q]);
+/// dw of the channels [begin, end), summed over the images.
+template <index_t Taps, index_t Width, index_t Stride>
+void depthwise_channels_weights(const Conv2dShape& s, index_t begin, index_t end, const float* x, const float* dy,
+                                float* dw) {
+  constexpr index_t taps = Taps * Taps, channels = lanes<float>;
+  const index_t in = s.h * s.w, out = s.oh * s.ow, turned_sums = depthwise_turned_size(taps);
+  const Scratch<float> turned(depthwise_turned_size(in) + depthwise_turned_size(out) + turned_sums);
+  float *const planes = turned.data(), *const gradients = planes + depthwise_turned_size(in),
+               *const sums = gradients + depthwise_turned_size(out);
+  for (index_t o = begin; o < end; o += channels) {
+    const index_t count = end - o < channels ? end - o : channels;
+    for (index_t i = 0; i < turned_sums; i += channels) store<float>(sums + i, Vec<float>{});
+    for (index_t n = 0; n < s.n; ++n) {
+      depthwise_to_channels(count, {x + (n * s.c + o) * in, 1, in, in, in}, planes, 0);
+      depthwise_to_channels(count, {dy + (n * s.oc + o) * out, 1, out, out, out}, gradients, 0);
+      depthwise_channels_plane_weights<Taps, Width, Stride>(s, planes, gradients, sums);
+    }
+    depthwise_from_channels(count, taps, sums, dw + o * taps, taps);
   }
 }
-/// And back.
-LIMN_INLINE void depthwise_from_channels(index_t count, index_t size, const float* from, float* y, index_t row) {
-  const index_t wide = size < 16 ? size : 16;
-  for (index_t at = 0; at < size; at += 16) {
-    const index_t first = at + wide <= size ? at : size - wide;
-    Vec<float> r[16];
-    LIMN_UNROLLED for (index_t q = 0; q < 16; ++q) r[q] = load<float>(from + (first + q) * 16);
-    transpose_block<float>(r);
-    LIMN_UNROLLED for (index_t q = 0; q < 16; ++q) if (q < count) store_first<float>(y + q * row + first, r[q], wide);
-  }
-}
+
+#endif
+#if LIMN_VECTOR_BYTES == 64
 
 /// x [h, Width, 16], weight [Taps, Taps, 16] -> y [oh, Width / Stride, 16], at least `floor`.
 template <index_t Taps, index_t Width, index_t Stride>
@@ -94,58 +174,11 @@ void depthwise_channels(const Conv2dShape& s, index_t begin, index_t end, const 
   for (index_t plane = begin, count = 0; plane < end; plane += count) {
     const index_t o = plane % s.oc, rest = s.oc - o < end - plane ? s.oc - o : end - plane;
     count = rest < 16 ? rest : 16;
-    depthwise_to_channels(count, taps, weight + o * taps, taps, kernels);
-    depthwise_to_channels(count, in, x + plane * in, in, planes);
+    depthwise_to_channels(count, {weight + o * taps, 1, taps, taps, taps}, kernels, 0);
+    depthwise_to_channels(count, {x + plane * in, 1, in, in, in}, planes, 0);
     depthwise_channels_plane<Taps, Width, Stride>(
         s, planes, kernels, bias ? load_first<float>(bias + o, count) : Vec<float>{}, broadcast<float>(floor), sums);
     depthwise_from_channels(count, out, sums, y + plane * out, out);
-  }
-}
-
-/// sums [Taps, Taps, 16] += what x [h, Width, 16] and dy [oh, Width / Stride, 16] give. Two sums for each weight: one
-/// would wait for itself.
-template <index_t Taps, index_t Width, index_t Stride>
-LIMN_INLINE void depthwise_channels_plane_weights(const Conv2dShape& s, const float* x, const float* dy, float* sums) {
-  using Reach = DepthwiseReach<Taps, Width, Stride>;
-  constexpr index_t row = depthwise_row, ow = Width / Stride;
-  for (index_t k = 0; k < Taps; ++k, sums += Taps * 16) {
-    Vec<float> sum[2][Taps] = {}, gradient[row];
-    for (index_t oy = 0; oy < s.oh; ++oy) {
-      const index_t iy = oy * Stride + k - s.pad_top;
-      if (iy < 0 || iy >= s.h) continue;
-      LIMN_UNROLLED for (index_t first = 0; first < ow; first += row) {
-        LIMN_UNROLLED for (index_t i = 0; i < row; ++i) gradient[i] =
-            in_register<float>(load<float>(dy + (oy * ow + first + i) * 16));
-        LIMN_UNROLLED for (index_t i = 0; i < Reach::count; ++i) if (Reach::has(first, i)) {
-          const Vec<float> here = in_register<float>(load<float>(x + (iy * Width + Reach::column(first, i)) * 16));
-          LIMN_UNROLLED for (index_t j = i % Stride; j < Taps; j += Stride) if (i >= j && (i - j) / Stride < row)
-              sum[i / Stride % 2][j] += gradient[(i - j) / Stride] * here;
-        }
-      }
-    }
-    LIMN_UNROLLED for (index_t j = 0; j < Taps; ++j)
-        store<float>(sums + j * 16, load<float>(sums + j * 16) + (sum[0][j] + sum[1][j]));
-  }
-}
-
-/// dw of the channels [begin, end), summed over the images.
-template <index_t Taps, index_t Width, index_t Stride>
-void depthwise_channels_weights(const Conv2dShape& s, index_t begin, index_t end, const float* x, const float* dy,
-                                float* dw) {
-  constexpr index_t taps = Taps * Taps;
-  const index_t in = s.h * s.w, out = s.oh * s.ow, turned_sums = depthwise_turned_size(taps);
-  const Scratch<float> turned(depthwise_turned_size(in) + depthwise_turned_size(out) + turned_sums);
-  float *const planes = turned.data(), *const gradients = planes + depthwise_turned_size(in),
-               *const sums = gradients + depthwise_turned_size(out);
-  for (index_t o = begin; o < end; o += 16) {
-    const index_t count = end - o < 16 ? end - o : 16;
-    for (index_t i = 0; i < turned_sums; i += 16) store<float>(sums + i, Vec<float>{});
-    for (index_t n = 0; n < s.n; ++n) {
-      depthwise_to_channels(count, in, x + (n * s.c + o) * in, in, planes);
-      depthwise_to_channels(count, out, dy + (n * s.oc + o) * out, out, gradients);
-      depthwise_channels_plane_weights<Taps, Width, Stride>(s, planes, gradients, sums);
-    }
-    depthwise_from_channels(count, taps, sums, dw + o * taps, taps);
   }
 }
 

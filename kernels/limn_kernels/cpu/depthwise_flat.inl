@@ -176,59 +176,5 @@ class DepthwiseFlatPairs {
 
 #endif
 
-/// The planes [begin, end) of all images' outputs, each by `way`.
-template <class T, class Way>
-void depthwise_planes_by(const Conv2dShape& s, const Way& way_, index_t begin, index_t end, const T* x, const T* weight,
-                         const T* bias, T floor, T* y) {
-  // What lies in registers as a copy is loaded for each plane from a reference.
-  const std::conditional_t<std::is_trivially_copyable_v<Way>, Way, const Way&> way = way_;
-  const index_t outputs = s.outputs(), in = s.h * s.w, out = s.oh * s.ow, oc = s.oc, taps = s.kh * s.kw;
-  index_t o = begin % oc, of_channel = o % outputs;  // no division for each plane: it takes as long as a row of it
-  x += (begin / oc * s.c + o / outputs) * in;
-  y += begin * out;
-  for (index_t plane = begin; plane < end; ++plane, y += out) {
-    way(x, weight + o * taps, bias ? bias[o] : T(0), floor, y);
-    if (++of_channel == outputs) {
-      of_channel = 0;
-      x += in;
-    }
-    if (++o == oc) o = 0;
-  }
-}
-
-/// weight [oc, kh, kw].
-template <class T>
-void depthwise_planes(const Conv2dShape& s, index_t begin, index_t end, const T* x, const T* weight, const T* bias,
-                      T floor, T* y) {
-#define LIMN_BY(...) return depthwise_planes_by(s, __VA_ARGS__, begin, end, x, weight, bias, floor, y)
-#if LIMN_VECTOR_BYTES == 64
-  if constexpr (std::is_same_v<T, float>) {
-#define LIMN_CHANNELS(...)                          \
-  if (depthwise_lanes_are_channels(s, __VA_ARGS__)) \
-  return depthwise_channels<__VA_ARGS__>(s, begin, end, x, weight, bias, floor, y)
-    LIMN_CHANNELS(5, 7, 1);
-    LIMN_CHANNELS(7, 7, 1);
-    LIMN_CHANNELS(7, 14, 1);
-    LIMN_CHANNELS(5, 14, 2);
-#undef LIMN_CHANNELS
-    if (depthwise_is_flat(s)) {  // without loops where images of 224 pixels end: 7 x 7, and 14 x 14 before it
-      if (s.stride_h == 1 && (s.h * s.w + 15) / 16 == 4) LIMN_BY(DepthwiseFlatPlane<4>(s));
-      if (s.stride_h == 1) LIMN_BY(DepthwiseFlatPlane<0>(s));
-      if (s.h == 14) LIMN_BY(DepthwiseFlatPairs<14>(s));
-      LIMN_BY(DepthwiseFlatPairs<0>(s));
-    }
-  }
-#endif
-  if (s.stride_h == 1) {
-    if (s.kh == 3) LIMN_BY((DepthwisePlane<T, 3, 1>(s)));
-    if (s.kh == 5) LIMN_BY((DepthwisePlane<T, 5, 1>(s)));
-    LIMN_BY((DepthwisePlane<T, 7, 1>(s)));
-  }
-  if (s.kh == 3) LIMN_BY((DepthwisePlane<T, 3, 2>(s)));
-  if (s.kh == 5) LIMN_BY((DepthwisePlane<T, 5, 2>(s)));
-  LIMN_BY((DepthwisePlane<T, 7, 2>(s)));
-#undef LIMN_BY
-}
-
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
 #pragma GCC diagnostic pop

@@ -206,35 +206,5 @@ void depthwise_flat_weights(const Conv2dShape& s, const Way& way, index_t begin,
 
 #endif
 
-template <class T>
-void depthwise_weights(const Conv2dShape& s, index_t begin, index_t end, const T* x, const T* dy, T* dw) {
-#if LIMN_VECTOR_BYTES == 64
-  if constexpr (std::is_same_v<T, float>) {
-#define LIMN_CHANNELS(...)                          \
-  if (depthwise_lanes_are_channels(s, __VA_ARGS__)) \
-  return depthwise_channels_weights<__VA_ARGS__>(s, begin, end, x, dy, dw)
-    LIMN_CHANNELS(3, 7, 1);
-    LIMN_CHANNELS(5, 7, 1);
-    LIMN_CHANNELS(7, 7, 1);
-    LIMN_CHANNELS(5, 14, 1);
-    LIMN_CHANNELS(7, 14, 1);
-    LIMN_CHANNELS(3, 14, 2);
-    LIMN_CHANNELS(5, 14, 2);
-#undef LIMN_CHANNELS
-    if (depthwise_weights_are_flat(s)) {
-      if (s.stride_h == 1) return depthwise_flat_weights(s, DepthwiseFlatPlaneWeights(s), begin, end, x, dy, dw);
-      return depthwise_flat_weights(s, DepthwiseFlatPairWeights(s), begin, end, x, dy, dw);
-    }
-  }
-#endif
-#define LIMN_OF(taps)                                                                 \
-  return s.stride_h == 1 ? depthwise_weights_of<T, taps, 1>(s, begin, end, x, dy, dw) \
-                         : depthwise_weights_of<T, taps, 2>(s, begin, end, x, dy, dw)
-  if (s.kh == 3) LIMN_OF(3);
-  if (s.kh == 5) LIMN_OF(5);
-  LIMN_OF(7);
-#undef LIMN_OF
-}
-
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA
 #pragma GCC diagnostic pop

@@ -11,16 +11,6 @@ inline constexpr index_t panel_rows = LIMN_VECTOR_BYTES == 64 ? 6 : 3;
 template <class T>
 inline constexpr index_t panel_columns = 4 * lanes<T>;
 
-template <class T>
-LIMN_INLINE Vec<T> load_n(const T* p, index_t n) {
-  return n == lanes<T> ? load<T>(p) : load_first<T>(p, n);
-}
-template <class T>
-LIMN_INLINE void store_n(T* p, Vec<T> v, index_t n) {
-  if (n == lanes<T>) return store<T>(p, v);
-  store_first<T>(p, v, n);
-}
-
 /// sum[r][g] += a[r][p a_step] * b[p b_step + g lanes ...] for p < k, in order.
 template <class T, index_t R, index_t G>
 LIMN_INLINE void multiply_panel(index_t k, const T* const (&a)[R], index_t a_step, const T* b, index_t b_step,
