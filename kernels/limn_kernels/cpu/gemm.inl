@@ -47,7 +47,7 @@ void gemm_tile_of(const GemmTile<T>& t) {
     for (; p < until; ++p, ++a, ++a5, ++a10, b += step, ahead += ahead_step) {
       // Into the second-level cache: in the first, what comes next would push out the rows of A.
       __builtin_prefetch(ahead, 0, 2);
-      if constexpr (Vectors > 1) __builtin_prefetch(ahead + 64 / sizeof(T), 0, 2);
+      if constexpr (Vectors * LIMN_VECTOR_BYTES > 64) __builtin_prefetch(ahead + 64 / sizeof(T), 0, 2);
       LIMN_UNROLLED for (index_t v = 2; v < Vectors; ++v) __builtin_prefetch(ahead + v * lanes<T>, 0, 2);
       Vec<T> y[Vectors];
       LIMN_UNROLLED for (index_t v = 0; v < Vectors; ++v) y[v] = load<T>(b + v * lanes<T>);

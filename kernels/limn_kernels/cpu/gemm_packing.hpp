@@ -155,11 +155,17 @@ inline constexpr index_t gemm_added_rows = 3;
 /// comes from memory, in long pieces; the fewest are factors of B's rows (gemm_few.inl).
 enum class GemmWay { panels, added, few, far };
 
+/// Whether B's panels can be read as they lie, no element beside it: of the lowest tiles the last one may be half.
+template <class T>
+bool gemm_panels_are_whole(const GemmProduct<T>& s, GemmGeometry tile) {
+  return s.n % (tile.rows > 8 ? tile.columns : tile.columns / 2) == 0;
+}
+
 template <class T>
 GemmWay gemm_way(const GemmProduct<T>& s, GemmGeometry tile) {
-  const bool panels = s.n % tile.columns == 0, collide = gemm_rows_collide<T>(s.b_step, s.k);
-  // With 16 registers a pass is of 4 rows: B is read more often.
-  const bool tall = tile.rows > 8;
+  // With 16 registers a pass is of 4 rows: B is read more often, and half a panel as it lies costs less.
+  const bool tall = tile.rows > 8, panels = gemm_panels_are_whole(s, tile),
+             collide = gemm_rows_collide<T>(s.b_step, s.k);
   const index_t most = panels && !collide ? 16 : panels && !tall ? 8 : 80;
   if (s.b_column != 1 || s.m > most) return GemmWay::panels;
   if (s.m <= gemm_added_rows) return GemmWay::added;
@@ -170,7 +176,7 @@ GemmWay gemm_way(const GemmProduct<T>& s, GemmGeometry tile) {
 /// cache, and where so few tiles of rows read them that copies would not pay.
 template <class T>
 bool gemm_reads_b_in_place(const GemmProduct<T>& s, GemmGeometry tile) {
-  return s.b_column == 1 && s.n % tile.columns == 0 &&
+  return s.b_column == 1 && gemm_panels_are_whole(s, tile) &&
          (s.m <= tile.rows || ((s.n * s.k <= 65536 || s.m <= 12 * tile.rows) && !gemm_rows_collide<T>(s.b_step, s.k)));
 }
 
