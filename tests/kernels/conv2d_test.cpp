@@ -334,7 +334,9 @@ TEST_CASE("conv2d: strides as large as the kernel, kernels that skip pixels, gra
   check<float>(with_outputs({1, 4, 33, 40, 9, 2, 3, 0, 0, 4, 5, 1, 2, 3, 1}), generator, 1.2e-7);
   check<float>(with_outputs({3, 32, 16, 16, 40, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);  // planes of 2^8
   check<float>(with_outputs({1, 512, 6, 7, 30, 1, 1, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);   // weights of 2^9
-  check<float>(with_outputs({1, 2, 5, 96, 17, 3, 3, 0, 0, 1, 1, 1, 1}), generator, 1.2e-7);    // tiles along the rows
+  check<float>(with_outputs({5, 9, 20, 19, 12, 3, 3, 0, 0, 2, 2, 1, 1}), generator, 1.2e-7);   // images side by side
+  check<float>(with_outputs({23, 8, 7, 6, 12, 5, 3, 0, 0, 2, 1, 2, 0, 1, 1, 2}), generator, 1.2e-7);
+  check<float>(with_outputs({1, 2, 5, 96, 17, 3, 3, 0, 0, 1, 1, 1, 1}), generator, 1.2e-7);  // tiles along the rows
 }
 
 TEST_CASE("conv2d: 1 x 1 and patches as matrix products, tiles of one vector at the ends of rows and planes") {

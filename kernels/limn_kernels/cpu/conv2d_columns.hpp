@@ -76,10 +76,13 @@ template <class T>
   return pixels * (s.outputs() + 12) < (s.h * s.w + between + lanes - 1) / lanes * lanes * s.outputs();
 }
 
-/// dx of all groups; overwrites it. Some channels at a time, whose columns stay in the second-level cache.
+/// dx of all groups; overwrites it. Some channels at a time, whose columns stay in the second-level cache, of as many
+/// images as make some hundred pixels: their dy is laid side by side.
 template <class T>
 void conv2d_data_gradient_columns(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
   const index_t pixels = s.oh * s.ow, taps = s.kh * s.kw, field = s.field(), outputs = s.outputs();
+  const index_t together = std::clamp<index_t>(384 / pixels, 1, s.n), sets = (s.n + together - 1) / together,
+                pitch = together * pixels;
   const Scratch<index_t> first(s.h + 1), read(s.h * s.kh);  // of a column of the kernel, what each row of dx reads
   index_t count = 0;
   for (index_t y = 0; y < s.h; ++y) {
@@ -87,23 +90,35 @@ void conv2d_data_gradient_columns(const Conv2dShape& s, const T* dy, const T* we
     for (index_t i = 0; i < s.kh; ++i) {
       const index_t down = y + s.pad_top - i * s.dilation_h;
       if (down >= 0 && down % s.stride_h == 0 && down / s.stride_h < s.oh)
-        read.data()[count++] = i * s.kw * pixels + down / s.stride_h * s.ow;
+        read.data()[count++] = i * s.kw * pitch + down / s.stride_h * s.ow;
     }
   }
   first.data()[s.h] = count;
-  const index_t parts = std::max<index_t>(1, 8 / (s.n * s.groups)),  // at least, for threads
-      most = std::clamp<index_t>((index_t{1} << 17) / (pixels * taps), 1, (s.channels() + parts - 1) / parts),
+  const Scratch<T> joined(together > 1 ? sets * s.oc * pitch : 0);  // [set, output, image of the set, pixel]
+  if (together > 1)
+    parallel_for(s.n * s.oc, 1 + 32768 / pixels, [&](index_t begin, index_t end) {
+      for (index_t i = begin; i < end; ++i) {
+        const index_t image = i / s.oc, output = i % s.oc;
+        std::copy_n(dy + i * pixels, pixels,
+                    joined.data() + (image / together * s.oc + output) * pitch + image % together * pixels);
+      }
+    });
+  const T* const from = together > 1 ? joined.data() : dy;
+  const index_t parts = std::max<index_t>(1, 8 / (sets * s.groups)),  // at least, for threads
+      most = std::clamp<index_t>((index_t{1} << 17) / (pitch * taps), 1, (s.channels() + parts - 1) / parts),
                 blocks = (s.channels() + most - 1) / most;
-  parallel_for(s.n * s.groups * blocks, 1, [&](index_t begin, index_t end) {
-    const Scratch<T> columns(most * taps * pixels);
+  parallel_for(sets * s.groups * blocks, 1, [&](index_t begin, index_t end) {
+    const Scratch<T> columns(most * taps * pitch);
     for (index_t task = begin; task < end; ++task) {
-      const index_t image = task / (s.groups * blocks), group = task / blocks % s.groups,
-                    channel = task % blocks * most, channels = std::min(most, s.channels() - channel);
-      gemm<T>({channels * taps, pixels, outputs, true, false, field, pixels, pixels}, T(1),
-              weight + group * outputs * field + channel * taps, dy + (image * s.oc + group * outputs) * pixels, T(0),
+      const index_t set = task / (s.groups * blocks), group = task / blocks % s.groups, channel = task % blocks * most,
+                    channels = std::min(most, s.channels() - channel),
+                    images = std::min(together, s.n - set * together);
+      gemm<T>({channels * taps, images * pixels, outputs, true, false, field, pitch, pitch}, T(1),
+              weight + group * outputs * field + channel * taps, from + (set * s.oc + group * outputs) * pitch, T(0),
               columns.data());
-      LIMN_CALL_ISA(conv2d_add_columns<T>, s, first.data(), read.data(), channels, columns.data(),
-                    dx + (image * s.c + group * s.channels() + channel) * s.h * s.w);
+      for (index_t i = 0; i < images; ++i)
+        LIMN_CALL_ISA(conv2d_add_columns<T>, s, first.data(), read.data(), channels, pitch, columns.data() + i * pixels,
+                      dx + ((set * together + i) * s.c + group * s.channels() + channel) * s.h * s.w);
     }
   });
 }

@@ -4,7 +4,7 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-/// Of a row of columns [kw, oh ow]: those that a vector of one row of dx reads for one column of the kernel.
+/// Of a row of columns [kw, pitch]: those that a vector of one row of dx reads for one column of the kernel.
 struct ColumnTap {
   index_t offset;
   LaneRange lanes;
@@ -12,31 +12,31 @@ struct ColumnTap {
 
 /// The taps of the vector of dx's columns phase + stride * (x, x + 1, ...); returns how many.
 template <class T>
-index_t conv2d_column_taps(const Conv2dShape& s, index_t phase, index_t x, ColumnTap* taps) {
+index_t conv2d_column_taps(const Conv2dShape& s, index_t pitch, index_t phase, index_t x, ColumnTap* taps) {
   index_t count = 0;
   for (index_t j = 0; j < s.kw; ++j) {
     const index_t right = phase + s.pad_left - j * s.dilation_w;
     if (right % s.stride_w != 0) continue;
     const index_t from = x + right / s.stride_w;  // of dy's row; may lie outside
     const index_t first = from < 0 ? -from : 0, last = s.ow - from < lanes<T> ? s.ow - from : lanes<T>;
-    if (first < last) taps[count++] = {j * s.oh * s.ow + from, lanes_between(first, last)};
+    if (first < last) taps[count++] = {j * pitch + from, lanes_between(first, last)};
   }
   return count;
 }
 
-/// dx [channels, h, w] = the sums of columns [channels, kh, kw, oh, ow]; row y of a plane reads those rows of each
-/// column of the kernel that read[first[y]] and on say. Gathered, so that a sum is written once. (Added to rows in
-/// memory, narrow ones wait for one another: a masked store is not forwarded to a load.)
+/// dx [channels, h, w] = the sums of columns [channels, kh, kw, oh, ow], `pitch` apart; row y of a plane reads those
+/// rows of each column of the kernel that read[first[y]] and on say. Gathered, so that a sum is written once. (Added to
+/// rows in memory, narrow ones wait for one another: a masked store is not forwarded to a load.)
 template <class T>
 void conv2d_add_columns(const Conv2dShape& s, const index_t* first, const index_t* read, index_t channels,
-                        const T* columns, T* dx) {
-  const index_t h = s.h, w = s.w, stride = s.stride_w, column = s.kh * s.kw * s.oh * s.ow;
+                        index_t pitch, const T* columns, T* dx) {
+  const index_t h = s.h, w = s.w, stride = s.stride_w, column = s.kh * s.kw * pitch;
   const Scratch<ColumnTap> taps(s.kw);
   const ColumnTap* const tap = taps.data();
   for (index_t phase = 0; phase < stride && phase < w; ++phase) {
     const index_t wide = (w - phase + stride - 1) / stride;
     for (index_t x = 0; x < wide; x += lanes<T>) {
-      const index_t across = conv2d_column_taps<T>(s, phase, x, taps.data());
+      const index_t across = conv2d_column_taps<T>(s, pitch, phase, x, taps.data());
       const index_t n = wide - x < lanes<T> ? wide - x : lanes<T>;
       const LaneRange written = lanes_between(0, n);
       T* to = dx + phase + x * stride;

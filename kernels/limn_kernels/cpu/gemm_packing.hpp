@@ -176,8 +176,10 @@ GemmWay gemm_way(const GemmProduct<T>& s, GemmGeometry tile) {
 /// cache, and where so few tiles of rows read them that copies would not pay.
 template <class T>
 bool gemm_reads_b_in_place(const GemmProduct<T>& s, GemmGeometry tile) {
+  const bool thrash = tile.rows <= 8 && s.b_step * static_cast<index_t>(sizeof(T)) % 1024 == 0;
   return s.b_column == 1 && gemm_panels_are_whole(s, tile) &&
-         (s.m <= tile.rows || ((s.n * s.k <= 65536 || s.m <= 12 * tile.rows) && !gemm_rows_collide<T>(s.b_step, s.k)));
+         (s.m <= tile.rows ||
+          ((s.n * s.k <= 65536 || s.m <= (thrash ? 2 : 12) * tile.rows) && !gemm_rows_collide<T>(s.b_step, s.k)));
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu
