@@ -5,8 +5,7 @@
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
 /// Outputs and taps of one register tile.
-inline constexpr index_t dots_outputs = LIMN_VECTOR_BYTES == 64 ? 4 : 2;
-inline constexpr index_t dots_taps = LIMN_VECTOR_BYTES == 64 ? 6 : 4;
+inline constexpr index_t dots_outputs = LIMN_VECTOR_BYTES == 64 ? 4 : 2, dots_taps = 6;
 
 /// sum[i][j] += dy[i][f] x[j][f], lane by lane, for one vector of f; Part: for its first `count` lanes.
 template <class T, bool Part, index_t Outputs, index_t Taps>
