@@ -6,8 +6,6 @@
 
 namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA {
 
-#if LIMN_VECTOR_BYTES == 64
-
 /// For rows of up to so many elements (stride 2: pairs of rows of twice as many), planes of up to so many vectors.
 inline constexpr index_t depthwise_flat_width = 12, depthwise_flat_vectors = 9;
 
@@ -18,6 +16,8 @@ inline constexpr index_t depthwise_flat_width = 12, depthwise_flat_vectors = 9;
   if (s.stride_h == 1) return s.w <= depthwise_flat_width && s.h * s.w <= 16 * depthwise_flat_vectors;
   return s.w % 2 == 0 && s.w <= 16;
 }
+
+#if LIMN_VECTOR_BYTES == 64
 
 /// What one row of x gives to one row of y. A sum of its own: nine in a row would wait for one another.
 LIMN_INLINE Vec<float> depthwise_flat_row(const Vec<float>* w, const Vec<float>* tap) {
