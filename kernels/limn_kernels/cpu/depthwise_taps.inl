@@ -22,14 +22,20 @@ class DepthwiseReads {
  public:
   /// The taps begin at column `first`, which may be negative.
   LIMN_INLINE DepthwiseReads(index_t first, index_t w) : at_(shifts ? first + middle : first) {
-    bool inside = true;
+    bool inside = true, before = true, behind = true;  // all loads; all but the first; all but the last
     LIMN_UNROLLED for (index_t i = 0; i < loads; ++i) {
       const index_t from = at_ + offset(i), start = depthwise_clamped<T>(-from), end = depthwise_clamped<T>(w - from);
       inside_[i] = lanes_between(start < end ? start : end, end);
-      if (!shifts || i < Stride) inside = inside && start == 0 && end == lanes<T>;
+      const bool whole = start == 0 && end == lanes<T>;
+      if (!shifts || i < Stride) inside = inside && whole;
+      if (i > 0) before = before && whole;
+      if (i < loads - 1) behind = behind && whole;
     }
     if (wide || !shifts) {
-      edge_ = inside ? DepthwiseEdge::inside : DepthwiseEdge::part;
+      edge_ = inside                ? DepthwiseEdge::inside
+              : has_sides && before ? DepthwiseEdge::left
+              : has_sides && behind ? DepthwiseEdge::right
+                                    : DepthwiseEdge::part;
     } else {
       const bool left = first >= 0, right = first + Taps - 1 + lanes<T> <= w;
       edge_ = left && right                 ? DepthwiseEdge::inside
@@ -40,7 +46,7 @@ class DepthwiseReads {
   }
   [[nodiscard]] LIMN_INLINE DepthwiseEdge edge() const { return edge_; }
   /// Vectors of 64 bytes have no left and right: what is outside costs them nothing.
-  static constexpr bool has_sides = LIMN_VECTOR_BYTES < 64 && Stride == 1 && Taps <= 3;
+  static constexpr bool has_sides = LIMN_VECTOR_BYTES < 64 && Taps <= 3;
 
   /// tap[j] = what the outputs read of the row of x at p at tap j; with stride 2 in the order of depthwise_turned.
   template <DepthwiseEdge Edge>
@@ -61,11 +67,12 @@ class DepthwiseReads {
       shift<first_of<1>>(every_second_lane<true>(a, b, all), neighbours<true>(less), neighbours<true>(more), tap);
     } else {  // loaded
       LIMN_UNROLLED for (index_t j = 0; j < Taps; j += Stride) {
-        const Vec<T> a = load_at<part>(p, j);
+        const Vec<T> a = j == 0 && Edge == DepthwiseEdge::left ? load_at<true>(p, 0) : load_at<part>(p, j);
         if constexpr (Stride == 1) {
           tap[j] = a;
         } else {
-          const Vec<T> b = load_at<part>(p, j + 1);
+          const Vec<T> b =
+              j + 2 == loads && Edge == DepthwiseEdge::right ? load_at<true>(p, j + 1) : load_at<part>(p, j + 1);
           if (j + 1 < Taps) tap[j] = every_second_lane<false>(a, b, all);
           tap[j + 1 < Taps ? j + 1 : j] = every_second_lane<true>(a, b, all);
         }
