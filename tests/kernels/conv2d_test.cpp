@@ -149,6 +149,8 @@ TEST_CASE("conv2d: 1 x 1 with a stride, and kernels as large as the image") {
     for (const index_t size : {1, 7, 18, 33})
       check<float>(with_outputs({3, 20, size, size + 2, 24, 1, 1, 0, 0, stride, 2, 0, 0, 1, 1, size == 18 ? 2 : 1}),
                    generator, 1.2e-7);
+  check<float>({2, 6, 7, 15, 5, 1, 1, 4, 9, 2, 2, 0, 0}, generator, 1.2e-7);  // padded on the right alone
+  check<float>({2, 6, 7, 15, 5, 1, 1, 5, 5, 2, 3, 0, 0}, generator, 1.2e-7);  // and below
   check<float>(with_outputs({9, 6, 5, 4, 30, 5, 4, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);
   check<double>(with_outputs({4, 3, 6, 6, 10, 6, 6, 0, 0, 2, 2, 0, 0}), generator, 2.3e-16);
   check<float>(with_outputs({7, 1, 3, 3, 5, 3, 3, 0, 0, 1, 1, 0, 0}), generator, 1.2e-7);

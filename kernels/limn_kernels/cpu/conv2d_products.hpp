@@ -26,7 +26,8 @@ template <class T>
 
 /// 1 x 1, nothing padded, with a stride: the product of a thinner x, made by conv2d_thin.
 [[nodiscard]] inline bool is_strided_pointwise(const Conv2dShape& s) {
-  return s.kh == 1 && s.kw == 1 && s.pad_top == 0 && s.pad_left == 0 && s.stride_h * s.stride_w > 1;
+  return s.kh == 1 && s.kw == 1 && s.pad_top == 0 && s.pad_left == 0 && s.stride_h * s.stride_w > 1 &&
+         (s.oh - 1) * s.stride_h < s.h && (s.ow - 1) * s.stride_w < s.w;
 }
 /// The same convolution of x thinned out.
 [[nodiscard]] inline Conv2dShape thinned(Conv2dShape s) {
