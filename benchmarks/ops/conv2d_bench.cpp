@@ -31,6 +31,11 @@ void cases() {
       {{256, 256, 14, 3, 1}, 16}, {{512, 512, 7, 3, 1}, 1},  {{256, 64, 56, 1, 1}, 8},  {{64, 256, 56, 1, 1}, 8}};
   for (const Pass pass : {Pass::forward, Pass::data_gradient, Pass::weight_gradient})
     for (const auto& [size, batch] : others) add_convolution("other", size, batch, pass);
+  // ResNeXt-50's 32 groups, of 4 to 32 channels, and where a stage begins.
+  const std::vector<ConvSize> groups{{128, 128, 56, 3, 1, 32}, {256, 256, 56, 3, 2, 32},   {512, 512, 28, 3, 2, 32},
+                                     {512, 512, 14, 3, 1, 32}, {1024, 1024, 14, 3, 2, 32}, {1024, 1024, 7, 3, 1, 32}};
+  for (const Pass pass : {Pass::forward, Pass::data_gradient, Pass::weight_gradient})
+    for (const ConvSize& size : groups) add_convolution("groups", size, 4, pass);
 }
 
 }  // namespace bench

@@ -209,6 +209,38 @@ TEST_CASE("conv2d: depthwise planes of many channels that a cache does not keep"
   }
 }
 
+TEST_CASE("conv2d: groups of a few channels, which fill vectors, whatever the options") {
+  Generator generator(23);
+  const auto pick = [&](index_t most) { return 1 + static_cast<index_t>(generator.below(most)); };
+  for (int trial = 0; trial < 60; ++trial) {
+    const index_t vector = trial % 4 == 0 ? 4 : 8, groups = 1 + pick(3), largest = trial % 3 == 0 ? 45 : 15;
+    kernels::Conv2dShape s{pick(3),
+                           groups * vector * pick(4),
+                           pick(largest),
+                           pick(largest),
+                           groups * vector * pick(4),
+                           pick(5),
+                           pick(5),
+                           0,
+                           0,
+                           pick(3),
+                           pick(3),
+                           pick(4) - 1,
+                           pick(4) - 1,
+                           pick(2),
+                           pick(2),
+                           groups};
+    const index_t high = s.h + 2 * s.pad_top - s.dilation_h * (s.kh - 1),
+                  wide = s.w + s.pad_left + pick(3) - s.dilation_w * (s.kw - 1);
+    if (high < 1 || wide < 1) continue;
+    s.oh = (high - 1) / s.stride_h + 1;
+    s.ow = (wide - 1) / s.stride_w + 1;
+    check<float>(s, generator, 1.2e-7);
+  }
+  check<float>(with_outputs({1, 16, 70, 211, 24, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1, 2}), generator, 1.2e-7);  // bands
+  check<float>(with_outputs({2, 48, 90, 67, 64, 3, 3, 0, 0, 2, 2, 1, 1, 1, 1, 2}), generator, 1.2e-7);
+}
+
 TEST_CASE("conv2d: an image without pixels has a weight gradient of zeros") {
   const kernels::Conv2dShape s = with_outputs({2, 3, 4, 0, 3, 3, 3, 0, 0, 1, 1, 2, 2, 1, 1, 3});
   const std::vector<float> x(1), dy(static_cast<std::size_t>(s.n * s.oc * s.oh * s.ow), 1.f);

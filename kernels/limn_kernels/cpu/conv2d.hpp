@@ -2,10 +2,10 @@
 // The CPU body of conv2d.hpp.
 //
 // Chooses the way: Winograd (winograd.hpp, winograd_gradient.hpp) where the cost model says so, else the definition,
-// forward (conv2d_direct.hpp, conv2d_panels.hpp) and gathered (conv2d_gather.hpp); depthwise planes one by one; data
-// gradients of small images or with strides as products that are added up, weight gradients as dot products where
-// weights are few (conv2d_dots.hpp), else as products with blocks of the patch matrix (both conv2d_columns.hpp).
-// docs/kernels/conv2d.md.
+// forward (conv2d_direct.hpp, conv2d_panels.hpp) and gathered (conv2d_gather.hpp); groups of a few channels with these
+// in the lanes (conv2d_grouped.hpp); depthwise planes one by one; data gradients of small images or with strides as
+// products that are added up, weight gradients as dot products where weights are few (conv2d_dots.hpp), else as
+// products with blocks of the patch matrix (both conv2d_columns.hpp). docs/kernels/conv2d.md.
 
 #include <algorithm>
 
@@ -13,6 +13,7 @@
 #include <limn_kernels/cpu/conv2d_columns.hpp>
 #include <limn_kernels/cpu/conv2d_dots.hpp>
 #include <limn_kernels/cpu/conv2d_gather.hpp>
+#include <limn_kernels/cpu/conv2d_grouped.hpp>
 #include <limn_kernels/cpu/conv2d_panels.hpp>
 #include <limn_kernels/cpu/conv2d_products.hpp>
 #include <limn_kernels/cpu/depthwise.hpp>
@@ -35,7 +36,8 @@ inline constexpr index_t winograd_least_weights = 64;
 
 /// The cost model, in multiply-adds: the direct sum, against (t + 2)^2 products for a tile of t x t outputs, the
 /// transforms of tiles, and of the weights (or, where these are prepared, reading so many more of them). The prices of
-/// transforms were measured; docs/kernels/conv2d.md shows how far they are right.
+/// transforms were measured, and that the direct sum takes four fifths in groups with full vectors;
+/// docs/kernels/conv2d.md shows how far they are right.
 [[nodiscard]] inline bool conv2d_pays_winograd(const Conv2dShape& s) {
   if (s.winograd == Winograd::off || s.kh != 3 || s.kw != 3 || s.stride_h != 1 || s.stride_w != 1 ||
       s.dilation_h != 1 || s.dilation_w != 1)
@@ -43,8 +45,10 @@ inline constexpr index_t winograd_least_weights = 64;
   const index_t t = conv2d_takes_f6(s) ? 6 : 4, area = (t + 2) * (t + 2), weights = s.channels() * s.outputs();
   const index_t tiles = s.n * ((s.oh + t - 1) / t) * ((s.ow + t - 1) / t);
   const index_t of_weights = area * weights > winograd_cached_weights ? 10 : 4;
-  return tiles * (area * weights + 25 * t * t * (s.channels() + s.outputs())) + of_weights * area * weights <
-         s.n * s.oh * s.ow * 9 * weights;
+  const index_t cost =
+      tiles * (area * weights + 25 * t * t * (s.channels() + s.outputs())) + of_weights * area * weights;
+  const index_t direct = s.n * s.oh * s.ow * 9 * weights;
+  return is_grouped(s) ? 5 * cost < 4 * direct : cost < direct;
 }
 
 template <class F>
@@ -134,6 +138,8 @@ void conv2d_forward(const Conv2dShape& s, const T* x, const T* weight, const T* 
     depthwise_square(s, x, weight, bias, floor, sums);
   } else if (s.channels() == 1) {
     depthwise_general(s, x, weight, bias, floor, sums);
+  } else if (std::is_same_v<T, float> && is_grouped(s)) {
+    if constexpr (std::is_same_v<T, float>) conv2d_grouped_forward(s, x, weight, bias, floor, sums);
   } else if (conv2d_pays_panels<T>(s)) {
     conv2d_panels(s, x, weight, bias, floor, sums);
   } else if (is_pointwise(s) && !pointwise_pays_direct<T>(s)) {
@@ -205,11 +211,13 @@ void conv2d_data_gradient(Device device, const Conv2dShape& s, const T* dy, cons
       cpu::conv2d_widened(ny, dy, nw, weight, nx, dx,
                           [&](const float* a, const float* b, float* c) { cpu::conv2d_data_gradient(s, a, b, c); });
     else {
-      if constexpr (std::is_same_v<T, float>)
+      if constexpr (std::is_same_v<T, float>) {
         if (cpu::conv2d_pays_winograd(s)) {
           if (cpu::conv2d_takes_f6(s)) return cpu::conv2d_winograd_data_gradient<cpu::Winograd6>(s, dy, weight, dx);
           return cpu::conv2d_winograd_data_gradient<cpu::Winograd4>(s, dy, weight, dx);
         }
+        if (cpu::is_grouped(s)) return cpu::conv2d_grouped_data_gradient(s, dy, weight, dx);
+      }
       if (cpu::is_whole_image(s))
         return cpu::gemm<T>({s.n, s.field(), s.oc, false, false, s.oc, s.field(), s.field()}, T(1), dy, weight, T(0),
                             dx);
@@ -243,9 +251,11 @@ void conv2d_weight_gradient(Device device, const Conv2dShape& s, const T* x, con
         cpu::conv2d_weight_gradient_columns(s, a, b, c);
       });
     else {
-      if constexpr (std::is_same_v<T, float>)
+      if constexpr (std::is_same_v<T, float>) {
         if (s.outputs() * s.channels() > cpu::winograd_least_weights && cpu::conv2d_pays_winograd(s))
           return cpu::conv2d_winograd_weight_gradient(s, x, dy, dw);
+        if (cpu::is_grouped(s)) return cpu::conv2d_grouped_weight_gradient(s, x, dy, dw);
+      }
       if (cpu::is_whole_image(s))
         return cpu::gemm<T>({s.oc, s.field(), s.n, true, false, s.oc, s.field(), s.field()}, T(1), dy, x, T(0), dw);
       // One channel that becomes many is read once by dot products.

@@ -46,6 +46,8 @@ inline constexpr index_t direct_streamed = index_t{64} << 20;       // bytes of 
 
 #define LIMN_ISA_BODY <limn_kernels/cpu/conv2d.inl>
 #include <limn_kernels/for_each_isa.hpp>
+#define LIMN_ISA_BODY <limn_kernels/cpu/conv2d_split.inl>
+#include <limn_kernels/for_each_isa.hpp>
 #define LIMN_ISA_BODY <limn_kernels/cpu/conv2d_direct.inl>
 #include <limn_kernels/for_each_isa.hpp>
 

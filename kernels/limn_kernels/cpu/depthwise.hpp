@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include <limn_kernels/cpu/channel_turns.hpp>
 #include <limn_kernels/cpu/conv2d_direct.hpp>
 
 #define LIMN_ISA_BODY <limn_kernels/cpu/depthwise_taps.inl>

@@ -18,63 +18,6 @@ inline constexpr index_t depthwise_row = 7;  // columns of outputs at a time
 
 #if LIMN_VECTOR_BYTES >= 32
 
-/// What `size` numbers of each channel in the lanes take: a square block at least is turned over.
-[[nodiscard]] LIMN_INLINE index_t depthwise_turned_size(index_t size) {
-  constexpr index_t channels = lanes<float>;
-  return channels * (size < channels ? channels : size);
-}
-
-/// Numbers of some channels: `rows` rows of `size`, so far apart, those of one channel and the next `channel` apart.
-struct DepthwiseNumbers {
-  const float* at;
-  index_t rows, size, row, channel;
-};
-
-/// to[i][p][q] = row i's number p of channel q < count; zeros for the other lanes, and where a block has more numbers
-/// than a row. The last block of a row overlaps the one before it.
-template <bool Whole, bool Short>
-void depthwise_turn(index_t count, const DepthwiseNumbers& x, float* to, index_t to_row) {
-  constexpr index_t channels = lanes<float>;
-  const LaneRange numbers = lanes_between(0, Short ? x.size : channels);
-  const float* from = x.at;
-  for (index_t i = 0; i < x.rows; ++i, from += x.row, to += to_row)
-    for (index_t at = 0; at < x.size; at += channels) {
-      const index_t first = Short || at + channels <= x.size ? at : x.size - channels;
-      Vec<float> r[channels];
-      LIMN_UNROLLED for (index_t q = 0; q < channels; ++q) {
-        const float* p = from + q * x.channel + first;
-        r[q] = !Whole && q >= count ? Vec<float>{} : Short ? load_between<float>(p, numbers) : load<float>(p);
-      }
-      transpose_block<float>(r);
-      LIMN_UNROLLED for (index_t q = 0; q < channels; ++q) store<float>(to + (first + q) * channels, r[q]);
-    }
-}
-inline void depthwise_to_channels(index_t count, const DepthwiseNumbers& x, float* to, index_t to_row) {
-  const bool whole = count == lanes<float>, brief = x.size < lanes<float>;
-  if (whole && !brief) return depthwise_turn<true, false>(count, x, to, to_row);
-  if (whole) return depthwise_turn<true, true>(count, x, to, to_row);
-  if (!brief) return depthwise_turn<false, false>(count, x, to, to_row);
-  depthwise_turn<false, true>(count, x, to, to_row);
-}
-/// And back, of one row.
-template <bool Whole>
-void depthwise_turn_back(index_t count, index_t size, const float* from, float* y, index_t channel) {
-  constexpr index_t channels = lanes<float>;
-  const index_t wide = size < channels ? size : channels;
-  for (index_t at = 0; at < size; at += channels) {
-    const index_t first = at + wide <= size ? at : size - wide;
-    Vec<float> r[channels];
-    LIMN_UNROLLED for (index_t q = 0; q < channels; ++q) r[q] = load<float>(from + (first + q) * channels);
-    transpose_block<float>(r);
-    LIMN_UNROLLED for (index_t q = 0; q < channels; ++q) if (Whole || q < count)
-        store_n<float>(y + q * channel + first, r[q], wide);
-  }
-}
-inline void depthwise_from_channels(index_t count, index_t size, const float* from, float* y, index_t channel) {
-  if (count == lanes<float>) return depthwise_turn_back<true>(count, size, from, y, channel);
-  depthwise_turn_back<false>(count, size, from, y, channel);
-}
-
 /// What the outputs of the columns [First, First + 7) read of a row of x: `count` columns, of which the row has some.
 template <index_t Taps, index_t Width, index_t Stride>
 struct DepthwiseReach {
@@ -117,19 +60,19 @@ template <index_t Taps, index_t Width, index_t Stride>
 void depthwise_channels_weights(const Conv2dShape& s, index_t begin, index_t end, const float* x, const float* dy,
                                 float* dw) {
   constexpr index_t taps = Taps * Taps, channels = lanes<float>;
-  const index_t in = s.h * s.w, out = s.oh * s.ow, turned_sums = depthwise_turned_size(taps);
-  const Scratch<float> turned(depthwise_turned_size(in) + depthwise_turned_size(out) + turned_sums);
-  float *const planes = turned.data(), *const gradients = planes + depthwise_turned_size(in),
-               *const sums = gradients + depthwise_turned_size(out);
+  const index_t in = s.h * s.w, out = s.oh * s.ow, turned_sums = turned_size(taps);
+  const Scratch<float> turned(turned_size(in) + turned_size(out) + turned_sums);
+  float *const planes = turned.data(), *const gradients = planes + turned_size(in),
+               *const sums = gradients + turned_size(out);
   for (index_t o = begin; o < end; o += channels) {
     const index_t count = end - o < channels ? end - o : channels;
     for (index_t i = 0; i < turned_sums; i += channels) store<float>(sums + i, Vec<float>{});
     for (index_t n = 0; n < s.n; ++n) {
-      depthwise_to_channels(count, {x + (n * s.c + o) * in, 1, in, in, in}, planes, 0);
-      depthwise_to_channels(count, {dy + (n * s.oc + o) * out, 1, out, out, out}, gradients, 0);
+      to_channels(count, {x + (n * s.c + o) * in, 1, in, in, in}, planes, 0);
+      to_channels(count, {dy + (n * s.oc + o) * out, 1, out, out, out}, gradients, 0);
       depthwise_channels_plane_weights<Taps, Width, Stride>(s, planes, gradients, sums);
     }
-    depthwise_from_channels(count, taps, sums, dw + o * taps, taps);
+    from_channels(count, taps, sums, dw + o * taps, taps);
   }
 }
 
@@ -168,17 +111,16 @@ void depthwise_channels(const Conv2dShape& s, index_t begin, index_t end, const 
                         const float* bias, float floor, float* y) {
   constexpr index_t taps = Taps * Taps;
   const index_t in = s.h * s.w, out = s.oh * s.ow;
-  const Scratch<float> turned(depthwise_turned_size(in) + depthwise_turned_size(out) + depthwise_turned_size(taps));
-  float *const planes = turned.data(), *const sums = planes + depthwise_turned_size(in),
-               *const kernels = sums + depthwise_turned_size(out);
+  const Scratch<float> turned(turned_size(in) + turned_size(out) + turned_size(taps));
+  float *const planes = turned.data(), *const sums = planes + turned_size(in), *const kernels = sums + turned_size(out);
   for (index_t plane = begin, count = 0; plane < end; plane += count) {
     const index_t o = plane % s.oc, rest = s.oc - o < end - plane ? s.oc - o : end - plane;
     count = rest < 16 ? rest : 16;
-    depthwise_to_channels(count, {weight + o * taps, 1, taps, taps, taps}, kernels, 0);
-    depthwise_to_channels(count, {x + plane * in, 1, in, in, in}, planes, 0);
+    to_channels(count, {weight + o * taps, 1, taps, taps, taps}, kernels, 0);
+    to_channels(count, {x + plane * in, 1, in, in, in}, planes, 0);
     depthwise_channels_plane<Taps, Width, Stride>(
         s, planes, kernels, bias ? load_first<float>(bias + o, count) : Vec<float>{}, broadcast<float>(floor), sums);
-    depthwise_from_channels(count, out, sums, y + plane * out, out);
+    from_channels(count, out, sums, y + plane * out, out);
   }
 }
 

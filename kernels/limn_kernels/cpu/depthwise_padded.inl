@@ -44,23 +44,22 @@ void depthwise_padded(const Conv2dShape& s, index_t begin, index_t end, const fl
   constexpr index_t taps = Taps * Taps, channels = lanes<float>;
   const DepthwisePadded padded(s);
   const index_t in = s.h * s.w, out = s.oh * s.ow, size = padded.pitch * padded.rows * channels;
-  const Scratch<float> turned(size + channels * channels + depthwise_turned_size(padded.band * s.ow) +
-                              depthwise_turned_size(taps));
+  const Scratch<float> turned(size + channels * channels + turned_size(padded.band * s.ow) + turned_size(taps));
   float *const planes = turned.data(), *const sums = planes + size + channels * channels,
-               *const kernels = sums + depthwise_turned_size(padded.band * s.ow);
+               *const kernels = sums + turned_size(padded.band * s.ow);
   for (index_t i = 0; i < size; i += channels) store<float>(planes + i, Vec<float>{});
   const Vec<float> least = broadcast<float>(floor);
   for (index_t plane = begin, count = 0; plane < end; plane += count) {
     const index_t o = plane % s.oc, rest = s.oc - o < end - plane ? s.oc - o : end - plane;
     count = rest < channels ? rest : channels;
-    depthwise_to_channels(count, {weight + o * taps, 1, taps, taps, taps}, kernels, 0);
+    to_channels(count, {weight + o * taps, 1, taps, taps, taps}, kernels, 0);
     const Vec<float> start = bias ? load_n<float>(bias + o, count) : Vec<float>{};
     for (index_t top = 0; top < s.oh; top += padded.band) {
       const index_t bottom = top + padded.band < s.oh ? top + padded.band : s.oh, before = top * Stride - s.pad_top;
       const index_t first = before > 0 ? before : 0, behind = (bottom - 1) * Stride - s.pad_top + Taps,
                     last = behind < s.h ? behind : s.h;
-      depthwise_to_channels(count, {x + plane * in + first * s.w, last - first, s.w, s.w, in},
-                            planes + s.pad_left * channels, padded.pitch * channels);
+      to_channels(count, {x + plane * in + first * s.w, last - first, s.w, s.w, in}, planes + s.pad_left * channels,
+                  padded.pitch * channels);
       for (index_t oy = top; oy < bottom; ++oy)
         for (index_t column = 0; column < s.ow; column += Row) {
           const index_t ox = column + Row <= s.ow ? column : s.ow - Row;
@@ -75,7 +74,7 @@ void depthwise_padded(const Conv2dShape& s, index_t begin, index_t end, const fl
           LIMN_UNROLLED for (index_t i = 0; i < Row; ++i)
               store<float>(sums + ((oy - top) * s.ow + ox + i) * channels, vmax(least, sum[i]));  // a NaN stays
         }
-      depthwise_from_channels(count, (bottom - top) * s.ow, sums, y + plane * out + top * s.ow, out);
+      from_channels(count, (bottom - top) * s.ow, sums, y + plane * out + top * s.ow, out);
     }
   }
 }
