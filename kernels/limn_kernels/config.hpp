@@ -6,8 +6,8 @@
 
 // Objects compiled with different LIMN_WITH_* settings must not link into one program: their inline functions differ.
 // The settings are therefore part of every mangled name. They come from the CMake targets, never from the compiler.
-#define LIMN_ABI_JOIN_(version, cuda, openmp) v##version##cuda##openmp
-#define LIMN_ABI_JOIN(version, cuda, openmp) LIMN_ABI_JOIN_(version, cuda, openmp)
+#define LIMN_ABI_JOIN_(version, cuda, openmp, isa) v##version##cuda##openmp##isa
+#define LIMN_ABI_JOIN(version, cuda, openmp, isa) LIMN_ABI_JOIN_(version, cuda, openmp, isa)
 #ifdef LIMN_WITH_CUDA
 #define LIMN_ABI_CUDA _cuda
 #else
@@ -18,7 +18,17 @@
 #else
 #define LIMN_ABI_OPENMP
 #endif
-#define LIMN_ABI LIMN_ABI_JOIN(0, LIMN_ABI_CUDA, LIMN_ABI_OPENMP)
+#ifdef LIMN_WITH_GENERIC_ISA
+#define LIMN_ABI_ISA _generic
+#else
+#define LIMN_ABI_ISA
+#endif
+#define LIMN_ABI LIMN_ABI_JOIN(0, LIMN_ABI_CUDA, LIMN_ABI_OPENMP, LIMN_ABI_ISA)
+
+// Whether CPU kernels have bodies for AVX2 and AVX-512 beside the generic one.
+#if defined(__x86_64__) && !defined(LIMN_WITH_GENERIC_ISA)
+#define LIMN_X86_BODIES
+#endif
 
 #ifdef __CUDACC__
 #define LIMN_HD __host__ __device__

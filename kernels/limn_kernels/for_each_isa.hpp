@@ -18,7 +18,7 @@
 #undef LIMN_ISA
 #undef LIMN_VECTOR_BYTES
 
-#if defined(__x86_64__)
+#if defined(LIMN_X86_BODIES)
 
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include <limn_kernels/config.hpp>
-#if defined(__x86_64__)
+#if defined(LIMN_X86_BODIES)
 #include <cpuid.h>
 #endif
 
@@ -19,7 +19,7 @@ enum class Isa : std::uint8_t { generic, avx2, avx512 };
 [[nodiscard]] inline Isa isa() {
   static const Isa chosen = [] {
     Isa best = Isa::generic;
-#if defined(__x86_64__)
+#if defined(LIMN_X86_BODIES)
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) best = Isa::avx2;
     if (best == Isa::avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
@@ -44,7 +44,7 @@ struct DotInstructions {
 [[nodiscard]] inline DotInstructions dot_instructions() {
   static const DotInstructions found = [] {
     DotInstructions dots;
-#if defined(__x86_64__)
+#if defined(LIMN_X86_BODIES)
     const char* wish = std::getenv("LIMN_ISA");
     if (wish && std::string_view(wish) != "avx2_vnni") return dots;
     unsigned a = 0, b = 0, c = 0, d = 0;
@@ -62,7 +62,7 @@ struct DotInstructions {
 
 /// Calls the best compiled body of a kernel: LIMN_CALL_ISA(gemm_tile<T>, m, n, k, a, b, c). The name may hold no bare
 /// comma.
-#if defined(__x86_64__)
+#if defined(LIMN_X86_BODIES)
 #define LIMN_CALL_ISA(function, ...)                                                                            \
   (::limn::kernels::isa() == ::limn::kernels::Isa::avx512 ? ::limn::kernels::cpu::avx512::function(__VA_ARGS__) \
    : ::limn::kernels::isa() == ::limn::kernels::Isa::avx2 ? ::limn::kernels::cpu::avx2::function(__VA_ARGS__)   \

@@ -65,7 +65,7 @@ Worst measure(Run run, Reference reference) {
 
 bool available(Isa isa) { return isa <= kernels::isa(); }
 
-#if defined(__x86_64__)
+#if defined(LIMN_X86_BODIES)
 #define CHECK_ISA(name, T, isa, x, y, n)           \
   if (isa == Isa::generic)                         \
     kernels::cpu::generic::run_##name<T>(x, y, n); \

@@ -49,7 +49,7 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 /// too.
 [[nodiscard]] inline GroupedKernels grouped_kernels(index_t count) {
   const GroupedKernels widest = LIMN_CALL_ISA(grouped_kernels, );
-#if defined(__x86_64__)
+#if defined(LIMN_X86_BODIES)
   if (isa() == Isa::avx512 && count % widest.lanes != 0) return avx2::grouped_kernels();
 #else
   (void)count;
