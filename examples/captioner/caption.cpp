@@ -11,6 +11,7 @@
 #include <limn/image/transform.hpp>
 
 #include "captioner/captioner.hpp"
+#include "captioner/colours.hpp"
 #include "captioner/default_checkpoint.hpp"
 #include "shared/errors.hpp"
 #include "shared/html_sheet.hpp"
@@ -144,6 +145,7 @@ class Run {
       std::vector<std::string> weights)
       : options_(options), captioner_(captioner), encoder_(encoder), weights_(std::move(weights)) {
     sheet_.title = "Captions";
+    colours_ = colour_words(captioner.vocabulary());
   }
 
   void caption(const std::vector<Input>& inputs, std::size_t first, std::size_t count) {
@@ -201,13 +203,15 @@ class Run {
       const models::ImageFeatures<float> features = features_of(captioner_, encoder_, pictures);
       kernels::parallel_for(static_cast<index_t>(pictures.size()), 1, [&](index_t begin, index_t end) {
         for (index_t k = begin; k < end; ++k) {
-          Found& one = found[which[static_cast<std::size_t>(k)]];
+          const std::size_t i = static_cast<std::size_t>(k);
+          Found& one = found[which[i]];
           one.captions = captioner_.describe(
               features, k,
               {.beam = options_.beam,
                .nbest = options_.nbest,
                .max_length = options_.longest,
                .length_exponent = options_.length_exponent,
+               .forbidden = is_grey(pictures[i]) ? colours_ : std::vector<std::int64_t>{},
                .no_repeat_ngram_size = options_.no_repeat.value_or(captioner_.architecture().no_repeat)});
           if (captioner_.familiarity()) one.unlike = captioner_.familiarity()->unlike(features.pooled, k);
         }
@@ -251,6 +255,7 @@ class Run {
   const Captioner& captioner_;
   const Encoder* encoder_;
   std::vector<std::string> weights_;
+  std::vector<std::int64_t> colours_;  ///< words that no grey picture shows
   app::Sheet sheet_;
   bool failed_ = false;
 };

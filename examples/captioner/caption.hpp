@@ -22,8 +22,9 @@ struct CaptionOptions {
   std::string html;  ///< sheet to write; empty: none
 };
 
-/// Prints "name<tab>caption<tab>log-probability" (or JSON) a line. An input that cannot be captioned is a line on
-/// standard error; the others are captioned all the same, and the status is 2.
+/// Of a grey picture no colour but black, grey and white is named. Prints "name<tab>caption<tab>log-probability" (or
+/// JSON) a line. An input that cannot be captioned is a line on standard error; the others are captioned all the same,
+/// and the status is 2.
 int caption(const CaptionOptions& options);
 
 }  // namespace limn::captioner

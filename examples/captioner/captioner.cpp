@@ -130,7 +130,7 @@ std::vector<generate::Hypothesis> Captioner::describe(const models::ImageFeature
   generate::BeamOptions chosen = options;
   chosen.start = text::Vocabulary::start;
   chosen.end = text::Vocabulary::end;
-  chosen.forbidden = {text::Vocabulary::pad, text::Vocabulary::unknown};
+  for (const std::int64_t never : {text::Vocabulary::pad, text::Vocabulary::unknown}) chosen.forbidden.push_back(never);
   const auto one = [row](const Tensor<float>& x) { return x.defined() ? narrow(x, 0, row, 1) : x; };
   const models::ImageFeatures<float> image{one(features.pooled), one(features.grid)};
   if (merge_)

@@ -65,7 +65,7 @@ class Captioner {
   /// Logits [positions, vocabulary].
   [[nodiscard]] Tensor<float> logits(const models::ImageFeatures<float>& features, const models::CaptionBatch& batch,
                                      Generator* generator) const;
-  /// The best captions of image `row` of the features, best first.
+  /// The best captions of image `row` of the features, best first. The options' start and end are the vocabulary's.
   [[nodiscard]] std::vector<generate::Hypothesis> describe(const models::ImageFeatures<float>& features, index_t row,
                                                            const generate::BeamOptions& options) const;
   /// One sampled caption of at most `longest` words for each entry of `rows`, which says the image.
