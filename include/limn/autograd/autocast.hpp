@@ -15,8 +15,8 @@ struct AutocastProducts {
   void (*matmul)(Device, const kernels::MatmulShape&, const float* a, const index_t* a_offsets, const float* b,
                  const index_t* b_offsets, float* c);
 };
-template <class E>
-inline constexpr AutocastProducts autocast_products{&kernels::gemm_bf16<float>, &kernels::matmul_bf16<float>};
+template <class T>
+inline constexpr AutocastProducts autocast_products{&kernels::gemm_bf16<T>, &kernels::matmul_bf16<T>};
 
 /// Null where products are those of float.
 inline const AutocastProducts*& autocast_mode() {
@@ -44,12 +44,12 @@ class AutocastMode {
 /// operands to bf16 and add in float, and so do the gradients of what was recorded inside, wherever backward() runs.
 /// torch.autocast("cpu"), but that results stay float; parameters are float anyway. AutocastGuard(false) switches it
 /// off for a scope within. What it costs in accuracy: docs/kernels/reduced_precision.md.
-template <class E = bf16>
+template <class E = bf16, class T = float>
 class AutocastGuard : detail::AutocastMode {
-  static_assert(std::is_same_v<E, bf16>, "products are done in bf16 or in float");
+  static_assert(std::is_same_v<E, bf16> && std::is_same_v<T, float>, "products of float are done in bf16 or in float");
 
  public:
-  explicit AutocastGuard(bool enabled = true) : AutocastMode(enabled ? &detail::autocast_products<E> : nullptr) {}
+  explicit AutocastGuard(bool enabled = true) : AutocastMode(enabled ? &detail::autocast_products<T> : nullptr) {}
 };
 
 }  // namespace limn::inline LIMN_ABI

@@ -2,6 +2,7 @@
 // gradcheck, gradgradcheck: recorded gradients against central differences, in double.
 
 #include <cmath>
+#include <concepts>
 #include <functional>
 
 #include <limn/autograd/backward.hpp>
@@ -16,30 +17,35 @@ struct GradcheckOptions {
   std::uint64_t seed = 1;  ///< of the random output weights: with ones, the sum of a softmax would hide every error
 };
 
+// Templates over double alone: a program that calls none of them compiles none.
+
 /// A function of several tensors under test. It must be deterministic and smooth around the inputs.
 using DoubleFunction = std::function<Tensor<double>(const std::vector<Tensor<double>>&)>;
 
 namespace detail {
 
-[[nodiscard]] inline std::vector<Tensor<double>> fresh_leaves(const std::vector<Tensor<double>>& inputs) {
-  std::vector<Tensor<double>> leaves;
-  for (const auto& x : inputs) leaves.push_back(copy_as<double>(x).requires_grad_());
+template <std::same_as<double> T>
+[[nodiscard]] std::vector<Tensor<T>> fresh_leaves(const std::vector<Tensor<T>>& inputs) {
+  std::vector<Tensor<T>> leaves;
+  for (const auto& x : inputs) leaves.push_back(copy_as<T>(x).requires_grad_());
   return leaves;
 }
 
-[[nodiscard]] inline double dot(const Tensor<double>& a, const Tensor<double>& b) {
-  const Tensor<double> pa = packed(a), pb = packed(b);
+template <std::same_as<double> T>
+[[nodiscard]] T dot(const Tensor<T>& a, const Tensor<T>& b) {
+  const Tensor<T> pa = packed(a), pb = packed(b);
   double sum = 0;
   for (index_t i = 0; i < a.numel(); ++i) sum += pa.data()[i] * pb.data()[i];
   return sum;
 }
 
 /// Compares `analytic[i]` with the central differences of value() in each element of leaves[i].
-inline void compare_with_differences(const char* what, const std::vector<Tensor<double>>& leaves,
-                                     const std::vector<Tensor<double>>& analytic, const std::function<double()>& value,
-                                     const GradcheckOptions& options) {
+template <std::same_as<double> T>
+void compare_with_differences(const char* what, const std::vector<Tensor<T>>& leaves,
+                              const std::vector<Tensor<T>>& analytic, const std::function<double()>& value,
+                              const GradcheckOptions& options) {
   for (std::size_t i = 0; i < leaves.size(); ++i) {
-    const Tensor<double> expected = analytic[i].defined() ? packed(analytic[i]) : zeros_like(leaves[i]);
+    const Tensor<T> expected = analytic[i].defined() ? packed(analytic[i]) : zeros_like(leaves[i]);
     for (index_t e = 0; e < leaves[i].numel(); ++e) {
       double& element = leaves[i].data()[e];
       const double before = element;
@@ -60,12 +66,12 @@ inline void compare_with_differences(const char* what, const std::vector<Tensor<
 
 /// Throws Error unless the gradient of sum(f(inputs) * w), w random, agrees with central differences in every input
 /// element.
-inline void gradcheck(const DoubleFunction& f, const std::vector<Tensor<double>>& inputs,
-                      const GradcheckOptions& options = {}) {
+template <std::same_as<double> T = double>
+void gradcheck(const DoubleFunction& f, const std::vector<Tensor<T>>& inputs, const GradcheckOptions& options = {}) {
   const auto leaves = detail::fresh_leaves(inputs);
-  const Tensor<double> y = f(leaves);
+  const Tensor<T> y = f(leaves);
   Generator generator(options.seed);
-  const Tensor<double> w = uniform<double>(y.shape(), generator, -1, 1);
+  const Tensor<T> w = uniform<T>(y.shape(), generator, -1, 1);
   const auto analytic = grad(y, leaves, {.dy = {w}, .allow_unused = true});
   detail::compare_with_differences(
       "gradcheck", leaves, analytic,
@@ -77,22 +83,23 @@ inline void gradcheck(const DoubleFunction& f, const std::vector<Tensor<double>>
 }
 
 /// The same for the gradient itself, as a function of the inputs and of the output's cotangent.
-inline void gradgradcheck(const DoubleFunction& f, const std::vector<Tensor<double>>& inputs,
-                          const GradcheckOptions& options = {}) {
+template <std::same_as<double> T = double>
+void gradgradcheck(const DoubleFunction& f, const std::vector<Tensor<T>>& inputs,
+                   const GradcheckOptions& options = {}) {
   auto leaves = detail::fresh_leaves(inputs);
   Generator generator(options.seed);
-  const Tensor<double> y = f(leaves);
-  leaves.push_back(uniform<double>(y.shape(), generator, -1, 1).requires_grad_());
+  const Tensor<T> y = f(leaves);
+  leaves.push_back(uniform<T>(y.shape(), generator, -1, 1).requires_grad_());
 
   const auto first_order = [&](bool create_graph) {
-    const std::vector<Tensor<double>> xs(leaves.begin(), leaves.end() - 1);
+    const std::vector<Tensor<T>> xs(leaves.begin(), leaves.end() - 1);
     return grad(f(xs), xs, {.dy = {leaves.back()}, .create_graph = create_graph, .allow_unused = true});
   };
-  std::vector<Tensor<double>> gradients, weights;
+  std::vector<Tensor<T>> gradients, weights;
   for (const auto& g : first_order(true))
     if (g.defined() && g.requires_grad()) {
       gradients.push_back(g);
-      weights.push_back(uniform<double>(g.shape(), generator, -1, 1));
+      weights.push_back(uniform<T>(g.shape(), generator, -1, 1));
     } else if (g.defined()) {
       fail("gradgradcheck", "a gradient of shape ", g.shape(), " was not recorded: it does not depend on dy");
     }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 
 #include <limn/core/random.hpp>
 #include <limn/ops/arithmetic.hpp>
@@ -35,8 +36,9 @@ template <class T>
 inline constexpr double lowest_score = std::is_same_v<T, f16> ? -6e4 : -3e38;
 
 /// [Tq, Tk], true above the diagonal.
-[[nodiscard]] inline Tensor<bool> causal_mask(index_t queries, index_t keys, Device device) {
-  Tensor<bool> mask({queries, keys});
+template <std::same_as<bool> B = bool>
+[[nodiscard]] Tensor<B> causal_mask(index_t queries, index_t keys, Device device) {
+  Tensor<B> mask({queries, keys});
   for (index_t i = 0; i < queries; ++i)
     for (index_t j = 0; j < keys; ++j) mask.data()[i * keys + j] = j > i;
   return to(mask, device);

@@ -1,6 +1,8 @@
 #pragma once
 // Comparisons, tensor with tensor and with number, and the logic of their results. No gradients.
 
+#include <concepts>
+
 #include <limn/core/copy.hpp>
 #include <limn_kernels/pointwise.hpp>
 
@@ -89,13 +91,17 @@ LIMN_COMPARISON(greater, Greater, >)
 LIMN_COMPARISON(greater_equal, GreaterEqual, >=)
 #undef LIMN_COMPARISON
 
-[[nodiscard]] inline Tensor<bool> logical_and(const Tensor<bool>& a, const Tensor<bool>& b) {
+// Templates over bool alone (as is what takes flags elsewhere): a program that calls none of them compiles none.
+template <std::same_as<bool> B>
+[[nodiscard]] Tensor<B> logical_and(const Tensor<B>& a, const Tensor<B>& b) {
   return detail::binary_values<bool>("logical_and", kernels::And{}, a, b);
 }
-[[nodiscard]] inline Tensor<bool> logical_or(const Tensor<bool>& a, const Tensor<bool>& b) {
+template <std::same_as<bool> B>
+[[nodiscard]] Tensor<B> logical_or(const Tensor<B>& a, const Tensor<B>& b) {
   return detail::binary_values<bool>("logical_or", kernels::Or{}, a, b);
 }
-[[nodiscard]] inline Tensor<bool> logical_not(const Tensor<bool>& x) {
+template <std::same_as<bool> B>
+[[nodiscard]] Tensor<B> logical_not(const Tensor<B>& x) {
   return detail::unary_values<bool>("logical_not", detail::with_right<bool>(kernels::Equal{}, false), x);
 }
 

@@ -2,6 +2,7 @@
 // What lstm, gru and rnn share: options, weights, masks, and the stacking of layers and directions.
 
 #include <algorithm>
+#include <concepts>
 
 #include <limn/core/random.hpp>
 #include <limn/ops/activation.hpp>
@@ -63,16 +64,17 @@ struct RecurrentResult {
 namespace detail {
 
 /// The steps that run, as bytes [time, batch] on `device`, from lengths and mask; undefined when all do.
-[[nodiscard]] inline Tensor<std::uint8_t> running_steps(const char* op, index_t time, index_t batch,
-                                                        const RecurrentOptions& options, Device device) {
+template <std::same_as<std::uint8_t> B = std::uint8_t>
+[[nodiscard]] Tensor<B> running_steps(const char* op, index_t time, index_t batch, const RecurrentOptions& options,
+                                      Device device) {
   if (!options.mask.defined() && options.lengths.empty()) return {};
-  Tensor<std::uint8_t> runs = full<std::uint8_t>({time, batch}, 1);
+  Tensor<B> runs = full<B>({time, batch}, 1);
   if (options.mask.defined()) {
     const Shape wanted = options.batch_first ? Shape{batch, time} : Shape{time, batch};
     check_shape(op, "the mask", options.mask.shape(), wanted);
-    runs = copy_as<std::uint8_t>(options.batch_first ? options.mask.as_view({time, batch}, {options.mask.strides()[1],
-                                                                                            options.mask.strides()[0]})
-                                                     : options.mask);
+    runs = copy_as<B>(options.batch_first
+                          ? options.mask.as_view({time, batch}, {options.mask.strides()[1], options.mask.strides()[0]})
+                          : options.mask);
     runs = to(runs, cpu_device);
   }
   if (options.lengths.empty()) return to(runs, device);
@@ -87,9 +89,10 @@ namespace detail {
 }
 
 /// [time, batch, 1]: true past the end of each sequence.
-[[nodiscard]] inline Tensor<bool> past_end(index_t time, const std::vector<index_t>& lengths) {
+template <std::same_as<bool> B = bool>
+[[nodiscard]] Tensor<B> past_end(index_t time, const std::vector<index_t>& lengths) {
   const auto batch = static_cast<index_t>(lengths.size());
-  Tensor<bool> y({time, batch, 1});
+  Tensor<B> y({time, batch, 1});
   for (index_t t = 0; t < time; ++t)
     for (index_t b = 0; b < batch; ++b) y.data()[t * batch + b] = t >= lengths[static_cast<std::size_t>(b)];
   return y;

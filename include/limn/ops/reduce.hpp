@@ -1,6 +1,8 @@
 #pragma once
 // Reductions: sum, mean, prod, max, min, var, logsumexp, any, all, argmax, argmin, cumsum.
 
+#include <concepts>
+
 #include <limn/ops/cast.hpp>
 #include <limn/ops/concat.hpp>
 #include <limn/ops/pointwise.hpp>
@@ -126,7 +128,8 @@ template <class T>
 }
 
 /// The number of true elements.
-[[nodiscard]] inline Tensor<std::int64_t> sum(const Tensor<bool>& x, const Dims& axes, ReduceOptions options = {}) {
+template <std::same_as<bool> B>
+[[nodiscard]] Tensor<std::int64_t> sum(const Tensor<B>& x, const Dims& axes, ReduceOptions options = {}) {
   return sum(cast<std::int64_t>(x), axes, options);
 }
 
@@ -201,10 +204,12 @@ template <class T>
 }
 
 /// Whether any (all) of the elements over `axes` are true.
-[[nodiscard]] inline Tensor<bool> any(const Tensor<bool>& x, const Dims& axes = {}, ReduceOptions options = {}) {
+template <std::same_as<bool> B>
+[[nodiscard]] Tensor<B> any(const Tensor<B>& x, const Dims& axes = {}, ReduceOptions options = {}) {
   return detail::reduce_values<kernels::Or>(x, detail::reduced_axes("any", x.shape(), axes, options));
 }
-[[nodiscard]] inline Tensor<bool> all(const Tensor<bool>& x, const Dims& axes = {}, ReduceOptions options = {}) {
+template <std::same_as<bool> B>
+[[nodiscard]] Tensor<B> all(const Tensor<B>& x, const Dims& axes = {}, ReduceOptions options = {}) {
   return detail::reduce_values<kernels::And>(x, detail::reduced_axes("all", x.shape(), axes, options));
 }
 

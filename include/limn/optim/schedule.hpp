@@ -38,6 +38,8 @@ class Scheduler {
   index_t step_ = 0;
 };
 
+// Templates with one S: a program compiles only the schedules it names.
+
 namespace detail {
 /// From `start` at fraction 0 to `end` at fraction 1 along half a cosine.
 [[nodiscard]] inline double cosine_between(double start, double end, double fraction) {
@@ -46,50 +48,58 @@ namespace detail {
 [[nodiscard]] inline double real(index_t n) { return static_cast<double>(n); }
 }  // namespace detail
 
-[[nodiscard]] inline Schedule constant_lr(double factor = 1.0 / 3, index_t total_iters = 5) {
+template <class S = Schedule>
+[[nodiscard]] S constant_lr(double factor = 1.0 / 3, index_t total_iters = 5) {
   return [=](index_t t, double base) { return t < total_iters ? base * factor : base; };
 }
 
 /// lr falls by `gamma` every `step_size` steps.
-[[nodiscard]] inline Schedule step_lr(index_t step_size, double gamma = 0.1) {
+template <class S = Schedule>
+[[nodiscard]] S step_lr(index_t step_size, double gamma = 0.1) {
   return [=](index_t t, double base) { return base * std::pow(gamma, detail::real(t / step_size)); };
 }
 
 /// lr falls by `gamma` at each milestone.
-[[nodiscard]] inline Schedule multi_step_lr(std::vector<index_t> milestones, double gamma = 0.1) {
+template <class S = Schedule>
+[[nodiscard]] S multi_step_lr(std::vector<index_t> milestones, double gamma = 0.1) {
   return [=](index_t t, double base) {
     const auto passed = std::count_if(milestones.begin(), milestones.end(), [t](index_t m) { return m <= t; });
     return base * std::pow(gamma, static_cast<double>(passed));
   };
 }
 
-[[nodiscard]] inline Schedule exponential_lr(double gamma) {
+template <class S = Schedule>
+[[nodiscard]] S exponential_lr(double gamma) {
   return [=](index_t t, double base) { return base * std::pow(gamma, detail::real(t)); };
 }
 
 /// From start_factor * lr to end_factor * lr over total_iters steps.
-[[nodiscard]] inline Schedule linear_lr(double start_factor = 1.0 / 3, double end_factor = 1, index_t total_iters = 5) {
+template <class S = Schedule>
+[[nodiscard]] S linear_lr(double start_factor = 1.0 / 3, double end_factor = 1, index_t total_iters = 5) {
   return [=](index_t t, double base) {
     return base * (start_factor +
                    (end_factor - start_factor) * detail::real(std::min(t, total_iters)) / detail::real(total_iters));
   };
 }
 
-[[nodiscard]] inline Schedule polynomial_lr(index_t total_iters = 5, double power = 1) {
+template <class S = Schedule>
+[[nodiscard]] S polynomial_lr(index_t total_iters = 5, double power = 1) {
   return [=](index_t t, double base) {
     return base * std::pow(1 - detail::real(std::min(t, total_iters)) / detail::real(total_iters), power);
   };
 }
 
 /// Half a cosine from lr to eta_min in t_max steps; past that it swings back, as PyTorch's does.
-[[nodiscard]] inline Schedule cosine_annealing_lr(index_t t_max, double eta_min = 0) {
+template <class S = Schedule>
+[[nodiscard]] S cosine_annealing_lr(index_t t_max, double eta_min = 0) {
   return [=](index_t t, double base) {
     return detail::cosine_between(base, eta_min, detail::real(t) / detail::real(t_max));
   };
 }
 
 /// SGDR (Loshchilov and Hutter 2017): restarts after t_0, t_0 t_mult, t_0 t_mult^2, ... steps.
-[[nodiscard]] inline Schedule cosine_annealing_warm_restarts(index_t t_0, index_t t_mult = 1, double eta_min = 0) {
+template <class S = Schedule>
+[[nodiscard]] S cosine_annealing_warm_restarts(index_t t_0, index_t t_mult = 1, double eta_min = 0) {
   if (t_0 < 1 || t_mult < 1)
     fail("cosine_annealing_warm_restarts", "t_0 ", t_0, " and t_mult ", t_mult, " must be at least 1");
   return [=](index_t t, double base) {
@@ -113,20 +123,20 @@ struct OneCycleOptions {
 };
 
 /// Smith and Topin 2019: up to max_lr, then far down. The optimiser's own learning rate is not used.
-[[nodiscard]] inline Schedule one_cycle_lr(double max_lr, index_t total_steps, OneCycleOptions options = {}) {
+template <class S = Schedule>
+[[nodiscard]] S one_cycle_lr(double max_lr, index_t total_steps, OneCycleOptions options = {}) {
   return [=](index_t t, double) {
     const double initial = max_lr / options.div_factor, last = initial / options.final_div_factor,
                  total = detail::real(total_steps);
     struct Phase {
       double end, from, to;
     };
-    std::vector<Phase> phases = {{options.pct_start * total - 1, initial, max_lr}};
-    if (options.three_phase) phases.push_back({2 * options.pct_start * total - 2, max_lr, initial});
-    phases.push_back({total - 1, options.three_phase ? initial : max_lr, last});
+    const Phase up{options.pct_start * total - 1, initial, max_lr},
+        down{2 * options.pct_start * total - 2, max_lr, initial},
+        far_down{total - 1, options.three_phase ? initial : max_lr, last};
     double start = 0;
-    for (std::size_t i = 0; i < phases.size(); ++i) {
-      const Phase& phase = phases[i];
-      if (detail::real(t) <= phase.end || i + 1 == phases.size()) {
+    for (const Phase& phase : {up, options.three_phase ? down : far_down, far_down}) {
+      if (detail::real(t) <= phase.end || phase.end == far_down.end) {
         const double fraction = (detail::real(t) - start) / (phase.end - start);
         return options.cosine ? detail::cosine_between(phase.from, phase.to, fraction)
                               : phase.from + (phase.to - phase.from) * fraction;
@@ -141,9 +151,9 @@ enum class CyclicMode : std::uint8_t { triangular, triangular2, exp_range };
 
 /// Smith 2017: up and down between base_lr and max_lr. The optimiser's own learning rate is not used. step_size_down <
 /// 0: as up.
-[[nodiscard]] inline Schedule cyclic_lr(double base_lr, double max_lr, index_t step_size_up = 2000,
-                                        index_t step_size_down = -1, CyclicMode mode = CyclicMode::triangular,
-                                        double gamma = 1) {
+template <class S = Schedule>
+[[nodiscard]] S cyclic_lr(double base_lr, double max_lr, index_t step_size_up = 2000, index_t step_size_down = -1,
+                          CyclicMode mode = CyclicMode::triangular, double gamma = 1) {
   const double up = detail::real(step_size_up), total = up + (step_size_down < 0 ? up : detail::real(step_size_down));
   return [=](index_t t, double) {
     const double cycle = std::floor(1 + detail::real(t) / total), x = 1 + detail::real(t) / total - cycle,
@@ -157,7 +167,8 @@ enum class CyclicMode : std::uint8_t { triangular, triangular2, exp_range };
 }
 
 /// schedules[k] runs from milestones[k-1] (its own step 0) on.
-[[nodiscard]] inline Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<index_t> milestones) {
+template <class S = Schedule>
+[[nodiscard]] S sequential_lr(std::vector<Schedule> schedules, std::vector<index_t> milestones) {
   if (schedules.size() != milestones.size() + 1)
     fail("sequential_lr", schedules.size(), " schedules need ", schedules.size() - 1, " milestones but got ",
          milestones.size());
@@ -169,7 +180,8 @@ enum class CyclicMode : std::uint8_t { triangular, triangular2, exp_range };
 }
 
 /// The product of the factors that several schedules apply (torch's ChainedScheduler for schedules proportional to lr).
-[[nodiscard]] inline Schedule chained_lr(std::vector<Schedule> schedules) {
+template <class S = Schedule>
+[[nodiscard]] S chained_lr(std::vector<Schedule> schedules) {
   return [=](index_t t, double base) {
     double lr = base;
     for (const Schedule& schedule : schedules) lr *= base != 0 ? schedule(t, base) / base : 1;
@@ -179,7 +191,8 @@ enum class CyclicMode : std::uint8_t { triangular, triangular2, exp_range };
 
 /// Straight up from 0 over `warmup` steps, then `rest` from its step 0 on `fraction` of the way to `total`.
 namespace detail {
-[[nodiscard]] inline Schedule with_warmup(index_t warmup, std::function<double(index_t t, double base)> rest) {
+template <class S, class Rest>
+[[nodiscard]] S with_warmup(index_t warmup, Rest rest) {
   return [=](index_t t, double base) {
     return t < warmup ? base * real(t) / real(std::max<index_t>(1, warmup)) : rest(t, base);
   };
@@ -189,36 +202,42 @@ namespace detail {
 }
 }  // namespace detail
 
-[[nodiscard]] inline Schedule warmup_constant(index_t warmup) {
-  return detail::with_warmup(warmup, [](index_t, double base) { return base; });
+template <class S = Schedule>
+[[nodiscard]] S warmup_constant(index_t warmup) {
+  return detail::with_warmup<S>(warmup, [](index_t, double base) { return base; });
 }
-[[nodiscard]] inline Schedule warmup_linear(index_t warmup, index_t total) {
-  return detail::with_warmup(
+template <class S = Schedule>
+[[nodiscard]] S warmup_linear(index_t warmup, index_t total) {
+  return detail::with_warmup<S>(
       warmup, [=](index_t t, double base) { return base * std::max(0.0, 1 - detail::progress(t, warmup, total)); });
 }
-[[nodiscard]] inline Schedule warmup_cosine(index_t warmup, index_t total, double cycles = 0.5) {
-  return detail::with_warmup(warmup, [=](index_t t, double base) {
+template <class S = Schedule>
+[[nodiscard]] S warmup_cosine(index_t warmup, index_t total, double cycles = 0.5) {
+  return detail::with_warmup<S>(warmup, [=](index_t t, double base) {
     return base *
            std::max(0.0, 0.5 * (1 + std::cos(std::numbers::pi * 2 * cycles * detail::progress(t, warmup, total))));
   });
 }
-[[nodiscard]] inline Schedule warmup_cosine_with_restarts(index_t warmup, index_t total, double cycles = 1) {
-  return detail::with_warmup(warmup, [=](index_t t, double base) {
+template <class S = Schedule>
+[[nodiscard]] S warmup_cosine_with_restarts(index_t warmup, index_t total, double cycles = 1) {
+  return detail::with_warmup<S>(warmup, [=](index_t t, double base) {
     const double fraction = detail::progress(t, warmup, total);
     return fraction >= 1
                ? 0.0
                : base * std::max(0.0, 0.5 * (1 + std::cos(std::numbers::pi * std::fmod(cycles * fraction, 1.0))));
   });
 }
-[[nodiscard]] inline Schedule warmup_polynomial(index_t warmup, index_t total, double lr_end = 1e-7, double power = 1) {
-  return detail::with_warmup(warmup, [=](index_t t, double base) {
+template <class S = Schedule>
+[[nodiscard]] S warmup_polynomial(index_t warmup, index_t total, double lr_end = 1e-7, double power = 1) {
+  return detail::with_warmup<S>(warmup, [=](index_t t, double base) {
     return t > total ? lr_end : (base - lr_end) * std::pow(1 - detail::progress(t, warmup, total), power) + lr_end;
   });
 }
 /// lr falls as 1 / sqrt(t); timescale < 0: the warm-up length, or 10000 without one.
-[[nodiscard]] inline Schedule warmup_inverse_sqrt(index_t warmup, index_t timescale = -1) {
+template <class S = Schedule>
+[[nodiscard]] S warmup_inverse_sqrt(index_t warmup, index_t timescale = -1) {
   const index_t scale = timescale >= 0 ? timescale : warmup > 0 ? warmup : 10000;
-  return detail::with_warmup(warmup, [=](index_t t, double base) {
+  return detail::with_warmup<S>(warmup, [=](index_t t, double base) {
     return base / std::sqrt(detail::real(t + scale - warmup) / detail::real(scale));
   });
 }

@@ -77,7 +77,8 @@ void conv2d_winograd_data_gradient(const Conv2dShape& s, const float* dy, const 
 }
 
 /// The weight gradient (tiles of 4 x 4 alone), group by group.
-inline void conv2d_winograd_weight_gradient(const Conv2dShape& s, const float* x, const float* dy, float* dw) {
+template <std::same_as<float> T>
+void conv2d_winograd_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
   const index_t c = s.channels(), o = s.outputs(), in = s.h * s.w, out = s.oh * s.ow;
   const WinogradProblem p{s.n, c, o, s.h, s.w, s.oh, s.ow, s.pad_top, s.pad_left, s.c * in, s.oc * out};
   for_each_of(s.groups, [&](index_t g) {

@@ -6,6 +6,8 @@
 // fill a register tile, and eight outputs fill their vectors. Planes of y are turned over in registers. The data
 // gradient is the same of dy, phase by phase (conv2d_gather.hpp); the weight gradient turns x over and broadcasts dy.
 
+#include <concepts>
+
 #include <limn_kernels/cpu/channel_turns.hpp>
 #include <limn_kernels/cpu/conv2d_dots.hpp>
 #include <limn_kernels/cpu/conv2d_gather.hpp>
@@ -45,22 +47,26 @@ struct GroupedKernels {
 
 namespace limn::inline LIMN_ABI::kernels::cpu {
 
-/// The loops for `count` channels in the lanes: of a group of 8, those of 32 bytes, on processors with wider vectors
-/// too.
-[[nodiscard]] inline GroupedKernels grouped_kernels(index_t count) {
-  const GroupedKernels widest = LIMN_CALL_ISA(grouped_kernels, );
+/// The lanes for `count` channels: for a group of 8 those of 32 bytes, on processors with wider vectors too.
+[[nodiscard]] inline index_t grouped_lanes(index_t count) {
+  const index_t widest = LIMN_CALL_ISA(grouped_lanes, );
+  return isa() == Isa::avx512 && count % widest != 0 ? widest / 2 : widest;
+}
+/// The loops with those lanes.
+template <std::same_as<float> T>
+[[nodiscard]] GroupedKernels grouped_kernels(index_t count) {
 #if defined(LIMN_X86_BODIES)
-  if (isa() == Isa::avx512 && count % widest.lanes != 0) return avx2::grouped_kernels();
+  if (isa() == Isa::avx512 && grouped_lanes(count) == avx2::grouped_lanes()) return avx2::grouped_kernels<T>();
 #else
   (void)count;
 #endif
-  return widest;
+  return LIMN_CALL_ISA(grouped_kernels<T>, );
 }
 /// Groups whose few channels and outputs fill vectors. More of them are better off as products.
 [[nodiscard]] inline bool is_grouped(const Conv2dShape& s) {
   const index_t channels = s.channels(), outputs = s.outputs();
   return s.groups > 1 && s.kh * s.kw > 1 && channels > 0 && channels <= 32 && outputs > 0 && outputs <= 32 &&
-         channels % grouped_kernels(channels).lanes == 0 && outputs % grouped_kernels(outputs).lanes == 0;
+         channels % grouped_lanes(channels) == 0 && outputs % grouped_lanes(outputs) == 0;
 }
 
 /// What turning over may write or read behind the last block of numbers.
@@ -68,17 +74,18 @@ namespace limn::inline LIMN_ABI::kernels::cpu {
 
 /// All groups' planes of y, `height` rows high, from those of x, of which `source` and `d` lay out `band` rows of a
 /// phase at a time. phase [groups, b.phases].
-inline void grouped_bands(const GroupedKernels& kernels, GroupedBand b, const GroupedPhase* phase,
-                          const Conv2dShape& source, const DirectLayout& d, index_t band, const float* x,
-                          const float* bias, float floor, index_t height, float* y) {
+template <std::same_as<float> T>
+void grouped_bands(const GroupedKernels& kernels, GroupedBand b, const GroupedPhase* phase, const Conv2dShape& source,
+                   const DirectLayout& d, index_t band, const T* x, const std::type_identity_t<T>* bias, T floor,
+                   index_t height, T* y) {
   const index_t bands = (source.oh + band - 1) / band, channels = source.channels();
   parallel_for(source.n * source.groups * bands, 1, [&](index_t begin, index_t end) {
-    const Scratch<float> split(channels * d.size);
+    const Scratch<T> split(channels * d.size);
     for (index_t task = begin; task < end; ++task) {
       const index_t first = task % bands * band, image_and_group = task / bands, g = image_and_group % source.groups;
       const index_t row = first * b.stride_h, rows = std::min(band * b.stride_h, height - row);
       for (index_t c = 0; c < channels; ++c)
-        LIMN_CALL_ISA(conv2d_split<float>, source, d, first, x + (image_and_group * channels + c) * source.h * source.w,
+        LIMN_CALL_ISA(conv2d_split<T>, source, d, first, x + (image_and_group * channels + c) * source.h * source.w,
                       split.data() + c * d.size);
       GroupedBand of_group = b;
       of_group.phase = phase + g * b.phases;
@@ -89,9 +96,9 @@ inline void grouped_bands(const GroupedKernels& kernels, GroupedBand b, const Gr
 }
 
 /// y = conv(x, weight) + bias, at least `floor`. bias may be null.
-inline void conv2d_grouped_forward(const Conv2dShape& s, const float* x, const float* weight, const float* bias,
-                                   float floor, float* y) {
-  const GroupedKernels kernels = grouped_kernels(s.outputs());
+template <std::same_as<float> T>
+void conv2d_grouped_forward(const Conv2dShape& s, const T* x, const T* weight, const T* bias, T floor, T* y) {
+  const GroupedKernels kernels = grouped_kernels<T>(s.outputs());
   const index_t field = s.field(), outputs = s.outputs(), size = outputs * field,
                 packed = size + grouped_slack(kernels);
   const Scratch<index_t> offset(field);
@@ -111,8 +118,9 @@ inline void conv2d_grouped_forward(const Conv2dShape& s, const float* x, const f
 }
 
 /// dx, phase by phase.
-inline void conv2d_grouped_data_gradient(const Conv2dShape& s, const float* dy, const float* weight, float* dx) {
-  const GroupedKernels kernels = grouped_kernels(s.channels());
+template <std::same_as<float> T>
+void conv2d_grouped_data_gradient(const Conv2dShape& s, const T* dy, const T* weight, T* dx) {
+  const GroupedKernels kernels = grouped_kernels<T>(s.channels());
   const index_t channels = s.channels(), outputs = s.outputs(), size = outputs * s.field();
   const Conv2dShape of_dy = gather_source(s);
   const index_t band = direct_band(of_dy, sizeof(float), kernels.lanes);
@@ -132,7 +140,7 @@ inline void conv2d_grouped_data_gradient(const Conv2dShape& s, const float* dy, 
     }
   });
   grouped_bands(kernels, {channels, s.w, s.h * s.w, d.pitch, s.stride_h, s.stride_w, phases, nullptr}, phase.data(),
-                of_dy, d, band, dy, nullptr, -std::numeric_limits<float>::infinity(), s.h, dx);
+                of_dy, d, band, dy, nullptr, -std::numeric_limits<T>::infinity(), s.h, dx);
 }
 
 /// A vector of sums for each tap of the channels in its lanes; behind them x, turned over.
@@ -157,8 +165,9 @@ struct GroupedWeights {
       kernels.unpack(s.outputs(), s.channels(), taps, own, dw + c * taps);
   }
 };
-inline void conv2d_grouped_weight_gradient(const Conv2dShape& s, const float* x, const float* dy, float* dw) {
-  conv2d_weight_gradient_by(GroupedWeights{s, grouped_kernels(s.channels())}, s, x, dy, dw);
+template <std::same_as<float> T>
+void conv2d_grouped_weight_gradient(const Conv2dShape& s, const T* x, const T* dy, T* dw) {
+  conv2d_weight_gradient_by(GroupedWeights{s, grouped_kernels<T>(s.channels())}, s, x, dy, dw);
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu

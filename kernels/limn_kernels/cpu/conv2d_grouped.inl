@@ -37,7 +37,8 @@ LIMN_INLINE void grouped_tile(index_t pixels, const GroupedPhase& phase, const f
 
 /// `rows` rows of y of all outputs from those of x, laid out; some rows at a time stay in the first-level cache until
 /// they are turned over. The rows of a tile are of one width, and the last overlaps the one before.
-inline void grouped_band(const GroupedBand& b, index_t rows, const float* x, const float* bias, float floor, float* y) {
+template <std::same_as<float> T>
+void grouped_band(const GroupedBand& b, index_t rows, const T* x, const T* bias, T floor, T* y) {
   constexpr index_t size = lanes<float>, near = 4096 / size;
   constexpr auto widths = std::make_index_sequence<static_cast<std::size_t>(grouped_pixels)>();
   const index_t fitting = near / (b.width * b.stride_h) * b.stride_h, chunk = fitting > 0 ? fitting : b.stride_h;
@@ -67,7 +68,8 @@ inline void grouped_band(const GroupedBand& b, index_t rows, const float* x, con
 }
 
 /// packed [outputs / lanes][field][lanes] = w [outputs, field], rows w_row apart.
-inline void grouped_pack(index_t outputs, index_t field, const float* w, index_t w_row, float* packed) {
+template <std::same_as<float> T>
+void grouped_pack(index_t outputs, index_t field, const T* w, index_t w_row, T* packed) {
   constexpr index_t size = lanes<float>;
   for (index_t o = 0; o < outputs; o += size)
     to_channels(size, {w + o * w_row, 1, field, field, w_row}, packed + o * field, 0);
@@ -75,8 +77,9 @@ inline void grouped_pack(index_t outputs, index_t field, const float* w, index_t
 
 /// The same of the weights w [outputs, channels, taps] that the data gradient's phases have: packed [phase]
 /// [channels / lanes][output, the phase's taps][lanes].
-inline void grouped_pack_phases(index_t channels, index_t outputs, index_t taps, const GatherPhase* phase,
-                                index_t phases, const index_t* tap, const float* w, float* packed) {
+template <std::same_as<float> T>
+void grouped_pack_phases(index_t channels, index_t outputs, index_t taps, const GatherPhase* phase, index_t phases,
+                         const index_t* tap, const T* w, T* packed) {
   constexpr index_t size = lanes<float>;
   const Scratch<float> turned(turned_size(taps));
   for (index_t c = 0; c < channels; c += size)
@@ -127,8 +130,8 @@ void grouped_weights_outputs(const DotsBand& b, index_t rows, const index_t* off
   for (; t < b.field; ++t) grouped_weights_tile<Outputs, 1>(b, rows, offset + t, x, dy, sums + t * lanes<float>);
 }
 /// sums [outputs, field, lanes] += what a band of dy and of x [b.rows and more][pitch][lanes] give; field: the taps.
-inline void grouped_weights(const DotsBand& b, index_t outputs, const index_t* offset, const float* x, const float* dy,
-                            float* sums) {
+template <std::same_as<float> T>
+void grouped_weights(const DotsBand& b, index_t outputs, const index_t* offset, const T* x, const T* dy, T* sums) {
   constexpr index_t near = 16384 / (4 * lanes<float>);  // pixels that stay in the first-level cache
   const index_t chunk = b.columns < near ? near / b.columns : 1;
   for (index_t row = 0; row < b.rows; row += chunk) {
@@ -143,17 +146,22 @@ inline void grouped_weights(const DotsBand& b, index_t outputs, const index_t* o
   }
 }
 /// to [size][lanes] = x [lanes][size].
-inline void grouped_turn(index_t size, const float* x, float* to) {
+template <std::same_as<float> T>
+void grouped_turn(index_t size, const T* x, T* to) {
   to_channels(lanes<float>, {x, 1, size, size, size}, to, 0);
 }
 /// dw [outputs][channels][taps], of `lanes` channels, from sums [outputs][taps][lanes].
-inline void grouped_unpack(index_t outputs, index_t channels, index_t taps, const float* sums, float* dw) {
+template <std::same_as<float> T>
+void grouped_unpack(index_t outputs, index_t channels, index_t taps, const T* sums, T* dw) {
   for (index_t o = 0; o < outputs; ++o, sums += taps * lanes<float>, dw += channels * taps)
     from_channels(lanes<float>, taps, sums, dw, taps);
 }
 
-inline GroupedKernels grouped_kernels() {
-  return {lanes<float>, grouped_pack, grouped_pack_phases, grouped_band, grouped_turn, grouped_weights, grouped_unpack};
+inline index_t grouped_lanes() { return lanes<float>; }
+template <std::same_as<float> T>
+GroupedKernels grouped_kernels() {
+  return {lanes<T>,        grouped_pack<T>,    grouped_pack_phases<T>, grouped_band<T>,
+          grouped_turn<T>, grouped_weights<T>, grouped_unpack<T>};
 }
 
 }  // namespace limn::inline LIMN_ABI::kernels::cpu::LIMN_ISA

@@ -2,6 +2,7 @@
 // Depthwise convolutions, plane by plane: 3 x 3, 5 x 5 and 7 x 7 with stride 1 or 2 (those of MobileNet, EfficientNet,
 // ConvNeXt) read x where it lies; the others as conv2d_direct.hpp lays planes out.
 
+#include <concepts>
 #include <numeric>
 
 #include <limn_kernels/cpu/channel_turns.hpp>

@@ -87,8 +87,9 @@ void depthwise_padded_of(const Conv2dShape& s, index_t begin, index_t end, const
     return depthwise_padded<Taps, Stride, 7>(s, begin, end, x, weight, bias, floor, y);
   depthwise_padded<Taps, Stride, 8>(s, begin, end, x, weight, bias, floor, y);
 }
-inline void depthwise_padded_square(const Conv2dShape& s, index_t begin, index_t end, const float* x,
-                                    const float* weight, const float* bias, float floor, float* y) {
+template <std::same_as<float> T>
+void depthwise_padded_square(const Conv2dShape& s, index_t begin, index_t end, const T* x, const T* weight,
+                             const T* bias, T floor, T* y) {
   const auto of = s.stride_h == 1 ? s.kh == 3   ? depthwise_padded_of<3, 1>
                                     : s.kh == 5 ? depthwise_padded_of<5, 1>
                                                 : depthwise_padded_of<7, 1>

@@ -8,6 +8,7 @@
 // the layouts.
 
 #include <algorithm>
+#include <concepts>
 
 #include <limn_kernels/gemm.hpp>
 

@@ -92,9 +92,10 @@ void winograd_channels_of_gradient(const WinogradBlock& b, index_t height, index
 
 /// The sums over `count` tiles for up to two panels of outputs and two of channels, from xi = `first` on:
 /// c[xi][outputs][2 panels] (+)= m^T v. Panels are m_panel and v_panel elements apart.
-inline void winograd_gradient_products(index_t first, index_t xi_count, index_t count, index_t outputs,
-                                       index_t channels, const float* m, index_t m_stride, index_t m_panel,
-                                       const float* v, index_t v_stride, index_t v_panel, float* c, bool add) {
+template <std::same_as<float> T>
+void winograd_gradient_products(index_t first, index_t xi_count, index_t count, index_t outputs, index_t channels,
+                                const T* m, index_t m_stride, index_t m_panel, const T* v, index_t v_stride,
+                                index_t v_panel, T* c, bool add) {
   constexpr index_t panel = winograd_panel;
   for (index_t xi = first; xi < first + xi_count; ++xi) {
     const float *m_xi = m + xi * m_stride, *v_xi = v + xi * v_stride;

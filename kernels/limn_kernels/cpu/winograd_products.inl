@@ -69,8 +69,8 @@ void winograd_tile(index_t k, const float* a, const float* b, WinogradAhead ahea
 }
 
 /// The same for any number of rows up to a panel, in tiles of nearly equal height.
-inline void winograd_tiles(index_t rows, index_t k, const float* a, const float* b, WinogradNext next, float* c,
-                           index_t ldc, bool add) {
+template <std::same_as<float> T>
+void winograd_tiles(index_t rows, index_t k, const T* a, const T* b, WinogradNext next, T* c, index_t ldc, bool add) {
   const index_t parts = (rows + winograd_rows - 1) / winograd_rows, base = rows / parts, extra = rows % parts;
   for (index_t part = 0, first = 0; part < parts; ++part) {
     const index_t height = base + (part < extra ? 1 : 0);
@@ -107,8 +107,9 @@ inline void winograd_tiles(index_t rows, index_t k, const float* a, const float*
 
 /// M [xi][panel][outputs][winograd_panel] of some outputs of a block: V's positions in the lanes. u: the first output's
 /// panel of U [xi][output panel][channels][winograd_panel], xi u_stride apart.
-inline void winograd_products_wide(index_t xi_count, index_t panels, index_t channels, index_t outputs, const float* u,
-                                   index_t u_stride, const float* v, float* m) {
+template <std::same_as<float> T>
+void winograd_products_wide(index_t xi_count, index_t panels, index_t channels, index_t outputs, const T* u,
+                            index_t u_stride, const T* v, T* m) {
   const index_t v_stride = winograd_stride(panels * channels * winograd_panel),
                 m_stride = winograd_stride(panels * outputs * winograd_panel);
   for (index_t xi = 0; xi < xi_count; ++xi, u += u_stride, v += v_stride)
@@ -125,8 +126,9 @@ inline void winograd_products_wide(index_t xi_count, index_t panels, index_t cha
 
 /// The same with the outputs in the lanes, M [xi][panel of outputs][position][winograd_panel]: no lane is idle however
 /// few the positions.
-inline void winograd_products_narrow(index_t xi_count, index_t count, index_t channels, index_t outputs, const float* u,
-                                     index_t u_stride, const float* v, float* m) {
+template <std::same_as<float> T>
+void winograd_products_narrow(index_t xi_count, index_t count, index_t channels, index_t outputs, const T* u,
+                              index_t u_stride, const T* v, T* m) {
   const index_t panels = (count + winograd_panel - 1) / winograd_panel, whole = channels * winograd_panel;
   const index_t v_stride = winograd_stride(panels * whole);
   const index_t m_stride = winograd_stride((outputs + winograd_panel - 1) / winograd_panel * winograd_panel * count);
