@@ -205,14 +205,10 @@ class Run {
         for (index_t k = begin; k < end; ++k) {
           const std::size_t i = static_cast<std::size_t>(k);
           Found& one = found[which[i]];
-          one.captions = captioner_.describe(
-              features, k,
-              {.beam = options_.beam,
-               .nbest = options_.nbest,
-               .max_length = options_.longest,
-               .length_exponent = options_.length_exponent,
-               .forbidden = is_grey(pictures[i]) ? colours_ : std::vector<std::int64_t>{},
-               .no_repeat_ngram_size = options_.no_repeat.value_or(captioner_.architecture().no_repeat)});
+          generate::BeamOptions search = options_.search.with(captioner_, options_.beam);
+          search.nbest = options_.nbest;
+          if (is_grey(pictures[i])) search.forbidden = colours_;
+          one.captions = captioner_.describe(features, k, search);
           if (captioner_.familiarity()) one.unlike = captioner_.familiarity()->unlike(features.pooled, k);
         }
       });
@@ -267,6 +263,7 @@ int caption(const CaptionOptions& given) {
   if (options.nbest > options.beam)
     fail("--nbest", options.nbest, " captions cannot come from a beam of ", options.beam, "; widen it with --beam ",
          options.nbest);
+  options.search.check();
   const std::string checkpoint = checkpoint_named(options.checkpoint, "photographs");
   const Captioner captioner = Captioner::load(checkpoint);
   // "--weights a b image.jpg": what comes after one file for each encoder is images.

@@ -1,11 +1,10 @@
 #pragma once
 // `captioner caption`: captions of image files, folders and standard input.
 
-#include <optional>
 #include <string>
 #include <vector>
 
-#include <limn/core/shape.hpp>
+#include "captioner/search.hpp"
 
 namespace limn::captioner {
 
@@ -14,10 +13,8 @@ struct CaptionOptions {
   std::string checkpoint;            ///< empty: the one that comes with the program
   std::vector<std::string> weights;  ///< of the encoder; empty: those named in training
   index_t beam = 3, nbest = 1;
-  double length_exponent = 0.7;
-  index_t longest = 30;              ///< words of a caption
-  std::optional<index_t> no_repeat;  ///< no run of so many words twice; 0: any; none: as the checkpoint says
-  index_t limit = 0;                 ///< at most so many images; 0: all
+  Search search;
+  index_t limit = 0;  ///< at most so many images; 0: all
   bool json = false;
   std::string html;  ///< sheet to write; empty: none
 };

@@ -206,6 +206,7 @@ app::Sheet samples(const EvaluateOptions& options, const Corpus& corpus, const s
 }  // namespace
 
 int evaluate(const EvaluateOptions& options) {
+  options.search.check();
   const std::string checkpoint =
       checkpoint_named(options.checkpoint, options.data == "scenes" ? "scenes" : "photographs");
   const Captioner captioner = Captioner::load(checkpoint);
@@ -239,12 +240,7 @@ int evaluate(const EvaluateOptions& options) {
     kernels::parallel_for(count * beams, 1, [&](index_t begin, index_t end) {
       for (index_t k = begin; k < end; ++k) {
         const std::size_t beam = static_cast<std::size_t>(k % beams);
-        const auto best = captioner.describe(
-            features, k / beams,
-            {.beam = options.beams[beam],
-             .max_length = options.longest,
-             .length_exponent = options.length_exponent,
-             .no_repeat_ngram_size = options.no_repeat.value_or(captioner.architecture().no_repeat)});
+        const auto best = captioner.describe(features, k / beams, options.search.with(captioner, options.beams[beam]));
         said[beam][static_cast<std::size_t>(first + k / beams)] =
             captioner.vocabulary().decode({best.at(0).words.begin(), best.at(0).words.end()});
       }

@@ -1,11 +1,10 @@
 #pragma once
 // `captioner eval`: captions a split by beam search and scores the corpus against what people wrote.
 
-#include <optional>
 #include <string>
 #include <vector>
 
-#include <limn/core/shape.hpp>
+#include "captioner/search.hpp"
 
 namespace limn::captioner {
 
@@ -16,9 +15,7 @@ struct EvaluateOptions {
   std::vector<std::string> weights;  ///< of the encoder; empty: those named in training
   std::string features;              ///< features file; empty: computed from the images
   std::vector<index_t> beams = {3};  ///< one line of scores for each
-  double length_exponent = 0.7;
-  index_t longest = 30;                  ///< words of a caption
-  std::optional<index_t> no_repeat;      ///< no run of so many words twice; 0: any; none: as the checkpoint says
+  Search search;
   index_t limit = 0;                     ///< at most so many images; 0: all (scenes: 1000)
   std::string split_ratio = "80/10/10";  ///< for a dataset without lists: as it was trained with
   std::uint64_t seed = 1;                ///< of that split

@@ -19,6 +19,23 @@ void add_grey_option(CLI::App* command, double& share) {
       ->check(CLI::Range(0.0, 1.0));
 }
 
+void add_search_options(CLI::App* command, captioner::Search& search) {
+  command
+      ->add_option("--length-exponent", search.length_exponent, "captions are ranked by log-probability / length^this")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 10.0));
+  command
+      ->add_option("--no-repeat", search.no_repeat,
+                   "no run of so many words is said twice (0: any may be; default: as the checkpoint says)")
+      ->check(CLI::Range(0, 100));
+  command->add_option("--min-length", search.shortest, "words of the shortest caption")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1000));
+  command->add_option("--max-length", search.longest, "words of the longest caption")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -158,16 +175,7 @@ int main(int argc, char** argv) {
         ->delimiter(',')
         ->capture_default_str()
         ->check(CLI::Range(1, 100));
-    evaluate->add_option("--length-exponent", e.length_exponent, "captions are ranked by log-probability / length^this")
-        ->capture_default_str()
-        ->check(CLI::Range(0.0, 10.0));
-    evaluate
-        ->add_option("--no-repeat", e.no_repeat,
-                     "no run of so many words is said twice (0: any may be; default: as the checkpoint says)")
-        ->check(CLI::Range(0, 100));
-    evaluate->add_option("--max-length", e.longest, "words of the longest caption")
-        ->capture_default_str()
-        ->check(CLI::Range(1, 1000));
+    add_search_options(evaluate, e.search);
     evaluate->add_option("--limit", e.limit, "at most so many images (0: all; scenes: 1000)")
         ->check(CLI::NonNegativeNumber);
     evaluate
@@ -207,16 +215,7 @@ int main(int argc, char** argv) {
     caption->add_option("--nbest", c.nbest, "captions for each image, best first, a line each; at most --beam")
         ->capture_default_str()
         ->check(CLI::Range(1, 100));
-    caption->add_option("--length-exponent", c.length_exponent, "captions are ranked by log-probability / length^this")
-        ->capture_default_str()
-        ->check(CLI::Range(0.0, 10.0));
-    caption
-        ->add_option("--no-repeat", c.no_repeat,
-                     "no run of so many words is said twice (0: any may be; default: as the checkpoint says)")
-        ->check(CLI::Range(0, 100));
-    caption->add_option("--max-length", c.longest, "words of the longest caption")
-        ->capture_default_str()
-        ->check(CLI::Range(1, 1000));
+    add_search_options(caption, c.search);
     caption->add_option("--limit", c.limit, "at most so many images (0: all)")->check(CLI::NonNegativeNumber);
     caption->add_flag(
         "--json", c.json,

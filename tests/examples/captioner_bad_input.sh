@@ -56,6 +56,9 @@ rm -f sheet.html
 refuses "an unwritable sheet" good.png/sheet.html "$captioner" caption good.png $model --html good.png/sheet.html
 refuses "a sheet in no folder" absent/sheet.html "$captioner" caption good.png $model --html absent/sheet.html
 refuses "an unwritable sheet of samples" absent/sheet.html "$captioner" eval --data data --split dev $model --html absent/sheet.html --quiet
+for command in "caption good.png" "eval --data data --split dev"; do
+  refuses "a caption longer than the longest ($command)" --max-length "$captioner" $command $model --min-length 5 --max-length 3
+done
 refuses "more captions than the beam" --nbest "$captioner" caption good.png $model --nbest 5 --beam 2
 if [ -w /dev/full ]; then
   refuses "a full disk under standard output" "standard output" bash -c "'$captioner' caption good.png $model >/dev/full"

@@ -92,6 +92,31 @@ TEST_CASE("a beam that repeats no run of words finds the best captions without o
   }
 }
 
+TEST_CASE("a beam with a shortest length finds the best captions that are long enough") {
+  std::vector<generate::Hypothesis> all, enough;
+  std::vector<std::int64_t> prefix;
+  enumerate(prefix, 0, 4, 0.7, all);
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+  for (const index_t least : {0, 2, 3, 4}) {
+    enough.clear();
+    for (const generate::Hypothesis& h : all)
+      if (h.words.size() >= static_cast<std::size_t>(least)) enough.push_back(h);
+    const auto found = generate::beam_search(
+        TableState{}, table, {.beam = 100, .nbest = 5, .min_length = least, .max_length = 4, .forbidden = {0}});
+    REQUIRE(found.size() == 5);
+    if (least == 0) {  // nothing at all may be said, too
+      const auto silence = static_cast<double>(log_softmax(logits_of(0, 1)).data()[2]);
+      enough.push_back({{}, silence, silence});
+      std::sort(enough.begin(), enough.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+    }
+    for (std::size_t k = 0; k < 5; ++k) {
+      CHECK(found[k].words == enough[k].words);
+      CHECK(found[k].score == doctest::Approx(enough[k].score));
+    }
+  }
+  CHECK(enough.size() < all.size());
+}
+
 TEST_CASE("a beam of one takes the most probable word each time") {
   const auto found = generate::beam_search(TableState{}, table, {.beam = 1, .max_length = 4, .forbidden = {0}});
   REQUIRE(found.size() == 1);
@@ -109,6 +134,12 @@ TEST_CASE("a beam of one takes the most probable word each time") {
 TEST_CASE("a beam refuses sizes that make no sense") {
   CHECK_THROWS_WITH_AS((void)generate::beam_search(TableState{}, table, {.no_repeat_ngram_size = -1}),
                        "beam_search: no_repeat_ngram_size = -1 is negative", Error);
+  for (const auto& [least, most] : {std::pair{-1, 20}, std::pair{5, 4}})
+    CHECK_THROWS_WITH_AS(
+        (void)generate::beam_search(TableState{}, table, {.min_length = least, .max_length = most}),
+        ("beam_search: min_length = " + std::to_string(least) + " is not in 0..max_length = " + std::to_string(most))
+            .c_str(),
+        Error);
   CHECK_THROWS_WITH_AS((void)generate::beam_search(TableState{}, table, {.beam = 2, .nbest = 3}),
                        "beam_search: beam 2 and nbest 3 must be positive, nbest at most beam", Error);
 }

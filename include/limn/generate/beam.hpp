@@ -15,8 +15,8 @@ namespace limn::inline LIMN_ABI::generate {
 
 struct BeamOptions {
   index_t beam = 3;
-  index_t nbest = 1;             ///< how many hypotheses to return, at most `beam`
-  index_t max_length = 20;       ///< words, the end not counted
+  index_t nbest = 1;                        ///< how many hypotheses to return, at most `beam`
+  index_t min_length = 1, max_length = 20;  ///< words, the end not counted
   double length_exponent = 0.7;  ///< hypotheses are ranked by log-probability / length^exponent; 0: by log-probability
   std::int64_t start = 1, end = 2;
   std::vector<std::int64_t> forbidden = {};  ///< words never said (padding, unknown)
@@ -44,6 +44,8 @@ template <class State, class Next>
 [[nodiscard]] std::vector<Hypothesis> beam_search(State state, Next&& next, const BeamOptions& options) {
   if (options.no_repeat_ngram_size < 0)
     fail("beam_search", "no_repeat_ngram_size = ", options.no_repeat_ngram_size, " is negative");
+  if (options.min_length < 0 || options.min_length > options.max_length)
+    fail("beam_search", "min_length = ", options.min_length, " is not in 0..max_length = ", options.max_length);
   if (options.beam < 1 || options.nbest < 1 || options.nbest > options.beam)
     fail("beam_search", "beam ", options.beam, " and nbest ", options.nbest, " must be positive, nbest at most beam");
   NoGradGuard no_grad;
@@ -76,7 +78,8 @@ template <class State, class Next>
         never.push_back(w);
       for (std::int64_t w = 0; w < vocabulary; ++w) {
         const bool stop = w == options.end;
-        if (w == options.start || (length == options.max_length && !stop) || (length == 0 && stop)) continue;
+        if (w == options.start || (length == options.max_length && !stop) || (length < options.min_length && stop))
+          continue;
         if (std::find(never.begin(), never.end(), w) == never.end()) words.push_back(w);
       }
       const std::size_t keep = std::min(words.size(), 2 * beam);
