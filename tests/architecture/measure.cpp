@@ -1,7 +1,6 @@
-// measure --runs N [--max-seconds S] [--max-times R] --max-mib M -- COMMAND... [-- YARDSTICK...]: runs a command N
-// times; fails when the best run's processor time or peak memory is over the budget: S seconds, or when the median of
-// the runs is over R times what the yardstick takes just before and after it, since seconds are of one machine and of
-// one minute.
+// measure --runs N --max-times R --max-mib M -- COMMAND... -- YARDSTICK...: runs a command N times; fails when the
+// median of the runs' processor time is over R times what the yardstick takes just before and after, since seconds are
+// of one machine and of one minute, or when the best run's peak memory is over M.
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -16,7 +15,7 @@
 namespace {
 
 struct Cost {
-  double seconds = 1e30, mib = 1e30;
+  double seconds = 0, mib = 0;
 };
 
 double seconds(const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); }
@@ -38,34 +37,29 @@ Cost run(char** command) {
 
 int main(int argc, char** argv) {
   int runs = 3, first = 1;
-  double max_seconds = 1e30, max_times = 0, max_mib = 350;
+  double max_times = 0, max_mib = 0;
   for (; first + 1 < argc && std::string_view(argv[first]) != "--"; first += 2) {
     const std::string_view name = argv[first];
     if (name == "--runs") runs = std::atoi(argv[first + 1]);
-    if (name == "--max-seconds") max_seconds = std::atof(argv[first + 1]);
     if (name == "--max-times") max_times = std::atof(argv[first + 1]);
     if (name == "--max-mib") max_mib = std::atof(argv[first + 1]);
   }
   char **command = argv + first + 1, **end = argv + argc,
        **between = std::find_if(std::min(command, end), end, [](const char*a) { return std::string_view(a) == "--"; });
-  if (command >= end || (max_times > 0) != (between + 1 < end)) return 2;
-  if (between < end) *between = nullptr;
-  Cost cost;
+  if (command >= between || between + 1 >= end || runs < 1) return 2;
+  *between = nullptr;
+  double mib = 1e30, before = run(between + 1).seconds;
   std::vector<double> times;  // what the yardstick takes, of each run
-  double before = max_times > 0 ? run(between + 1).seconds : 0;
   for (int k = 0; k < runs; ++k) {
     const Cost one = run(command);
-    cost = {std::min(cost.seconds, one.seconds), std::min(cost.mib, one.mib)};
-    if (max_times <= 0) continue;
     const double after = run(between + 1).seconds;
+    mib = std::min(mib, one.mib);
     times.push_back(one.seconds / ((before + after) / 2));
     std::printf("%.2f s, %.2f times the yardstick's %.2f and %.2f s\n", one.seconds, times.back(), before, after);
     before = after;
   }
   std::sort(times.begin(), times.end());
-  const double median = times.empty() ? 0 : times[times.size() / 2];
-  if (max_times > 0) std::printf("median %.2f times of %.2f; ", median, max_times);
-  if (max_seconds < 1e30) std::printf("best of %d: %.2f s of %.2f s; ", runs, cost.seconds, max_seconds);
-  std::printf("%.0f MiB of %.0f MiB\n", cost.mib, max_mib);
-  return cost.seconds <= max_seconds && median <= max_times && cost.mib <= max_mib ? 0 : 1;
+  const double median = times[times.size() / 2];
+  std::printf("median %.2f times of %.2f; %.0f MiB of %.0f MiB\n", median, max_times, mib, max_mib);
+  return median <= max_times && mib <= max_mib ? 0 : 1;
 }
