@@ -1,4 +1,4 @@
-// What a compiler takes for the standard library's headers alone: the yardstick of README's example.
+// What a compiler takes for the standard library's headers alone: the yardstick of what limn costs.
 #include <algorithm>
 #include <atomic>
 #include <cmath>

@@ -127,23 +127,17 @@ template <class S = Schedule>
 [[nodiscard]] S one_cycle_lr(double max_lr, index_t total_steps, OneCycleOptions options = {}) {
   return [=](index_t t, double) {
     const double initial = max_lr / options.div_factor, last = initial / options.final_div_factor,
-                 total = detail::real(total_steps);
+                 step = detail::real(t), total = detail::real(total_steps), peak = options.pct_start * total - 1,
+                 trough = options.three_phase ? 2 * options.pct_start * total - 2 : peak;
     struct Phase {
-      double end, from, to;
+      double start, end, from, to;
     };
-    const Phase up{options.pct_start * total - 1, initial, max_lr},
-        down{2 * options.pct_start * total - 2, max_lr, initial},
-        far_down{total - 1, options.three_phase ? initial : max_lr, last};
-    double start = 0;
-    for (const Phase& phase : {up, options.three_phase ? down : far_down, far_down}) {
-      if (detail::real(t) <= phase.end || phase.end == far_down.end) {
-        const double fraction = (detail::real(t) - start) / (phase.end - start);
-        return options.cosine ? detail::cosine_between(phase.from, phase.to, fraction)
-                              : phase.from + (phase.to - phase.from) * fraction;
-      }
-      start = phase.end;
-    }
-    return last;
+    const Phase phase = step <= peak     ? Phase{0, peak, initial, max_lr}
+                        : step <= trough ? Phase{peak, trough, max_lr, initial}
+                                         : Phase{trough, total - 1, options.three_phase ? initial : max_lr, last};
+    const double fraction = (step - phase.start) / (phase.end - phase.start);
+    return options.cosine ? detail::cosine_between(phase.from, phase.to, fraction)
+                          : phase.from + (phase.to - phase.from) * fraction;
   };
 }
 
